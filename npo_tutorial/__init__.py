@@ -1,0 +1,33 @@
+"""Negative Preference Optimization: losses, solvers and theory, tested.
+
+Importing the package loads NumPy, SciPy and array-api-compat only. scikit-learn and Matplotlib are loaded by the
+functions that use them; PyTorch, JAX and CuPy never: their arrays are recognised when they come.
+"""
+
+from npo_tutorial.autograd import loss_gradient
+from npo_tutorial.data import DigitsSplit, digits_split, forget_set, theta_with_margins
+from npo_tutorial.logistic import Trajectory, gradient_descent, logistic_gradient, unlearn
+from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight
+from npo_tutorial.theory import log_ratio_at_weight, npo_gap, npo_gap_bound, npo_gap_series
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DigitsSplit",
+    "Trajectory",
+    "digits_split",
+    "dpo_loss",
+    "forget_set",
+    "ga_loss",
+    "gradient_descent",
+    "log_ratio_at_weight",
+    "logistic_gradient",
+    "loss_gradient",
+    "npo_gap",
+    "npo_gap_bound",
+    "npo_gap_series",
+    "npo_loss",
+    "npo_weight",
+    "theta_with_margins",
+    "unlearn",
+]

@@ -1,0 +1,178 @@
+"""Checks of arguments, shared by all modules: every message names the argument and what it got.
+
+Shapes, types and hyperparameters are always checked. *Values* of arrays are read only where that costs neither a device
+synchronisation nor a trace: on NumPy arrays and on eager PyTorch and JAX arrays in CPU memory.
+"""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+from array_api_compat import (
+    array_namespace,
+    is_array_api_obj,
+    is_jax_array,
+    is_numpy_array,
+    is_torch_array,
+)
+
+
+def check_log_probs(**arrays):
+    """Return the array namespace and the arrays, all of one library and one shape, checked to be log-probabilities.
+
+    Reference log-probabilities (names that start with ``ref_``) must be finite, and of the others at most one may be
+    −inf at an index: otherwise a log-ratio would be ∞ − ∞.
+    """
+    arrays = {name: _as_float_array(name, x) for name, x in arrays.items()}
+    first = next(iter(arrays))
+    try:
+        xp = array_namespace(*arrays.values())
+    except TypeError:
+        kinds = ", ".join(f"{name}: {_kind(x)}" for name, x in arrays.items())
+        raise TypeError(
+            f"{first} and the other log-probabilities must come from one array library, got {kinds}"
+        ) from None
+    if math.prod(arrays[first].shape) == 0:
+        raise ValueError(f"{first} must not be empty, got shape {tuple(arrays[first].shape)}")
+    for name, x in arrays.items():
+        if x.shape != arrays[first].shape:
+            raise ValueError(
+                f"{name} must have the shape of {first}, {tuple(arrays[first].shape)}, got {tuple(x.shape)}; "
+                "shapes are never broadcast"
+            )
+    if all(_is_readable(x) for x in arrays.values()):
+        for name, x in arrays.items():
+            _check_log_prob_values(xp, name, x)
+        if "rejected_logp" in arrays:
+            impossible = (arrays["chosen_logp"] == -math.inf) & (arrays["rejected_logp"] == -math.inf)
+            if bool(xp.any(impossible)):
+                raise ValueError("rejected_logp must be finite where chosen_logp is -inf, got -inf for both: no margin")
+    return xp, tuple(arrays.values())
+
+
+def check_beta(beta):
+    """The inverse temperature as a float: positive and finite."""
+    beta = check_positive("beta", beta)
+    if math.isinf(2 / beta):
+        raise ValueError(f"beta is too small for 2/beta to be a finite number, got {beta!r}")
+    return beta
+
+
+def check_positive(name, value):
+    """A positive finite number, as a float."""
+    value = check_real(name, value)
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return value
+
+
+def check_real(name, value):
+    """A Python or NumPy real number, as a float."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a real number, got {_kind(value)}")
+    return float(value)
+
+
+def check_count(name, value, *, minimum=1):
+    """A Python or NumPy integer of at least `minimum`, as an int."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {int(value)}")
+    return int(value)
+
+
+def check_choice(name, value, choices):
+    """One of a few strings."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def check_finite_array(name, value, *, ndim):
+    """A finite float64 NumPy array of `ndim` dimensions, none of them empty."""
+    if is_torch_array(value):
+        raise TypeError(f"{name} must be a NumPy array, got a PyTorch tensor: pass {name}.numpy()")
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of numbers, got {_kind(value)}") from None
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension{'s' if ndim > 1 else ''}, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"{name} must be finite, got {array[index]} at index {_show(index)}")
+    return array
+
+
+def check_labels(name, value, n):
+    """`n` labels, each 0 or 1, as a float64 NumPy array."""
+    labels = check_finite_array(name, value, ndim=1)
+    if labels.shape != (n,):
+        raise ValueError(f"{name} must have one label for each row of X, shape ({n},), got {labels.shape}")
+    bad = (labels != 0) & (labels != 1)
+    if bad.any():
+        index = int(np.argmax(bad))
+        raise ValueError(f"{name} must hold labels 0 and 1 only, got {labels[index]:g} at index {index}")
+    return labels
+
+
+def _as_float_array(name, x):
+    if not is_array_api_obj(x):
+        try:
+            x = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must be a real array or number, got {_kind(x)}") from None
+        return x
+    xp = array_namespace(x)
+    if not xp.isdtype(x.dtype, "real floating"):
+        raise TypeError(f"{name} must hold real floating-point numbers, got dtype {x.dtype}")
+    return x
+
+
+def _is_readable(x):
+    if is_numpy_array(x):
+        return True
+    if is_torch_array(x):
+        import torch
+
+        # inside vmap, grad or a compiled graph a test of values would end or break the trace
+        traced = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(x)
+        return x.device.type == "cpu" and not traced
+    if is_jax_array(x):
+        import jax
+
+        return not isinstance(x, jax.core.Tracer) and all(d.platform == "cpu" for d in x.devices())
+    return False
+
+
+def _check_log_prob_values(xp, name, x):
+    # the sum of rounded terms may pass 0 by a little: that is no mistake of the caller's
+    tolerance = float(xp.finfo(x.dtype).eps) ** 0.5
+    if is_torch_array(x):
+        x = x.detach()
+    if float(xp.max(x)) <= tolerance and (not name.startswith("ref_") or float(xp.min(x)) > -math.inf):
+        return
+    x = x.double().numpy() if is_torch_array(x) else np.asarray(x)
+    for wrong, rule in (
+        (np.isnan(x), "must not hold NaN"),
+        (x > tolerance, "must be log-probabilities, at most 0"),
+        (np.isinf(x), "must be finite: without a reference probability there is no log-ratio"),
+    ):
+        if wrong.any():
+            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            where = f" at index {_show(index)}" if index else ""
+            raise ValueError(f"{name} {rule}, got {x[index]}{where}")
+
+
+def _show(index):
+    return index[0] if len(index) == 1 else index
+
+
+def _kind(x):
+    if is_array_api_obj(x):
+        return f"{type(x).__module__.split('.')[0]} array"
+    return f"{type(x).__name__} {x!r}" if isinstance(x, (str, bool, type(None))) else type(x).__name__

@@ -1,0 +1,179 @@
+"""Small data sets: orthogonalised forget sets, and digits split for unlearning (chapter "divergence")."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from npo_tutorial._checks import check_count, check_finite_array, check_labels, check_positive, check_real
+
+
+def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
+    """A random forget set whose rows have the same length and, pairwise, the same absolute inner product.
+
+    Theorem 1 needs max_{i≠j} |⟨x_i, x_j⟩| ≤ C₀/n, which random rows meet only in very high dimension; these meet it
+    by construction.
+
+    Parameters
+    ----------
+    n, d : int
+        Samples and features, 1 ≤ n ≤ d.
+    coherence : float
+        |⟨x_i, x_j⟩| for all i ≠ j, in [0, norm²); 0 makes the rows orthogonal. The signs are those of s_i s_j, so
+        that all off-diagonal entries of the signed Gram matrix are +`coherence`: forgetting one sample helps to
+        forget the others.
+    norm : float
+        ‖x_i‖ > 0.
+    seed : int
+        Seed of the rotation and of the labels.
+
+    Returns
+    -------
+    X : (n, d) array
+    y : (n,) int array
+        Labels 0 and 1, drawn with probability 1/2.
+
+    Raises
+    ------
+    ValueError
+        n > d, a negative or too large coherence, a norm ≤ 0, counts below 1.
+    TypeError
+        Not numbers.
+
+    Examples
+    --------
+    >>> X, y = forget_set(3, 50, coherence=0.1, seed=1)
+    >>> np.abs(X @ X.T).round(6).tolist()
+    [[1.0, 0.1, 0.1], [0.1, 1.0, 0.1], [0.1, 0.1, 1.0]]
+    """
+    n, d, seed = check_count("n", n), check_count("d", d), check_count("seed", seed, minimum=0)
+    norm, coherence = check_positive("norm", norm), check_real("coherence", coherence)
+    if n > d:
+        raise ValueError(f"n must be at most d={d}: {n} rows of that length cannot have this Gram matrix, got {n}")
+    if not 0 <= coherence < norm**2:
+        raise ValueError(f"coherence must be in [0, norm²) = [0, {norm**2:g}), got {coherence!r}")
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, size=n)
+    signed_gram = coherence + (norm**2 - coherence) * np.eye(n)
+    basis, _ = np.linalg.qr(rng.standard_normal((d, n)))
+    return (2 * y - 1)[:, None] * (np.linalg.cholesky(signed_gram) @ basis.T), y
+
+
+def theta_with_margins(X, y, margins):
+    """The shortest θ whose margins s_i⟨x_i, θ⟩ are given: a model that has learned each sample exactly so well.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Samples, of linearly independent rows.
+    y : (n,) array
+        Labels 0 and 1.
+    margins : float or (n,) array
+        m_i, the log-odds of the right label: the model gives it the probability σ(m_i).
+
+    Returns
+    -------
+    (d,) array
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, other labels, NaN, or linearly dependent rows.
+
+    Examples
+    --------
+    >>> X, y = forget_set(3, 50, coherence=0.1)
+    >>> ((2 * y - 1) * (X @ theta_with_margins(X, y, 2.0))).round(6).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    X = check_finite_array("X", X, ndim=2)
+    y = check_labels("y", y, len(X))
+    margins = np.broadcast_to(margins, len(X)) if np.ndim(margins) == 0 else margins
+    margins = check_finite_array("margins", margins, ndim=1)
+    if margins.shape != y.shape:
+        raise ValueError(f"margins must be a number or of shape {y.shape}, got shape {margins.shape}")
+    theta, _, rank, _ = np.linalg.lstsq((2 * y - 1)[:, None] * X, margins, rcond=None)
+    if rank < len(X):
+        raise ValueError(f"X must have linearly independent rows, got rank {rank} for {len(X)} rows")
+    return theta
+
+
+@dataclass(frozen=True)
+class DigitsSplit:
+    """Two classes of scikit-learn's 8×8 digits: X of shape (samples, 64), y the digits themselves.
+
+    Pixels are in [0, 1], minus `mean_image`, the mean over forget and retain samples: raw pixels are all positive,
+    so that forgetting any one image would push all the others the same way. ``X_forget + mean_image`` are the images
+    again.
+    """
+
+    X_forget: np.ndarray
+    y_forget: np.ndarray
+    X_retain: np.ndarray
+    y_retain: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    mean_image: np.ndarray
+
+    @property
+    def X_train(self):
+        """Forget and retain samples together: what the model to be unlearned was trained on."""
+        return np.concatenate([self.X_forget, self.X_retain])
+
+    @property
+    def y_train(self):
+        return np.concatenate([self.y_forget, self.y_retain])
+
+
+def digits_split(classes=(3, 8), *, n_forget=10, test_size=100, seed=0):
+    """Two classes of scikit-learn's digits, split at random into forget, retain and test samples.
+
+    Parameters
+    ----------
+    classes : pair of int
+        Two different digits.
+    n_forget : int
+        Number of images to forget, ≥ 1.
+    test_size : int
+        Number of images held out, ≥ 1.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    DigitsSplit
+
+    Raises
+    ------
+    ValueError
+        Not two different digits, or more samples asked for than there are.
+    TypeError
+        Not integers.
+
+    Examples
+    --------
+    >>> split = digits_split((3, 8), n_forget=10, seed=0)
+    >>> split.X_forget.shape, split.X_retain.shape, split.X_test.shape, sorted(set(split.y_test.tolist()))
+    ((10, 64), (247, 64), (100, 64), [3, 8])
+    """
+    from sklearn.datasets import load_digits
+
+    try:
+        first, second = classes
+    except (TypeError, ValueError):
+        raise TypeError(f"classes must be a pair of digits, got {classes!r}") from None
+    chosen = {check_count("classes", first, minimum=0), check_count("classes", second, minimum=0)}
+    if len(chosen) != 2 or max(chosen) > 9:
+        raise ValueError(f"classes must be two different digits from 0 to 9, got {classes!r}")
+    n_forget, test_size = check_count("n_forget", n_forget), check_count("test_size", test_size)
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(check_count("seed", seed, minimum=0)).permutation(
+        np.flatnonzero(np.isin(y, list(chosen)))
+    )
+    if n_forget + test_size >= len(order):
+        raise ValueError(
+            f"n_forget + test_size must leave some of the {len(order)} images to retain, got {n_forget} + {test_size}"
+        )
+    forget, test, retain = np.split(order, [n_forget, n_forget + test_size])
+    mean_image = X[np.concatenate([forget, retain])].mean(axis=0) / 16
+    X = X / 16 - mean_image
+    return DigitsSplit(X[forget], y[forget], X[retain], y[retain], X[test], y[test], mean_image)

@@ -1,0 +1,211 @@
+"""Unlearning losses: gradient ascent, NPO and DPO (chapters "preference-optimization" to "stability").
+
+One body serves NumPy, PyTorch (autograd works), JAX (``jit`` and ``grad`` work) and CuPy arrays through
+``array-api-compat``. Everything is a function of log-probabilities in nats; for a sequence, the **sum** over its
+response tokens.
+
+The convention is the one of the NPO paper [1]_: gradient ascent is the loss ``E[log π_θ]`` that is *minimised*, DPO
+carries 1/β, NPO carries 2/β.
+
+.. [1] Zhang, Lin, Bai, Mei. Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning.
+arXiv:2404.05868.
+.. [2] Rafailov et al. Direct Preference Optimization. arXiv:2305.18290.
+"""
+
+from npo_tutorial._checks import check_beta, check_choice, check_log_probs
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def ga_loss(logp, *, reduction="mean"):
+    """Gradient-ascent loss: the mean log-likelihood of the forget set, to be minimised.
+
+    L_GA = E[log π_θ(y|x)], at most 0 and unbounded below.
+
+    Parameters
+    ----------
+    logp : array
+        log π_θ(y|x) of each forget sample, in nats, any shape. At most 0; −inf is allowed.
+    reduction : {"mean", "sum", "none"}
+        What to do over all elements, as in PyTorch.
+
+    Returns
+    -------
+    array
+        In nats: a scalar, or with ``"none"`` an array of the shape of `logp`.
+
+    Raises
+    ------
+    ValueError
+        `logp` is empty, holds NaN or a positive value, or `reduction` is unknown.
+    TypeError
+        `logp` is not a real array or number.
+
+    Notes
+    -----
+    Source: [1]_, Section 2. Convention: the sign is plus, so gradient *descent* on this loss *ascends* the
+    cross-entropy.
+
+    Examples
+    --------
+    >>> float(ga_loss([-1.0, -3.0]))
+    -2.0
+    """
+    check_choice("reduction", reduction, REDUCTIONS)
+    xp, (logp,) = check_log_probs(logp=logp)
+    return _reduce(xp, logp, reduction)
+
+
+def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
+    """Negative Preference Optimization loss.
+
+    L_NPO = (2/β) E[log(1 + (π_θ/π_ref)^β)] = (2/β) E[log(1 + e^{βu})], with the log-ratio u = log π_θ − log π_ref.
+
+    Parameters
+    ----------
+    logp, ref_logp : array
+        log π_θ(y|x) and log π_ref(y|x) of each forget sample, in nats, of exactly the same shape.
+        `logp` may be −inf (the loss is 0 there, and so is its gradient); `ref_logp` must be finite.
+    beta : float
+        Inverse temperature, > 0.
+    reduction : {"mean", "sum", "none"}
+        What to do over all elements, as in PyTorch.
+    centered : bool
+        Subtract the loss at π_θ = π_ref, (2/β) log 2, without losing digits. As β → 0 the centred loss tends to E[u],
+        which is `ga_loss` minus a constant (Proposition 1); the loss itself tends to infinity.
+
+    Returns
+    -------
+    array
+        In nats: a scalar, or with ``"none"`` an array of the shape of `logp`. Uncentred it is positive; 0 is its
+        infimum.
+
+    Raises
+    ------
+    ValueError
+        β ≤ 0, NaN, a positive log-probability, an infinite `ref_logp`, different shapes, an empty array or an
+        unknown reduction.
+    TypeError
+        Not a real array or number, or arrays of two libraries.
+
+    Notes
+    -----
+    Source: [1]_, equation (3). Convention: 2/β, so that the weight of each gradient (`npo_weight`) is 1 at π_θ = π_ref.
+
+    Why not the obvious formula? ``exp`` overflows, and for small β the difference from (2/β) log 2 loses every digit:
+
+    >>> import numpy as np
+    >>> beta, u = 1e-17, -1.5
+    >>> float((2 / beta) * np.log((1 + np.exp(beta * u)) / 2)), float(npo_loss(-2.5, -1.0, beta=beta, centered=True))
+    (0.0, -1.5)
+    >>> round(float(npo_loss([-2.0, -1.0], [-1.0, -1.0], beta=1.0)), 6)
+    1.006409
+    """
+    check_choice("reduction", reduction, REDUCTIONS)
+    beta = check_beta(beta)
+    xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
+    z = beta * (logp - ref_logp)
+    loss = _log_mean_exp(xp, z) if centered else xp.logaddexp(xp.zeros_like(z), z)
+    return _reduce(xp, (2 / beta) * loss, reduction)
+
+
+def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, beta, reduction="mean"):
+    """Direct Preference Optimization loss.
+
+    L_DPO = −(1/β) E[log σ(β(u_chosen − u_rejected))], with the log-ratios u = log π_θ − log π_ref of the two responses.
+
+    Parameters
+    ----------
+    chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp : array
+        Log-probabilities of the preferred and of the other response under π_θ and π_ref, in nats, all of exactly the
+        same shape. Of each pair one of the first two may be −inf; the reference's must be finite.
+    beta : float
+        Inverse temperature, > 0.
+    reduction : {"mean", "sum", "none"}
+        What to do over all elements, as in PyTorch.
+
+    Returns
+    -------
+    array
+        In nats: a scalar, or with ``"none"`` an array of the shape of `chosen_logp`.
+
+    Raises
+    ------
+    ValueError
+        β ≤ 0, NaN, a positive log-probability, an infinite reference, both responses −inf, different shapes, an
+        empty array or an unknown reduction.
+    TypeError
+        Not a real array or number, or arrays of two libraries.
+
+    Notes
+    -----
+    Source: [2]_, equation (7). Convention: 1/β as in [1]_, equation (2); the DPO paper and TRL have no 1/β, and
+    several unlearning codes have 2/β. Leaving out the chosen response and doubling gives `npo_loss`.
+
+    Examples
+    --------
+    >>> round(float(dpo_loss(-1.0, -3.0, -2.0, -2.0, beta=0.5)), 6)
+    0.626523
+    """
+    check_choice("reduction", reduction, REDUCTIONS)
+    beta = check_beta(beta)
+    xp, (chosen, rejected, ref_chosen, ref_rejected) = check_log_probs(
+        chosen_logp=chosen_logp,
+        rejected_logp=rejected_logp,
+        ref_chosen_logp=ref_chosen_logp,
+        ref_rejected_logp=ref_rejected_logp,
+    )
+    z = beta * ((rejected - ref_rejected) - (chosen - ref_chosen))
+    return _reduce(xp, xp.logaddexp(xp.zeros_like(z), z) / beta, reduction)
+
+
+def npo_weight(logp, ref_logp, *, beta):
+    """Adaptive weight by which NPO multiplies each sample's gradient of log π_θ.
+
+    w = 2π_θ^β / (π_θ^β + π_ref^β) = 2σ(βu), so that ∇L_NPO = E[w ∇log π_θ] where ∇L_GA = E[∇log π_θ].
+
+    Parameters
+    ----------
+    logp, ref_logp : array
+        log π_θ(y|x) and log π_ref(y|x), in nats, of exactly the same shape; `logp` may be −inf.
+    beta : float
+        Inverse temperature, > 0.
+
+    Returns
+    -------
+    array
+        Weights in [0, 2), without unit, of the shape of `logp`; 1 at π_θ = π_ref, 0 at log π_θ = −inf.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `npo_loss`.
+
+    Notes
+    -----
+    Source: [1]_, Section 3.2, with the sign that is right: plus. (Equations (4)–(5) of [1]_ print a minus.)
+
+    Examples
+    --------
+    >>> npo_weight([-1.0, -30.0], [-1.0, -1.0], beta=0.1).round(3).tolist()
+    [1.0, 0.104]
+    """
+    beta = check_beta(beta)
+    xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
+    z = beta * (logp - ref_logp)
+    # one-sided exponentials: neither overflows, and small weights keep all their digits
+    return 2 * xp.exp(xp.minimum(z, xp.zeros_like(z))) / (1 + xp.exp(-xp.abs(z)))
+
+
+def _log_mean_exp(xp, z):
+    """log((1 + e^z)/2), exact to rounding for every z, with the gradient σ(z) everywhere (kinks at 0 included)."""
+    near_zero = xp.abs(z) < 1
+    # the unused branch gets a harmless argument: autograd would turn its overflow times 0 into NaN
+    safe = xp.where(near_zero, z, xp.zeros_like(z))
+    near = xp.log1p(xp.expm1(safe) / 2)
+    far = xp.logaddexp(xp.zeros_like(z), z) - 0.6931471805599453
+    return xp.where(near_zero, near, far)
+
+
+def _reduce(xp, loss, reduction):
+    return {"mean": xp.mean, "sum": xp.sum, "none": lambda x: x}[reduction](loss)

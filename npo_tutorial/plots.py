@@ -1,0 +1,162 @@
+"""The book's figure style: one look for light pages, dark pages and paper.
+
+Text in a figure is symbols and method names only, because one figure serves both editions of the book. Curves differ
+in colour *and* dash; the colours stay apart for colour-blind readers and in grey, and have a contrast of at least
+4.5:1 on white (and on the book's dark background, where the site inverts lightness and keeps hue). Figures are
+vector graphics in notebooks.
+"""
+
+import math
+
+from npo_tutorial._checks import check_choice, check_finite_array
+
+COLORS = ("#0a5fb4", "#b3420f", "#1a7a45", "#7a3aa8", "#5c5c5c", "#a3195b")
+DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), (0, (9, 3)))
+SCALES = ("linear", "log", "symlog")
+STYLE = {
+    "font.size": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#d5d5d5",
+    "grid.linewidth": 0.6,
+    "axes.edgecolor": "#444444",
+    "text.color": "#111111",
+    "axes.labelcolor": "#111111",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "lines.linewidth": 2.0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_limits=None):
+    """Draw curves over one abscissa.
+
+    Parameters
+    ----------
+    x : (k,) array
+        Abscissae shared by all curves; a curve may bring its own, see below.
+    curves : dict
+        Label → (k,) array, or label → pair (x, y). Labels are symbols or method names; Matplotlib's mathtext works.
+        At most six.
+    x_label, y_label : str
+        Axis labels: symbols only.
+    x_scale, y_scale : {"linear", "log", "symlog"}
+        "symlog" is logarithmic with a linear stretch around 0.
+    y_limits : (float, float), optional
+        Limits of the vertical axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        No curve or more than six, NaN or infinite values, lengths that differ, an unknown scale.
+    TypeError
+        Not arrays of numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> u = np.linspace(-4, 4)
+    >>> lines(u, {"GA": u, "$u^2$": u**2}, x_label="$u$", y_label="").axes[0].get_xlabel()
+    '$u$'
+    """
+    if not 1 <= len(curves) <= len(COLORS):
+        raise ValueError(f"curves must be 1 to {len(COLORS)}, got {len(curves)}")
+    figure, axes = _figure()
+    for (label, curve), color, dash in zip(curves.items(), COLORS, DASHES, strict=False):
+        curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
+        name = f"curves[{label!r}]"
+        curve_x, curve_y = check_finite_array("x", curve_x, ndim=1), check_finite_array(name, curve_y, ndim=1)
+        if curve_x.shape != curve_y.shape:
+            raise ValueError(f"{name} must have the shape of its x, {curve_x.shape}, got {curve_y.shape}")
+        axes.plot(curve_x, curve_y, color=color, linestyle=dash, label=label)
+    axes.set(
+        xlabel=x_label,
+        ylabel=y_label,
+        xscale=check_choice("x_scale", x_scale, SCALES),
+        yscale=check_choice("y_scale", y_scale, SCALES),
+        ylim=y_limits,
+    )
+    axes.margins(x=0.01)
+    # below the axes: a legend inside hides curves on a figure as small as a phone's
+    figure.legend(loc="outside lower center", ncols=min(len(curves), 3), frameon=False)
+    return figure
+
+
+def images(pixels, titles, *, columns=5):
+    """Draw small square grey-scale images in a grid, each under a title.
+
+    Parameters
+    ----------
+    pixels : (k, side²) array
+        One image a row; dark is large.
+    titles : sequence of k str
+        Symbols and numbers only.
+    columns : int
+        Images in a row of the grid.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Rows that are no square images, NaN, or another number of titles.
+    TypeError
+        Not an array of numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> len(images(np.zeros((3, 64)), ["3", "8", "8"]).axes)
+    3
+    """
+    pixels = check_finite_array("pixels", pixels, ndim=2)
+    side = math.isqrt(pixels.shape[1])
+    if side**2 != pixels.shape[1]:
+        raise ValueError(f"pixels must hold square images, got rows of {pixels.shape[1]} pixels")
+    if len(titles) != len(pixels):
+        raise ValueError(f"titles must be as many as images, {len(pixels)}, got {len(titles)}")
+    rows = -(-len(pixels) // columns)
+    figure, grid = _figure(rows, columns, height=1.25 * rows)
+    for axes in grid.flat[len(pixels) :]:
+        axes.remove()
+    for axes, image, title in zip(grid.flat, pixels, titles, strict=False):
+        axes.imshow(image.reshape(side, side), cmap="gray_r")
+        axes.set_title(title, fontsize=9)
+        axes.set(xticks=[], yticks=[])
+        axes.grid(False)
+    return figure
+
+
+def _figure(rows=1, columns=1, *, height=3.4):
+    """An empty figure and its axes, made without pyplot: a notebook shows it only where it is asked to."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    _draw_svg_in_notebooks()
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.4, height), layout="constrained")
+        return figure, figure.subplots(rows, columns)
+
+
+def _draw_svg_in_notebooks():
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:
+        return
+    if get_ipython() is not None:
+        import matplotlib
+
+        # the same figure always has the same bytes
+        matplotlib.rcParams["svg.hashsalt"] = "npo-tutorial"
+        set_matplotlib_formats("svg", metadata={"Date": None})

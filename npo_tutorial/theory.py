@@ -1,0 +1,161 @@
+"""Proposition 1 as functions: how far NPO is from gradient ascent (chapter "gradient-ascent").
+
+All of them are about the gap between the centred NPO loss and its limit in Proposition 1 of arXiv:2404.05868,
+
+    gap(β) = [L_NPO − (2/β) log 2] − E[u] = (2/β) E[log cosh(βu/2)] ≥ 0,   u = log π_θ − log π_ref.
+"""
+
+import math
+
+import numpy as np
+from scipy.special import bernoulli
+
+from npo_tutorial._checks import check_beta, check_count, check_finite_array, check_positive
+
+
+def npo_gap(log_ratio, *, beta):
+    """The gap of Proposition 1: centred NPO loss minus E[u], accurate to rounding.
+
+    gap = (2/β) E[log cosh(βu/2)].
+
+    Parameters
+    ----------
+    log_ratio : (n,) array
+        u = log π_θ − log π_ref of each forget sample, in nats.
+    beta : float
+        Inverse temperature, > 0.
+
+    Returns
+    -------
+    float
+        In nats, ≥ 0.
+
+    Raises
+    ------
+    ValueError
+        β ≤ 0, an empty array, NaN or infinite values.
+    TypeError
+        Not numbers.
+
+    Notes
+    -----
+    Why not subtract? The gap is about βE[u²]/4, the two losses are not small, and for small β the difference is all
+    rounding:
+
+    >>> import numpy as np
+    >>> from npo_tutorial.losses import npo_loss
+    >>> u, beta = np.array([-1.5]), 1e-13
+    >>> naive = float(npo_loss(u - 1, np.array([-1.0]), beta=beta, centered=True) - u[0])
+    >>> exact = beta * 1.5**2 / 4  # the next term of the series is 10⁻²⁶ times smaller
+    >>> abs(naive / exact - 1) > 1e-3, abs(npo_gap(u, beta=beta) / exact - 1) < 1e-15
+    (True, True)
+    """
+    x = check_beta(beta) * np.abs(check_finite_array("log_ratio", log_ratio, ndim=1)) / 2
+    # sinh keeps the digits of a small argument, the second form does not overflow for a large one
+    near = np.log1p(2 * np.sinh(np.minimum(x, 1) / 2) ** 2)
+    far = x + np.log1p(np.exp(-2 * x)) - math.log(2)
+    return float(np.mean(np.where(x < 1, near, far)) * 2 / beta)
+
+
+def npo_gap_series(log_ratio, *, beta, n_terms=2):
+    """The first terms of the gap's power series in β: (β/4)E[u²] − (β³/96)E[u⁴] + ….
+
+    gap = Σ_k 2^{2k}(2^{2k} − 1)B_{2k} / (2k·(2k)!) · (2/β) E[(βu/2)^{2k}], with Bernoulli numbers B; it converges
+    for β max|u| < π.
+
+    Parameters
+    ----------
+    log_ratio : (n,) array
+        u = log π_θ − log π_ref of each forget sample, in nats.
+    beta : float
+        Inverse temperature, > 0.
+    n_terms : int
+        How many terms, at least 1.
+
+    Returns
+    -------
+    float
+        In nats. Outside the radius of convergence it is still the sum of those terms, and no approximation.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `npo_gap`; fewer than one term.
+
+    Examples
+    --------
+    >>> round(npo_gap_series([-2.0], beta=0.1), 9), round(npo_gap([-2.0], beta=0.1), 9)
+    (0.099833333, 0.099833776)
+    """
+    beta = check_beta(beta)
+    x = beta * check_finite_array("log_ratio", log_ratio, ndim=1) / 2
+    n_terms = check_count("n_terms", n_terms)
+    numbers = bernoulli(2 * n_terms)
+    terms = [
+        2 ** (2 * k) * (2 ** (2 * k) - 1) * numbers[2 * k] / (2 * k * math.factorial(2 * k)) * np.mean(x ** (2 * k))
+        for k in range(1, n_terms + 1)
+    ]
+    return float(sum(terms) * 2 / beta)
+
+
+def npo_gap_bound(log_ratio, *, beta):
+    """An upper bound of the gap that needs no small β: E[min(βu²/4, |u|)].
+
+    It shows that E|u| < ∞ suffices for Proposition 1: the integrand is dominated by |u| and tends to 0.
+
+    Parameters
+    ----------
+    log_ratio : (n,) array
+        u = log π_θ − log π_ref of each forget sample, in nats.
+    beta : float
+        Inverse temperature, > 0.
+
+    Returns
+    -------
+    float
+        In nats; at least `npo_gap`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `npo_gap`.
+
+    Examples
+    --------
+    >>> npo_gap_bound([-2.0, -40.0], beta=0.5), round(npo_gap([-2.0, -40.0], beta=0.5), 3)
+    (20.25, 18.854)
+    """
+    beta = check_beta(beta)
+    u = np.abs(check_finite_array("log_ratio", log_ratio, ndim=1))
+    return float(np.mean(np.minimum(beta * u**2 / 4, u)))
+
+
+def log_ratio_at_weight(weight, *, beta):
+    """The log-ratio at which the adaptive weight 2σ(βu) has a given value: u = log(w/(2 − w))/β.
+
+    Parameters
+    ----------
+    weight : float
+        Between 0 and 2, ends excluded.
+    beta : float
+        Inverse temperature, > 0.
+
+    Returns
+    -------
+    float
+        In nats.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A weight outside (0, 2), β ≤ 0, not numbers.
+
+    Examples
+    --------
+    >>> round(log_ratio_at_weight(0.1, beta=0.1), 1), round(log_ratio_at_weight(0.1, beta=1.0), 1)
+    (-29.4, -2.9)
+    """
+    weight = check_positive("weight", weight)
+    if weight >= 2:
+        raise ValueError(f"weight must be below 2, got {weight!r}")
+    return math.log(weight / (2 - weight)) / check_beta(beta)
