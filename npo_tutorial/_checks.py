@@ -93,10 +93,7 @@ def check_finite_array(name, value, *, ndim):
     """A finite float64 NumPy array of `ndim` dimensions, none of them empty."""
     if is_torch_array(value):
         raise TypeError(f"{name} must be a NumPy array, got a PyTorch tensor: pass {name}.numpy()")
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an array of numbers, got {_kind(value)}") from None
+    array = _as_float64(name, value, "biuf")
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension{'s' if ndim > 1 else ''}, got shape {array.shape}")
     if array.size == 0:
@@ -122,15 +119,22 @@ def check_labels(name, value, n):
 
 def _as_float_array(name, x):
     if not is_array_api_obj(x):
-        try:
-            x = np.asarray(x, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name} must be a real array or number, got {_kind(x)}") from None
-        return x
+        return _as_float64(name, x, "iuf")
     xp = array_namespace(x)
     if not xp.isdtype(x.dtype, "real floating"):
         raise TypeError(f"{name} must hold real floating-point numbers, got dtype {x.dtype}")
     return x
+
+
+def _as_float64(name, x, kinds):
+    """A float64 NumPy array; unlike NumPy's own conversion it takes neither None for NaN nor text for numbers."""
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        array = None
+    if array is None or (array.dtype.kind not in kinds and array.size):
+        raise TypeError(f"{name} must be an array of real numbers or a number, got {_kind(x)}")
+    return array.astype(np.float64)
 
 
 def _is_readable(x):
@@ -174,5 +178,5 @@ def _show(index):
 
 def _kind(x):
     if is_array_api_obj(x):
-        return f"{type(x).__module__.split('.')[0]} array"
+        return f"{type(x).__module__.split('.')[0]} array of dtype {x.dtype}"
     return f"{type(x).__name__} {x!r}" if isinstance(x, (str, bool, type(None))) else type(x).__name__

@@ -118,25 +118,22 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     n_steps = check_count("n_steps", n_steps, minimum=0)
     steps = _steps_to_record(record, n_steps)
 
-    margins_init = signed_rows @ theta_init
-    speed = _speed(loss, beta, margins_init)
     n, d = signed_rows.shape
-    if n <= d:
-        gram = signed_rows @ signed_rows.T
-        margins_of = lambda a: margins_init - gram @ a  # noqa: E731
-    else:
-        margins_of = lambda a: margins_init - signed_rows @ (a @ signed_rows)  # noqa: E731
-
-    a, m, done = np.zeros(n), margins_init, 0
     coefficients, margins = np.empty((len(steps), n)), np.empty((len(steps), n))
     with np.errstate(over="ignore", invalid="ignore"):
+        margins_init = signed_rows @ theta_init
+        gram = signed_rows @ signed_rows.T if n <= d else None
+        speed = _speed(loss, beta, margins_init)
+        a, m, done = np.zeros(n), margins_init, 0
         for k, step in enumerate(steps):
             for _ in range(step - done):
                 a = a + (step_size / n) * speed(m)
-                m = margins_of(a)
+                m = margins_init - (signed_rows @ (a @ signed_rows) if gram is None else gram @ a)
             done = step
             if not np.isfinite(m).all():
-                raise ValueError(f"step_size is too large: the iterates overflowed by step {step}, got {step_size!r}")
+                raise ValueError(
+                    f"step_size or X is too large, the iterates overflowed by step {step}: got {step_size=}"
+                )
             coefficients[k], margins[k] = a, m
     return Trajectory(steps, margins, coefficients, signed_rows, theta_init)
 

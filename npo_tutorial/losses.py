@@ -174,7 +174,7 @@ def npo_weight(logp, ref_logp, *, beta):
     Returns
     -------
     array
-        Weights in [0, 2), without unit, of the shape of `logp`; 1 at π_θ = π_ref, 0 at log π_θ = −inf.
+        Weights between 0 and 2, without unit, of the shape of `logp`; 1 at π_θ = π_ref, 0 at log π_θ = −inf.
 
     Raises
     ------

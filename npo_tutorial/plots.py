@@ -1,7 +1,7 @@
 """The book's figure style: one look for light pages, dark pages and paper.
 
 Text in a figure is symbols and method names only, because one figure serves both editions of the book. Curves differ
-in colour *and* dash; the colours stay apart for colour-blind readers and in grey, and have a contrast of at least
+in colour *and* dash; the first four colours stay apart for colour-blind readers, and all have a contrast of at least
 4.5:1 on white (and on the book's dark background, where the site inverts lightness and keeps hue). Figures are
 vector graphics in notebooks.
 """
@@ -10,7 +10,7 @@ import math
 
 from npo_tutorial._checks import check_choice, check_finite_array
 
-COLORS = ("#0a5fb4", "#b3420f", "#1a7a45", "#7a3aa8", "#5c5c5c", "#a3195b")
+COLORS = ("#0060c0", "#c23d00", "#262626", "#00776a", "#7a0050", "#746a00")
 DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), (0, (9, 3)))
 SCALES = ("linear", "log", "symlog")
 STYLE = {

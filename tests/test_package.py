@@ -1,0 +1,81 @@
+"""The package as a whole: what importing it loads, what it says without its extras, what its wheel holds."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import npo_tutorial
+from npo_tutorial._extras import require
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_numpy_scipy_and_array_api_compat_only():
+    loaded = "import {}, sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    ours = set(run(loaded.format("npo_tutorial")).split())
+    theirs = set(run(loaded.format("numpy, scipy.special, array_api_compat")).split())
+    assert {name for name in ours - theirs if name not in sys.stdlib_module_names} == {"npo_tutorial"}
+
+
+def test_losses_work_and_say_what_is_missing_without_the_extras():
+    code = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "jax", "cupy", "anywidget", "sklearn", "matplotlib"):
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent())
+import npo_tutorial
+from npo_tutorial._extras import require
+print(npo_tutorial.npo_loss([-2.0], [-1.0], beta=1.0) > 0)
+for call in (lambda: npo_tutorial.loss_gradient(npo_tutorial.ga_loss, [-1.0]), lambda: require("anywidget")):
+    try:
+        call()
+    except ImportError as error:
+        print(error)
+"""
+    assert run(code).splitlines() == [
+        "True",
+        "this needs torch: pip install 'npo-tutorial[torch]'",
+        "this needs anywidget: pip install 'npo-tutorial[widgets]'",
+    ]
+
+
+def test_a_broken_optional_package_is_not_called_missing(tmp_path, monkeypatch):
+    (tmp_path / "anywidget.py").write_text("import a_module_that_it_lacks")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "anywidget", raising=False)
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_it_lacks"):
+        require("anywidget")
+
+
+def test_public_names_are_documented_and_exist():
+    for name in npo_tutorial.__all__:
+        assert getattr(npo_tutorial, name).__doc__, name
+
+
+def test_functions_document_parameters_errors_and_an_example():
+    for name in npo_tutorial.__all__:
+        thing = getattr(npo_tutorial, name)
+        if not isinstance(thing, type):
+            for part in ("Parameters\n", "Returns\n", "Raises\n", ">>> "):
+                assert part in thing.__doc__, f"{name} documents no {part.strip()}"
+
+
+def test_wheel_holds_every_file_of_the_package(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", tmp_path, ROOT],
+        check=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("npo_tutorial/")}
+    tracked = subprocess.run(["git", "ls-files", "npo_tutorial"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(tracked.stdout.split()) == packed
+    assert "npo_tutorial/py.typed" in packed

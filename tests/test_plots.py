@@ -1,0 +1,124 @@
+"""plots.py: contrast on light and on inverted dark paper, curves apart without colour."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from npo_tutorial import plots
+
+# dark background of the book's theme
+DARK_PAGE = "#14181e"
+
+
+def linear(rgb):
+    return np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb])
+
+
+def luminance(rgb):
+    return float(linear(rgb) @ [0.2126, 0.7152, 0.0722])
+
+
+def lab(linear_rgb):
+    """CIELAB, where a distance of about 2 can just be seen."""
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear_rgb.clip(
+        0, 1
+    )
+    xyz = xyz / [0.9505, 1, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def contrast(one, other):
+    high, low = sorted([luminance(one), luminance(other)], reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def in_dark_mode(rgb):
+    """What CSS `filter: invert(1) hue-rotate(180deg)` makes of a colour (matrix of the Filter Effects standard)."""
+    # the general matrix with cos = −1, sin = 0
+    matrix = np.array([[0.213, 0.715, 0.072]] * 3) - [
+        [0.787, -0.715, -0.072],
+        [-0.213, 0.285, -0.072],
+        [-0.213, -0.715, 0.928],
+    ]
+    return np.clip(matrix @ (1 - np.array(rgb)), 0, 1)
+
+
+@pytest.mark.parametrize("color", [*plots.COLORS, plots.STYLE["text.color"], plots.STYLE["xtick.color"]])
+def test_contrast_on_light_and_dark_pages(color):
+    assert contrast(to_rgb(color), to_rgb("white")) >= 4.5
+    assert contrast(in_dark_mode(to_rgb(color)), to_rgb(DARK_PAGE)) >= 4.5
+
+
+def test_no_two_curves_differ_by_colour_alone():
+    assert len({str(d) for d in plots.DASHES}) == len(plots.COLORS) == len(plots.DASHES)
+
+
+# Machado, Oliveira, Fernandes (2009), severity 1, linear RGB
+COLOUR_BLIND = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+
+
+@pytest.mark.parametrize("kind", COLOUR_BLIND)
+def test_first_four_colours_stay_apart_for_colour_blind_readers(kind):
+    seen = [lab(np.array(COLOUR_BLIND[kind]) @ linear(to_rgb(color))) for color in plots.COLORS[:4]]
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(one - other) > 25
+
+
+def test_lines_draws_what_it_is_given():
+    x = np.linspace(1, 10, 5)
+    figure = plots.lines(
+        x, {"GA": x, "NPO": (x[:3], x[:3] ** 2)}, x_label="$t$", y_label="$d$", x_scale="log", y_limits=(0, 9)
+    )
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["GA", "NPO"]
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), x[:3] ** 2)
+    assert (axes.get_xscale(), axes.get_yscale(), axes.get_ylim()) == ("log", "linear", (0, 9))
+    assert figure.legends
+
+
+def test_images_puts_each_under_its_title():
+    figure = plots.images(np.eye(9)[:7], [str(i) for i in range(7)], columns=3)
+    assert [axes.get_title() for axes in figure.axes] == [str(i) for i in range(7)]
+
+
+def test_style_leaves_the_user_s_settings_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    plots.lines([0, 1], {"GA": [0, 1]}, x_label="", y_label="").savefig(io.BytesIO(), format="svg")
+    assert dict(matplotlib.rcParams) == before
+
+
+BAD = [
+    (lambda: plots.lines([0, 1], {}, x_label="", y_label=""), ValueError, "curves must be 1 to 6, got 0"),
+    (
+        lambda: plots.lines([0, 1], {"GA": [0, np.nan]}, x_label="", y_label=""),
+        ValueError,
+        r"curves\['GA'\] must be finite, got nan at index 1",
+    ),
+    (
+        lambda: plots.lines([0, 1], {"GA": [0]}, x_label="", y_label=""),
+        ValueError,
+        r"curves\['GA'\] must have the shape of its x",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, x_label="", y_label="", x_scale="ln"),
+        ValueError,
+        "x_scale must be one of .* got 'ln'",
+    ),
+    (lambda: plots.images(np.zeros((2, 63)), ["", ""]), ValueError, "pixels must hold square images, got rows of 63"),
+    (lambda: plots.images(np.zeros((2, 64)), [""]), ValueError, "titles must be as many as images, 2, got 1"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), BAD, ids=[m for _, _, m in BAD])
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
