@@ -1,0 +1,111 @@
+"""Formulas become HTML and MathML while the page is written, so that a reader needs no script and no other host.
+
+KaTeX itself lies in `katex/` and runs in an embedded JavaScript engine. A formula that KaTeX does not understand is a
+Sphinx warning, hence with `-W` a failed build. Macros: `katex_macros` in the configuration, and of the same name in the
+front matter of a page.
+"""
+
+import json
+import os
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+import quickjs
+from docutils import nodes
+from sphinx.locale import _
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+KATEX = Path(__file__).with_name("katex")
+RENDER = """
+;function render(request) {
+  const [tex, options] = JSON.parse(request);
+  try { return JSON.stringify({ html: katex.renderToString(tex, options) }); }
+  catch (error) { return JSON.stringify({ error: String(error) }); }
+}"""
+# KaTeX would number these by itself, but the numbers are Sphinx's
+NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|gather|equation)\}")
+log = logging.getLogger(__name__)
+
+
+@cache
+def engine(process):
+    """KaTeX, started once in each process: engines do not survive a fork."""
+    context = quickjs.Context()
+    context.eval((KATEX / "katex.min.js").read_text("utf-8") + RENDER)
+    return context.get("render")
+
+
+@cache
+def render(tex, display, macros):
+    options = {
+        "displayMode": display,
+        "throwOnError": True,
+        # without this Chinese words in a formula are an error; they are drawn in the page's own font
+        "strict": "ignore",
+        "output": "htmlAndMathml",
+        "macros": json.loads(macros),
+    }
+    return json.loads(engine(os.getpid())(json.dumps([tex, options])))
+
+
+def to_html(self, node, tex, display):
+    env = self.builder.env
+    own = env.metadata.get(self.builder.current_docname, {}).get("katex_macros", "{}")
+    answer = render(tex, display, json.dumps({**self.config.katex_macros, **json.loads(own)}))
+    if "error" in answer:
+        log.warning("%s in %r", answer["error"], tex, location=node, type="katex")
+        return f"<code>{self.encode(tex)}</code>"
+    return answer["html"]
+
+
+def visit_math(self, node):
+    self.body.append(self.starttag(node, "span", "", CLASS="math"))
+    self.body.append(to_html(self, node, node.astext(), display=False) + "</span>")
+    raise nodes.SkipNode
+
+
+def one_display(tex):
+    """What the `math` directive promises: lines may be aligned, and a blank line starts another formula."""
+    parts = [part.strip() for part in tex.split("\n\n") if part.strip()]
+    # a formula that is one environment aligns its lines itself
+    parts = [
+        rf"\begin{{split}}{part}\end{{split}}" if r"\\" in part and not part.startswith(r"\begin") else part
+        for part in parts
+    ]
+    return parts[0] if len(parts) == 1 else r"\begin{gathered}" + r"\\".join(parts) + r"\end{gathered}"
+
+
+def visit_math_block(self, node):
+    unnumbered = NUMBERED.sub(r"\\\1{\2*}", node.astext())
+    tex = re.sub(r"\\label\{[^}]*\}", "", unnumbered) if node.get("nowrap") else one_display(unnumbered)
+    self.body.append(self.starttag(node, "div", CLASS="math math-display"))
+    self.body.append(f'<div class="math-scroll">{to_html(self, node, tex, display=True)}</div>')
+    if node["number"]:
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
+        self.add_permalink_ref(node, _("Link to this equation"))
+        self.body.append("</span>")
+    self.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def add_files(app, pagename, templatename, context, doctree):
+    if doctree and app.env.get_domain("math").has_equations(pagename):
+        app.add_css_file("katex/katex.min.css")
+        app.add_js_file("wide-formulas.js", loading_method="defer")
+
+
+def copy_files(app, exception):
+    if not exception and app.builder.format == "html":
+        target = Path(app.outdir, "_static/katex")
+        shutil.copytree(KATEX, target, ignore=shutil.ignore_patterns("*.js", "*.md"), dirs_exist_ok=True)
+
+
+def setup(app):
+    app.add_config_value("katex_macros", {}, "html", dict)
+    app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
+    app.connect("html-page-context", add_files)
+    app.connect("build-finished", copy_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,69 @@
+"""The foot of each page: how to cite it, when it changed, where to report an error."""
+
+import subprocess
+from functools import cache
+from urllib.parse import urlencode
+
+from editions import edition_of, language_of
+from page_head import address
+
+WORDS = {
+    "en": {
+        "cite": "Cite this page",
+        "changed": "Last changed on",
+        "report": "Report an error on this page",
+        "issue": "Error on the page",
+        "languages": "All languages",
+        "licence": "Text: CC BY 4.0. Code: MIT.",
+    },
+    "zh_CN": {
+        "cite": "引用本页",
+        "changed": "最近修改：",
+        "report": "报告本页的错误",
+        "issue": "页面有误：",
+        "languages": "选择语言",
+        "licence": "文字采用 CC BY 4.0 许可，代码采用 MIT 许可。",
+    },
+}
+
+
+@cache
+def last_changes(folder):
+    """File and date of its last commit, in one call of git; empty where there is no git or no history."""
+    command = ["git", "-c", "core.quotePath=false", "log", "--format=date %cs", "--name-only", "--relative"]
+    try:
+        lines = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    dates, date = {}, None
+    for line in lines:
+        if line.startswith("date "):
+            date = line.removeprefix("date ")
+        elif line:
+            dates.setdefault(line, date)
+    return dates
+
+
+def add_footer(app, pagename, templatename, context, doctree):
+    if doctree is None:
+        return
+    language, own = language_of(app, pagename), edition_of(app, pagename)
+    words, title = WORDS[language.locale], context["pagetitle"]
+    source = app.env.doc2path(pagename, base=False)
+    changed = last_changes(app.srcdir).get(source)
+    year = (changed or app.config.copyright)[:4]
+    colon = {"en": "in: ", "zh_CN": "载于"}[language.locale]
+    issue = urlencode({"title": f"{words['issue']} {title}", "body": address(app, pagename)})
+    context["page_footer"] = {
+        "words": words,
+        "changed": changed,
+        "citation": f"{app.config.author}. “{title}”, {colon}{language.title}, {year}.",
+        "address": address(app, pagename),
+        "report": f"{app.config.html_theme_options['repository_url']}/issues/new?{issue}",
+        "has_door": own is not None,
+    }
+
+
+def setup(app):
+    app.connect("html-page-context", add_footer, priority=910)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,79 @@
+"""`{reading-times}`: a table of the numbered chapters of the page's edition, with the minutes each one takes.
+
+The minutes are estimated from the sources at each build, so that they stay true when a chapter grows.
+"""
+
+import math
+import re
+from pathlib import Path
+
+from docutils import nodes
+from editions import edition_of
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+HEADINGS = {
+    "en": ["Chapter", "Reading (min)", "Exercises", "With exercises (min)"],
+    "zh_CN": ["章节", "阅读（分钟）", "习题数", "连同习题（分钟）"],
+}
+# readers of technical prose manage about 200 English words or 300 Han characters a minute
+PACES = [(r"[A-Za-z]{2,}", 200), (r"[\u4e00-\u9fff]", 300)]
+# a displayed formula or a cell holds a reader up for half a minute, a formula in the line for three seconds
+STOPS = [(r"^\s*[`:]{3,}\{(?:math|code-cell)\}", 0.5), (r"\$[^$\n]+\$", 0.05)]
+EXERCISE, MINUTES_PER_EXERCISE = r"^\s*[`:]{3,}\{exercise\}", 6
+NO_PROSE = r"\A---\n.*?\n---\n|^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$|\$[^$\n]+\$"
+
+
+class reading_times(nodes.Element):
+    """Where the table will stand: the chapters are known only when all pages have been read."""
+
+
+class ReadingTimes(SphinxDirective):
+    def run(self):
+        # a change in any page of the edition makes Sphinx read this page again
+        for source in Path(self.env.doc2path(self.env.docname)).parent.glob("*.md"):
+            self.env.note_dependency(str(source))
+        return [reading_times()]
+
+
+def estimate(text):
+    """Minutes of reading, and number of exercises, of one source."""
+    prose = re.sub(NO_PROSE, "", text, flags=re.S | re.M)
+    minutes = sum(len(re.findall(pattern, prose)) / pace for pattern, pace in PACES)
+    minutes += sum(len(re.findall(pattern, text, re.M)) * each for pattern, each in STOPS)
+    return math.ceil(minutes), len(re.findall(EXERCISE, text, re.M))
+
+
+class MakeTable(SphinxPostTransform):
+    default_priority = 5
+
+    def run(self, **kwargs):
+        for place in list(self.document.findall(reading_times)):
+            place.replace_self(self.table(edition_of(self.app, self.env.docname)))
+
+    def table(self, edition):
+        numbers = {name: found[""] for name, found in self.env.toc_secnumbers.items() if found.get("")}
+        chapters = [name for name in sorted(numbers, key=numbers.get) if edition_of(self.app, name) == edition]
+        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 1, 1, 1)), cols=4)
+        group += nodes.thead("", row(nodes.Text(heading) for heading in HEADINGS[edition.locale]))
+        group += nodes.tbody("", *(row(self.cells(name, numbers[name])) for name in chapters))
+        return nodes.table("", group, classes=["reading-times"])
+
+    def cells(self, chapter, number):
+        minutes, exercises = estimate(Path(self.env.doc2path(chapter)).read_text("utf-8"))
+        title = f"{number[0]}. {self.env.titles[chapter].astext()}"
+        link = make_refnode(self.app.builder, self.env.docname, chapter, "", nodes.Text(title))
+        counts = (minutes, exercises, minutes + exercises * MINUTES_PER_EXERCISE)
+        return [link, *(nodes.Text(str(count)) for count in counts)]
+
+
+def row(cells):
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+
+
+def setup(app):
+    app.add_node(reading_times)
+    app.add_directive("reading-times", ReadingTimes)
+    app.add_post_transform(MakeTable)
+    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
