@@ -1,7 +1,15 @@
-"""Shared by all tests."""
+"""Shared by all tests: a seeded generator, differences of fourth order, the built site."""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -17,3 +25,24 @@ def fourth_order_gradient(f, x, step=1e-3):
         e[i] = step
         gradient[i] = (8 * (f(x + e) - f(x - e)) - (f(x + 2 * e) - f(x - 2 * e))) / (12 * step)
     return gradient
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the built site, made now if it is not up to date; a warning fails every test that asks for it."""
+    strict = ["-W", "-n", "--keep-going"]
+    command = [Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", ".", *strict]
+    build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if build.returncode:
+        pytest.fail(f"jupyter-book build . {' '.join(strict)} failed:\n{build.stdout[-3000:]}\n{build.stderr[-3000:]}")
+    return ROOT / "_build/html"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of a Chromium; without one, browser tests are skipped with a reason, and under CI=true they fail."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        reason = "no Chromium on this machine (Debian: apt-get install chromium); browser tests cannot run"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return found

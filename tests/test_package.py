@@ -70,10 +70,11 @@ def test_functions_document_parameters_errors_and_an_example():
 
 
 def test_wheel_holds_every_file_of_the_package(tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", tmp_path, ROOT],
-        check=True,
-    )
+    # a copy, because setuptools leaves a build folder where it works
+    source = f"{tmp_path}/source/"
+    subprocess.run(["git", "checkout-index", "--all", f"--prefix={source}"], cwd=ROOT, check=True)
+    options = ["--no-deps", "--no-build-isolation", "-q", "-w", tmp_path]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, source], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("npo_tutorial/")}
     tracked = subprocess.run(["git", "ls-files", "npo_tutorial"], cwd=ROOT, capture_output=True, text=True, check=True)

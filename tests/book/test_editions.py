@@ -1,0 +1,118 @@
+"""The two editions never drift: same pages, code cells, formulas, labels, exercises and structure of headings."""
+
+import re
+
+import pytest
+
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, parse
+from tests.conftest import ROOT
+
+
+def test_both_editions_have_the_same_pages():
+    names = {edition: sorted(path.name for path in (ROOT / "book" / edition).iterdir()) for edition in EDITIONS}
+    assert names["zh"] == names["en"]
+
+
+def code_cells(page):
+    return [cell.get_text() for cell in page.select("div.cell_input pre, div[class*=highlight-] pre")]
+
+
+def outputs(page):
+    return [cell.get_text() for cell in page.select("div.cell_output pre")]
+
+
+def tex(formula):
+    """The TeX source that KaTeX leaves in its MathML, less words of a language."""
+    source = formula.select_one("annotation").get_text()
+    return re.sub(
+        r"\s+",
+        " ",
+        re.sub(r"\\(text|mathrm|textbf)\{[^{}]*[^\x00-\x7f A-Za-z][^{}]*\}|\\text\{[^{}]*\}", r"\\text{…}", source),
+    ).strip()
+
+
+def displayed_formulas(page):
+    return [tex(formula) for formula in page.select(".math-display .katex-mathml")]
+
+
+def formulas_in_the_text(page):
+    return sorted({tex(formula) for formula in page.select("span.math .katex-mathml")})
+
+
+def labels(page):
+    """Labels in the order of the page, less the prefix of the edition."""
+    pattern = re.compile(r"(?:equation-)?(?:zh|en)-(.*)")
+    return [match[1] for tag in page.select("[id]") if (match := pattern.fullmatch(tag["id"]))]
+
+
+def numbers(page):
+    """What is numbered: chapter, figures, equations, theorems, exercises, as their numbers only."""
+    marks = page.select(".section-number, .caption-number, .eqno, p.admonition-title .caption-number")
+    return [re.sub(r"[^\d.]", "", mark.get_text()).strip(".") for mark in marks]
+
+
+def exercises(page):
+    return [
+        [word for word in box["class"] if word in ("exercise", "solution", "dropdown")]
+        for box in page.select("div.exercise, div.solution")
+    ]
+
+
+def headings(page):
+    return [tag.name for tag in page.select("h1, h2, h3, h4, h5, h6")]
+
+
+def structure(page):
+    """Theorems, proofs, figures, admonitions, tables and lists, in order."""
+    kinds = []
+    for tag in page.select("div.proof, figure, div.admonition, table, ul, ol"):
+        kinds.append(" ".join([tag.name, *sorted(set(tag.get("class", [])) - {"simple"})]))
+    return kinds
+
+
+COMPARED = [
+    code_cells,
+    outputs,
+    displayed_formulas,
+    formulas_in_the_text,
+    labels,
+    numbers,
+    exercises,
+    headings,
+    structure,
+]
+
+
+@pytest.mark.parametrize("part", COMPARED, ids=lambda part: part.__name__)
+@pytest.mark.parametrize("name", NAMES)
+def test_editions_agree(site, name, part):
+    zh, en = (part(article(site, edition, name)) for edition in EDITIONS)
+    assert zh == en
+
+
+@pytest.mark.parametrize("part", [code_cells, displayed_formulas, labels, numbers, exercises, headings, structure])
+def test_the_comparison_finds_something_to_compare(site, part):
+    # an empty list equals an empty list: a selector that went stale must not pass for agreement
+    for name in CHAPTERS:
+        assert part(article(site, "en", name)), name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_source_labels_carry_the_prefix_of_their_edition(name):
+    for edition in EDITIONS:
+        source = (ROOT / f"book/{edition}/{name}.md").read_text("utf-8")
+        defined = re.findall(r"^\s*:(?:label|name): *(\S+)|^\(([^)\s]+)\)=", source, re.M)
+        wrong = [label for pair in defined for label in pair if label and not label.startswith(f"{edition}-")]
+        assert not wrong, f"book/{edition}/{name}.md"
+
+
+def test_sentences_are_in_the_language_of_the_page(site):
+    for name in NAMES:
+        english = re.findall(r"[\u4e00-\u9fff]", article(site, "en", name).get_text())
+        limit = 1500 if name in ("notation", "errata") else 40
+        assert len(english) <= limit, f"{len(english)} Han characters on the English page {name}"
+        chinese = parse(site / f"book/zh/{name}.html").select("article.bd-article p")
+        for paragraph in chinese:
+            text = paragraph.get_text()
+            han, words = len(re.findall(r"[\u4e00-\u9fff]", text)), len(re.findall(r"\b[a-z]{3,}\b", text))
+            assert han or words < 12 or paragraph.select("a, code, cite"), f"{name}: {text[:80]}"

@@ -1,0 +1,239 @@
+"""The built site as files: languages, links, addresses, descriptions, and what it loads."""
+
+import json
+import re
+from urllib.parse import unquote, urljoin, urlparse
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from tests.book.pages import EDITIONS, NAMES, all_pages, parse
+from tests.conftest import ROOT
+
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+BASE = CONFIG["html"]["baseurl"]
+REPOSITORY = CONFIG["repository"]["url"]
+TWINS = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES]
+# where a browser fetches by itself; <a href> is fetched only when clicked
+LOADED = [
+    ("img", "src"),
+    ("script", "src"),
+    ("iframe", "src"),
+    ("source", "src"),
+    ("source", "srcset"),
+    ("link", "href"),
+]
+
+
+def edition_of(page):
+    return next((edition for edition in EDITIONS if f"/{edition}/" in f"/{page}"), None)
+
+
+def head(site, page, selector, attribute):
+    return [tag[attribute] for tag in parse(site / page).select(selector)]
+
+
+def test_every_source_became_a_page(site):
+    pages = all_pages(site)
+    assert set(TWINS) | {"index.html", "404.html", "search.html", "genindex.html", "book/api.html"} <= set(pages)
+
+
+def test_language_of_every_page(site):
+    for page in all_pages(site):
+        edition = edition_of(page)
+        assert parse(site / page).html["lang"] == (EDITIONS[edition] if edition else "en"), page
+
+
+def test_nothing_is_loaded_from_another_host(site):
+    for page in all_pages(site):
+        for tag, attribute in LOADED:
+            for element in parse(site / page).select(f"{tag}[{attribute}]"):
+                rel = element.get("rel", [])
+                if "canonical" in rel or "alternate" in rel:
+                    continue
+                assert not re.match(r"(https?:)?//", element[attribute]), f"{page}: {element}"
+    for sheet in [*(site / "_static").rglob("*.css")]:
+        foreign = re.findall(r"(?:url\(|@import\s*)[\"']?(?:https?:)?//[^)\"']*", sheet.read_text("utf-8"))
+        assert not foreign, sheet
+
+
+def test_no_link_inside_the_site_is_broken(site):
+    sub_path = urlparse(BASE).path
+    broken = []
+    for page in all_pages(site):
+        soup = parse(site / page)
+        base = soup.select_one("base")
+        here = urljoin("http://site" + (base["href"] if base else sub_path + page), "")
+        for tag, attribute in [*LOADED, ("a", "href")]:
+            for element in soup.select(f"{tag}[{attribute}]"):
+                target = urlparse(urljoin(here, element[attribute]))
+                if target.scheme != "http" or target.netloc != "site":
+                    continue
+                assert target.path.startswith(sub_path), f"{page}: {element} leaves the site"
+                relative = unquote(target.path.removeprefix(sub_path)) or "index.html"
+                file = site / relative
+                if not file.is_file():
+                    broken.append(f"{page}: {element[attribute]}")
+                    continue
+                fragment = unquote(target.fragment) if file.suffix == ".html" else ""
+                if fragment and not parse(file).find(id=fragment):
+                    broken.append(f"{page}: {element[attribute]} (no such place on the page)")
+    assert not broken, "\n".join(broken[:40])
+
+
+def test_every_image_has_alt_text(site):
+    for page in all_pages(site):
+        for image in parse(site / page).select("img"):
+            assert image.get("alt", "").strip(), f"{page}: {image}"
+
+
+def test_mathematics_is_rendered_at_build_time(site):
+    formulas = 0
+    for page in all_pages(site):
+        soup = parse(site / page)
+        assert "mathjax" not in soup.decode().lower(), page
+        for math in soup.select(".math"):
+            assert math.select_one("math annotation"), f"{page}: {math.get_text()[:60]}"
+            formulas += 1
+        # a formula that slipped through as text
+        prose = soup.select_one("article")
+        if prose and page != "book/api.html":
+            for tag in prose.select("pre, code, .math, script"):
+                tag = tag  # their dollars and backslashes are meant
+            text = " ".join(
+                node
+                for node in prose.find_all(string=True)
+                if not node.find_parent(["pre", "code", "math", "script", "annotation"])
+            )
+            assert not re.search(r"\$[^$\s][^$]*\$|\\(frac|log|mathcal|theta|beta)\b", text), page
+    assert formulas > 300
+
+
+def test_numbers_restart_in_each_edition(site):
+    for edition in EDITIONS:
+        titles = [parse(site / f"book/{edition}/{name}.html").h1.get_text() for name in ("intro", "divergence")]
+        assert [title.split(".")[0] for title in titles] == ["1", "6"]
+        numbers = [tag.get_text() for tag in parse(site / f"book/{edition}/npo.html").select(".eqno")]
+        assert re.sub(r"[^\d.]", "", numbers[0]) == "3.1"
+
+
+def test_sidebar_shows_one_edition(site):
+    for page in TWINS:
+        links = [
+            urljoin("/" + page, a["href"])
+            for a in parse(site / page).select("#pst-primary-sidebar nav.bd-links a[href]")
+        ]
+        assert links, page
+        foreign = [link for link in links if edition_of(link) not in (edition_of(page), None)]
+        assert not foreign, page
+
+
+@pytest.mark.parametrize("page", TWINS)
+def test_a_link_leads_to_the_same_page_in_the_other_language(site, page):
+    other = {"zh": "en", "en": "zh"}[edition_of(page)]
+    expected = "/" + page.replace(f"/{edition_of(page)}/", f"/{other}/")
+    links = parse(site / page).select("a.edition-switch")
+    assert [(urljoin("/" + page, link["href"]), link["hreflang"]) for link in links] == [(expected, EDITIONS[other])]
+
+
+def test_shared_pages_lead_to_every_edition(site):
+    for page in ("index.html", "book/api.html", "search.html", "404.html"):
+        links = {urljoin(BASE + page, a["href"]) for a in parse(site / page).select("a[href]")}
+        links |= {urljoin(BASE, a["href"]) for a in parse(site / page).select("a[href]")}
+        for edition in EDITIONS:
+            assert f"{BASE}book/{edition}/index.html" in links, page
+
+
+ENGLISH_INTERFACE = re.compile(
+    r"\b(Proof|Exercise|Solution|Theorem|Proposition|Definition|Lemma|Figure|Fig\.|Table|Contents|[Nn]ext|[Pp]revious|"
+    r"Click to|Show code|Search|Skip to|Cite|Report|By the)\b"
+)
+INTERFACE = (
+    "title, .admonition-title, .caption-number, .bd-header-article, .prev-next-footer, .page-footer, #pst-skip-link, "
+    "#pst-primary-sidebar, #pst-secondary-sidebar, summary"
+)
+
+
+def test_interface_of_chinese_pages_is_chinese(site):
+    for name in NAMES:
+        soup = parse(site / f"book/zh/{name}.html")
+        for tag in soup.select(INTERFACE):
+            found = ENGLISH_INTERFACE.search(tag.get_text(" "))
+            # a title may quote an English term in brackets
+            assert not found or "（" in tag.get_text(), f"{name}: {tag.get_text(' ')[:100]!r}"
+        labels = [tag[a] for a in ("aria-label", "title", "placeholder") for tag in soup.select(f"[{a}]")]
+        assert not [label for label in labels if ENGLISH_INTERFACE.search(label)], name
+
+
+def test_titles_and_descriptions(site):
+    titles = {}
+    for page in all_pages(site):
+        soup = parse(site / page)
+        title = soup.title.get_text().strip()
+        assert title and title not in titles, f"{page} and {titles.get(title)} are both called {title}"
+        titles[title] = page
+        assert soup.select_one("link[rel~=icon]"), page
+    for page in TWINS:
+        descriptions = head(site, page, "meta[name=description]", "content")
+        assert len(descriptions) == 1, page
+        assert 20 <= len(descriptions[0]) <= 200, f"{page}: {descriptions}"
+        assert bool(re.search(r"[\u4e00-\u9fff]", descriptions[0])) == (edition_of(page) == "zh"), page
+        for kind in ("title", "description", "image", "url", "type", "locale", "site_name"):
+            assert head(site, page, f'meta[property="og:{kind}"]', "content"), f"{page}: og:{kind}"
+    picture = head(site, TWINS[0], 'meta[property="og:image"]', "content")[0]
+    assert (site / picture.removeprefix(BASE)).is_file()
+
+
+@pytest.mark.parametrize("page", TWINS)
+def test_canonical_and_alternate_addresses(site, page):
+    assert head(site, page, "link[rel=canonical]", "href") == [BASE + page]
+    alternates = {tag["hreflang"]: tag["href"] for tag in parse(site / page).select("link[rel=alternate][hreflang]")}
+    assert set(alternates) == {*EDITIONS.values(), "x-default"}
+    for edition, tag in EDITIONS.items():
+        assert alternates[tag] == BASE + page.replace(f"/{edition_of(page)}/", f"/{edition}/")
+
+
+def test_sitemap_lists_every_page(site):
+    names = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
+    listed = {loc.text for loc in ElementTree.parse(site / "sitemap.xml").iterfind(".//s:loc", names)}
+    assert {BASE + page for page in TWINS} <= listed
+    for address in listed:
+        assert (site / (address.removeprefix(BASE) or "index.html")).is_file()
+    assert f"Sitemap: {BASE}sitemap.xml" in (site / "robots.txt").read_text()
+
+
+@pytest.mark.parametrize("page", TWINS)
+def test_foot_says_how_to_cite_when_it_changed_and_where_to_report(site, page):
+    foot = parse(site / page).select_one(".page-footer")
+    title = parse(site / page).h1.get_text().rstrip("#").strip()
+    assert BASE + page in foot.get_text()
+    assert re.sub(r"^[\d.]+\s*", "", title) in foot.get_text()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", foot.select_one("time")["datetime"])
+    assert any(a["href"].startswith(f"{REPOSITORY}/issues/new?") for a in foot.select("a"))
+
+
+def test_what_is_large_and_unused_is_not_loaded(site):
+    for page in all_pages(site):
+        scripts = " ".join(str(tag) for tag in parse(site / page).select("script"))
+        assert not re.search("thebe|fontawesome.js|require.js", scripts, re.I), page
+
+
+def test_addresses_stand_in_one_place():
+    mentions = {
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("*", "book/**/*.md", "book/_ext/**/*", "npo_tutorial/*", ".ci/*")
+        for path in ROOT.glob(pattern)
+        if path.is_file()
+        and path.suffix not in (".woff2", ".png")
+        and (REPOSITORY in path.read_text("utf-8", errors="ignore") or BASE in path.read_text("utf-8", errors="ignore"))
+    }
+    assert mentions == {"_config.yml"}
+
+
+def test_editions_share_one_execution(site):
+    caches = [path for path in (ROOT / "_build/execution").iterdir() if path.is_dir()]
+    newest = max(caches, key=lambda path: path.stat().st_mtime)
+    executed = [json.loads(path.read_text("utf-8")) for path in newest.rglob("base.ipynb")]
+    with_cells = [name for name in NAMES if "{code-cell}" in (ROOT / f"book/en/{name}.md").read_text("utf-8")]
+    assert len(executed) == len(with_cells)

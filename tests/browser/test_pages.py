@@ -1,0 +1,225 @@
+"""Every built page in a real browser, all other hosts blocked: under a sub-path, from files, on a phone, dark."""
+
+import functools
+import http.server
+import shutil
+import threading
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.book.pages import EDITIONS, NAMES, all_pages
+from tests.book.test_site import BASE
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(site, tmp_path_factory):
+    """Address of a server on this machine that shows the site where it will be published: under a sub-path."""
+    root = tmp_path_factory.mktemp("server")
+    place = root / urlparse(BASE).path.strip("/")
+    place.symlink_to(site)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+        def send_error(self, code, message=None, explain=None):
+            if code != 404:
+                return super().send_error(code, message, explain)
+            self.send_response(404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write((site / "404.html").read_bytes())
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}{urlparse(BASE).path}"
+        httpd.shutdown()
+
+
+class Visit:
+    """A page opened with every other host blocked; `complaints` is what a reader's console and network would show."""
+
+    def __init__(self, browser, own, **options):
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(10_000)
+        self.complaints = []
+        self.own = own
+        self.context.route("**/*", self.guard)
+        self.page = self.context.new_page()
+        self.page.on(
+            "console", lambda m: m.type in ("error", "warning") and self.complaints.append(f"console: {m.text}")
+        )
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("response", lambda r: r.status >= 400 and self.complaints.append(f"{r.status}: {r.url}"))
+
+    def guard(self, route):
+        if route.request.url.startswith((self.own, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.complaints.append(f"foreign: {route.request.url}")
+            route.abort()
+
+    def open(self, address):
+        self.page.goto(address, wait_until="networkidle")
+        return self.page
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.context.close()
+
+
+def crawl(browser, site, own, check=None, **options):
+    """Open every page; every complaint, with the page it is about."""
+    complaints = []
+    with Visit(browser, own, **options) as visit:
+        for name in all_pages(site):
+            # the door sends a reader who has been here before to his edition: forget him
+            visit.context.clear_cookies()
+            page = visit.open(own + name)
+            complaints += [f"{name}: {complaint}" for complaint in visit.complaints]
+            visit.complaints.clear()
+            if check:
+                complaints += [f"{name}: {complaint}" for complaint in check(page)]
+            if not own.startswith("file:"):
+                page.evaluate("localStorage.clear()")
+    return complaints
+
+
+def fits(page):
+    """No sideways scroll: what sticks out, if something does."""
+    wide = page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+        [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+        .slice(-3).map(e => e.outerHTML.slice(0, 120))"""
+    )
+    return [f"sticks out sideways: {element}" for element in wide]
+
+
+def test_every_page_under_a_sub_path(browser, site, server):
+    assert not crawl(browser, site, server, **DESKTOP)
+
+
+def test_every_page_from_files(browser, site):
+    assert not crawl(browser, site, site.as_uri() + "/", **DESKTOP)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_on_a_phone(browser, site, server, scheme):
+    def check(page):
+        theme = page.evaluate(
+            "document.documentElement.dataset.theme ?? matchMedia('(prefers-color-scheme: dark)').matches"
+        )
+        wrong = [] if theme in (scheme, scheme == "dark") else [f"is shown {theme}, not {scheme}"]
+        return wrong + fits(page)
+
+    assert not crawl(browser, site, server, check, **PHONE, color_scheme=scheme)
+
+
+def test_the_crawl_hears_what_is_wrong(browser, site, server, tmp_path):
+    # a check that cannot fail is none
+    shutil.copy(site / "robots.txt", tmp_path)
+    (tmp_path / "index.html").write_text(
+        '<img src="https://example.invalid/a.png"><script>console.error("x"); null.y</script><div style="width:9999px">'
+    )
+    heard = " ".join(crawl(browser, tmp_path, tmp_path.as_uri() + "/", fits, **PHONE))
+    for complaint in ("foreign: https://example.invalid/a.png", "console: x", "script: ", "sticks out sideways"):
+        assert complaint in heard
+
+
+def test_unknown_address_shows_the_404_page_at_any_depth(browser, server):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(server + "no/such/page.html")
+        assert page.title().startswith("404")
+        page.click("a[href*='book/en/index']")
+        page.wait_for_url(server + "book/en/index.html")
+
+
+def test_switching_keeps_the_place_and_the_door_remembers(browser, server):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(server + "index.html")
+        assert page.url == server + "index.html"
+        page.goto(server + "book/en/npo.html#en-sec-npo")
+        page.click("a.edition-switch")
+        page.wait_for_url(server + "book/zh/npo.html#zh-sec-npo")
+        assert page.locator("html").get_attribute("lang") == "zh-Hans"
+        page.goto(server + "index.html")
+        page.wait_for_url(server + "book/zh/index.html")
+        page.goto(server + "index.html#languages")
+        page.wait_for_timeout(300)
+        assert page.url == server + "index.html#languages"
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_controls_of_the_page_work(browser, server, edition):
+    with Visit(browser, server, **DESKTOP) as visit:
+        visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = visit.open(server + f"book/{edition}/npo.html")
+        # theme switch: three states, then round again
+        modes = []
+        for _ in range(3):
+            page.locator(".theme-switch-button:visible").click()
+            modes.append(page.evaluate("document.documentElement.dataset.mode"))
+        assert sorted(modes) == ["auto", "dark", "light"]
+        # a solution opens
+        title = page.locator("div.solution.dropdown .admonition-title, div.solution.dropdown summary").first
+        body = page.locator("div.solution.dropdown .solution-content, div.solution.dropdown section").first
+        before = body.is_visible()
+        title.click()
+        page.wait_for_timeout(200)
+        assert body.is_visible() != before
+        # copy button
+        page.locator("div.highlight").first.hover()
+        page.locator("button.copybtn").first.click()
+        page.wait_for_timeout(200)
+        assert "import" in page.evaluate("navigator.clipboard.readText()")
+        # search opens with Ctrl-K and finds
+        page.keyboard.press("Control+k")
+        page.locator("#pst-search-dialog input").fill("npo_loss")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#search-results li a, ul.search li a")
+        assert not visit.complaints
+
+
+def test_sidebars_open_on_a_phone(browser, server):
+    with Visit(browser, server, **PHONE) as visit:
+        page = visit.open(server + "book/zh/npo.html")
+        for toggle, dialog in (
+            ("primary", "#pst-primary-sidebar-modal"),
+            ("secondary", "#pst-secondary-sidebar-modal"),
+        ):
+            page.locator(f".{toggle}-toggle:visible").first.click()
+            page.wait_for_selector(f"{dialog}[open]")
+            page.keyboard.press("Escape")
+            page.wait_for_selector(f"{dialog}:not([open])", state="attached")
+        assert not visit.complaints
+
+
+def test_names_are_read(site):
+    assert len(NAMES) >= 11
+    assert len(all_pages(site)) >= 2 * len(NAMES)

@@ -1,0 +1,43 @@
+"""README: its two commands are the ones that CI runs, its example runs."""
+
+import re
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
+
+
+def test_exactly_two_commands_the_same_in_both_languages():
+    commands = [code.strip() for language, code in BLOCKS if language == "bash"]
+    assert commands[:2] == commands[2:]
+    assert len(commands) == 4
+
+
+def test_continuous_integration_runs_the_same_steps():
+    script = (ROOT / ".ci/run").read_text("utf-8")
+    assert "python3 -m venv .venv" in script
+    for part in ("-r requirements-test.txt", ".venv/bin/jupyter-book build .", ".venv/bin/pytest"):
+        assert part in script
+        assert part in README
+
+
+def test_how_to_run_names_the_same_commands():
+    commands = {code.strip() for language, code in BLOCKS if language == "bash"}
+    for edition in ("zh", "en"):
+        page = (ROOT / f"book/{edition}/how-to-run.md").read_text("utf-8")
+        for command in commands:
+            for part in command.split(" && "):
+                assert part in page, f"{edition}: {part}"
+
+
+def test_the_example_runs():
+    (example,) = [code for language, code in BLOCKS if language == "python"]
+    scope = {}
+    exec(example, scope)
+    assert 0 < scope["logp"].grad[1] < scope["logp"].grad[0] < 0.5
+
+
+def test_everything_it_links_to_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
