@@ -10,10 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from docutils import nodes
 from editions import language_of
 from sphinx import locale
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+from sphinx_exercise.nodes import exercise_enumerable_node
 
 OWN = yaml.safe_load(Path(__file__).with_name("locale.yml").read_text("utf-8"))
 CATALOGUES = {
@@ -63,7 +65,9 @@ def speak(app, pagename):
 
 
 def before_reading(app, docname, source):
-    code = OWN[speak(app, docname)]["code"]
+    name = speak(app, docname)
+    app.config.proof_title_format = "%t".join(OWN[name]["titles"])
+    code = OWN[name]["code"]
     app.env.mystnb_config = app.env.mystnb_config.copy(code_prompt_show=code["show"], code_prompt_hide=code["hide"])
 
 
@@ -77,10 +81,24 @@ class BeforeResolving(SphinxPostTransform):
         self.config.numfig_format = {**self.config.numfig_format, **OWN[name]["numbered"]}
 
 
+class OwnParentheses(SphinxPostTransform):
+    """sphinx-exercise puts the title of an exercise between English parentheses."""
+
+    default_priority = 30
+
+    def run(self, **kwargs):
+        opening, closing = OWN[language_of(self.app, self.env.docname).locale]["titles"]
+        for exercise in self.document.findall(exercise_enumerable_node):
+            title = exercise[0]
+            if len(title) > 1:
+                title[0], title[-1] = nodes.Text(opening), nodes.Text(closing)
+
+
 def before_writing(app, pagename, templatename, context, doctree):
     name = speak(app, pagename)
     app.builder.templates.environment.install_gettext_translations(translator(name, "sphinx"))
     say = translator(name, "togglebutton").gettext
+    context["theme_search_bar_text"] = translator(name, "booktheme").gettext(context["theme_search_bar_text"])
     files = context["script_files"]
     files[:] = [file for file in files if "let toggleHint" not in str(file.attributes.get("body"))]
     hints = {"toggleHintShow": say("Click to show"), "toggleHintHide": say("Click to hide")}
@@ -102,6 +120,7 @@ def translate_scripts(app, exception):
 def setup(app):
     app.connect("source-read", before_reading, priority=1)
     app.add_post_transform(BeforeResolving)
+    app.add_post_transform(OwnParentheses)
     app.connect("html-page-context", before_writing, priority=1)
     app.connect("build-finished", translate_scripts)
     # the catalogues are global to a process: pages that are written by several would need them exchanged there too

@@ -10,7 +10,10 @@ from sphinx.addnodes import toctree
 def show_one_edition(app, pagename, templatename, context, doctree):
     own, language, pathto = edition_of(app, pagename), language_of(app, pagename), context["pathto"]
     context["language"] = language.tag
-    context["docstitle"] = context["project"] = language.title
+    context["is_home"] = pagename in (app.config.root_doc, language.home)
+    context["docstitle"] = context["project"] = (
+        app.config.html_title if pagename == app.config.root_doc else language.title
+    )
     context["theme_logo_link"] = pathto(language.home) if own else pathto(app.config.root_doc)
     context["door_link"] = pathto(app.config.root_doc) + "#languages"
     context["other_editions"] = [

@@ -10,17 +10,21 @@ from page_head import address
 WORDS = {
     "en": {
         "cite": "Cite this page",
+        "page": "{author}, “{title}”, in: {book}, {year}.",
+        "book": "{author}, {book}, {year}.",
         "changed": "Last changed on",
         "report": "Report an error on this page",
-        "issue": "Error on the page",
+        "issue": "Error on the page “{title}”",
         "languages": "All languages",
         "licence": "Text: CC BY 4.0. Code: MIT.",
     },
     "zh_CN": {
         "cite": "引用本页",
+        "page": "{author}：“{title}”，载《{book}》，{year} 年。",
+        "book": "{author}：《{book}》，{year} 年。",
         "changed": "最近修改：",
         "report": "报告本页的错误",
-        "issue": "页面有误：",
+        "issue": "页面“{title}”有误",
         "languages": "选择语言",
         "licence": "文字采用 CC BY 4.0 许可，代码采用 MIT 许可。",
     },
@@ -47,20 +51,22 @@ def last_changes(folder):
 def add_footer(app, pagename, templatename, context, doctree):
     if doctree is None:
         return
-    language, own = language_of(app, pagename), edition_of(app, pagename)
-    words, title = WORDS[language.locale], context["pagetitle"]
-    source = app.env.doc2path(pagename, base=False)
-    changed = last_changes(app.srcdir).get(source)
-    year = (changed or app.config.copyright)[:4]
-    colon = {"en": "in: ", "zh_CN": "载于"}[language.locale]
-    issue = urlencode({"title": f"{words['issue']} {title}", "body": address(app, pagename)})
+    edition, url = language_of(app, pagename), address(app, pagename)
+    words, changed = WORDS[edition.locale], last_changes(app.srcdir).get(app.env.doc2path(pagename, base=False))
+    facts = {
+        "author": app.config.author,
+        "title": context["pagetitle"],
+        "book": edition.title,
+        "year": (changed or app.config.copyright)[:4],
+    }
+    issue = urlencode({"title": words["issue"].format(**facts), "body": url})
     context["page_footer"] = {
         "words": words,
         "changed": changed,
-        "citation": f"{app.config.author}. “{title}”, {colon}{language.title}, {year}.",
-        "address": address(app, pagename),
+        "citation": words["book" if context["is_home"] else "page"].format(**facts),
+        "address": url,
         "report": f"{app.config.html_theme_options['repository_url']}/issues/new?{issue}",
-        "has_door": own is not None,
+        "has_door": edition_of(app, pagename) is not None,
     }
 
 

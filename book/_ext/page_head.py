@@ -1,5 +1,6 @@
 """What a page tells search engines and chats about itself: address, description, its twin pages, a picture."""
 
+import re
 from html import escape
 
 from docutils import nodes
@@ -7,7 +8,9 @@ from editions import edition_of, editions, language_of, twin
 
 
 def address(app, pagename):
-    return app.config.html_baseurl + app.builder.get_target_uri(pagename)
+    """Where the page lies on the web; a folder stands for its index."""
+    path = app.builder.get_target_uri(pagename)
+    return app.config.html_baseurl + re.sub(r"(^|/)index\.html$", r"\1", path)
 
 
 def alternates(app, pagename):
@@ -34,13 +37,12 @@ def describe(app, pagename, templatename, context, doctree):
     tags += [
         f'<link rel="alternate" hreflang="{tag}" href="{escape(url)}" />' for tag, url in alternates(app, pagename)
     ]
-    is_home = pagename in (app.config.root_doc, edition.home)
     properties = {
-        "og:title": edition.title if is_home else context.get("title", edition.title),
+        "og:title": context["docstitle"] if context["is_home"] else context.get("pagetitle", edition.title),
         "og:description": metas.get("description") or edition.description,
-        "og:type": "website" if is_home else "article",
+        "og:type": "website" if context["is_home"] else "article",
         "og:url": context["pageurl"],
-        "og:site_name": edition.title,
+        "og:site_name": context["docstitle"],
         "og:locale": "en_US" if edition.locale == "en" else edition.locale,
         "og:image": app.config.html_baseurl + app.config.page_picture["path"],
         "og:image:width": "1200",
