@@ -311,6 +311,7 @@ def test_lists_and_numbers_become_float64():
     assert npo_weight([-1, -2], [-1, -1], beta=1).shape == (2,)
 
 
+@pytest.mark.filterwarnings("ignore:Dynamo")
 def test_jit_vmap_and_compiled_traces_are_not_broken():
     logp, ref_logp = jnp.asarray([-1.0, -4.0]), jnp.asarray([-2.0, -2.0])
     jitted = jax.jit(lambda a, b: npo_loss(a, b, beta=0.5))(logp, ref_logp)
@@ -318,6 +319,8 @@ def test_jit_vmap_and_compiled_traces_are_not_broken():
     a, b = torch.tensor([-1.0, -4.0]), torch.tensor([-2.0, -2.0])
     per_sample = torch.func.vmap(torch.func.grad(lambda x, r: npo_loss(x, r, beta=0.5)))(a, b)
     torch.testing.assert_close(per_sample, npo_weight(a, b, beta=0.5))
+    compiled = torch.compile(lambda x, r: npo_loss(x, r, beta=0.5), fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(a, b), npo_loss(a, b, beta=0.5))
     meta = npo_loss(a.to("meta"), b.to("meta"), beta=0.5)
     assert meta.device.type == "meta"
 
