@@ -1,6 +1,5 @@
 """What a page tells search engines and chats about itself: address, description, its twin pages, a picture."""
 
-import re
 from html import escape
 
 from docutils import nodes
@@ -8,9 +7,8 @@ from editions import edition_of, editions, language_of, twin
 
 
 def address(app, pagename):
-    """Where the page lies on the web; a folder stands for its index."""
-    path = app.builder.get_target_uri(pagename)
-    return app.config.html_baseurl + re.sub(r"(^|/)index\.html$", r"\1", path)
+    """Where the page lies on the web."""
+    return app.config.html_baseurl + app.builder.get_target_uri(pagename)
 
 
 def alternates(app, pagename):
