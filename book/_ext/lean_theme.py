@@ -12,7 +12,7 @@ def trim(app, pagename, templatename, context, doctree):
     for kind in ("css_files", "script_files"):
         seen = {}
         for file in context[kind]:
-            seen.setdefault((str(file.filename), file.attributes.get("body")), file)
+            seen.setdefault((str(file.filename or ""), file.attributes.get("body")), file)
         context[kind] = list(seen.values())
     if "body" in context:
         context["body"] = context["body"].replace(SUMMARY_LABEL, "")

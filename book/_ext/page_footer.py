@@ -11,7 +11,7 @@ WORDS = {
     "en": {
         "cite": "Cite this page",
         "page": "{author}, “{title}”, in: {book}, {year}.",
-        "book": "{author}, {book}, {year}.",
+        "book": "{author}, {title}, {year}.",
         "changed": "Last changed on",
         "report": "Report an error on this page",
         "issue": "Error on the page “{title}”",
@@ -21,7 +21,7 @@ WORDS = {
     "zh_CN": {
         "cite": "引用本页",
         "page": "{author}：“{title}”，载《{book}》，{year} 年。",
-        "book": "{author}：《{book}》，{year} 年。",
+        "book": "{author}：《{title}》，{year} 年。",
         "changed": "最近修改：",
         "report": "报告本页的错误",
         "issue": "页面“{title}”有误",

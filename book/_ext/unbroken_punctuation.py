@@ -1,0 +1,44 @@
+"""A comma after a formula stays on its line, and so does a bracket before one.
+
+To a browser a formula is a box, and a line may break on both sides of a box whatever stands there, so that lines begin
+with a comma. The formula and the signs that touch it go into one element, which the style sheet keeps together; inside
+the formula lines may still break.
+"""
+
+import re
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+CLOSING = re.compile(r"[,.;:!?)\]’”，。；：、！？）》…]+|[-–][^\W\d_]+")
+OPENING = re.compile(r"[(\[‘“（《]+\Z")
+
+
+class KeepTogether(SphinxPostTransform):
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for formula in list(self.document.findall(nodes.math)):
+            before = self.cut(formula, -1, OPENING.search)
+            after = self.cut(formula, 1, CLOSING.match)
+            if before or after:
+                group = nodes.inline(classes=["unbroken"])
+                formula.replace_self(group)
+                group += [*before, formula, *after]
+
+    def cut(self, formula, side, find):
+        """Take the signs that touch the formula out of the text on one side of it."""
+        place = formula.parent.index(formula) + side
+        neighbour = formula.parent[place] if 0 <= place < len(formula.parent) else None
+        found = find(neighbour) if isinstance(neighbour, nodes.Text) else None
+        if not found:
+            return []
+        rest = neighbour[: found.start()] + neighbour[found.end() :]
+        formula.parent.replace(neighbour, [nodes.Text(rest)])
+        return [nodes.Text(found[0])]
+
+
+def setup(app):
+    app.add_post_transform(KeepTogether)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
