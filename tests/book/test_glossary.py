@@ -1,0 +1,211 @@
+"""One vocabulary and one typography: the glossary stands in both notation pages, and the Chinese pages keep to it."""
+
+import re
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+GLOSSARY = yaml.safe_load((ROOT / "book/glossary.yml").read_text("utf-8"))
+CHINESE_PAGES = sorted((ROOT / "book/zh").glob("*.md"))
+AVOIDED = re.compile("|".join(wording for term in GLOSSARY for wording in term["avoid"]))
+
+HAN = "[\u3400-\u9fff]"
+# Greek and accented letters too
+LATIN = "[0-9A-Za-z\u00c0-\u024f\u0370-\u03ff]"
+# emphasis is no space on the page: **NPO**损失 reads NPO损失
+MARKS = r"\*{0,3}"
+ASCII_PUNCTUATION = r"(?:[,;:?]|!(?!\[))"
+SLIPS = {
+    "no space between Chinese and Latin text, a number or a formula": f"{HAN}{MARKS}{LATIN}|{LATIN}{MARKS}{HAN}",
+    "ASCII punctuation next to Chinese": f"{HAN}{MARKS}{ASCII_PUNCTUATION}|{ASCII_PUNCTUATION}{MARKS}{HAN}",
+}
+
+FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,}|:{3,})(?P<name>\{[^}]*\})?(?P<rest>.*)")
+NO_TEXT_INSIDE = re.compile(r"\{(code|code-cell|code-block|math|raw)\}")
+OPTION = re.compile(r"\s*:[\w-]+:( |$)")
+NOT_PROSE = [
+    r"\{[\w:+-]+\}`[^`]+`",  # roles
+    r"(`+)(?!`).+?(?<!`)\1(?!`)",  # code in the line
+    r"(?s:\$\$.+?\$\$)",
+    r"(?s:\\begin\{(\w+\*?)\}.+?\\end\{\1\})",
+    r"(?m:^\([^)\s]+\)=$)",
+    r"(?m:^%.*$)",
+    r"\]\([^)\s]*\)",  # where a link leads; what it says stays
+    r"<[A-Za-z/!][^>\n]*>",
+]
+FORMULA = r"(?<!\\)\$(?:\\.|[^$\\\n])+\$"
+
+
+def without_blocks(source):
+    """The source less code, displayed formulas, names and options of directives; every line keeps its number."""
+    lines, open_fences, options = [], [], False
+    for line in source.splitlines():
+        match = FENCE.fullmatch(line)
+        bare = match and not (match["name"] or match["rest"].strip())
+        if bare and open_fences and match["fence"].startswith(open_fences[-1][0]):
+            open_fences.pop()
+            line = ""
+        elif open_fences and open_fences[-1][1]:
+            line = ""
+        elif match:
+            is_code = not match["name"] and not match["fence"].startswith(":")
+            open_fences.append((match["fence"], is_code or NO_TEXT_INSIDE.fullmatch(match["name"] or "")))
+            line, options = "" if is_code else match["rest"], True
+        elif options and OPTION.match(line):
+            line = ""
+        else:
+            options = False
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def prose(source):
+    """What a reader of the page sees as text, at the same place; "x" stands for a formula in the line."""
+    text = without_blocks(source)
+    for pattern in NOT_PROSE:
+        text = re.sub(pattern, lambda match: re.sub(r"[^\n]", "\ufffc", match[0]), text)
+    return re.sub(FORMULA, lambda match: "x" * len(match[0]), text)
+
+
+def slips(source):
+    """(number of the line, what is wrong, the text around it) of every slip in the typography of a Chinese page."""
+    text, shown = prose(source), without_blocks(source)
+    for what, pattern in SLIPS.items():
+        for match in re.finditer(pattern, text):
+            start, end = match.span()
+            around = shown[max(start - 12, 0) : end + 12].replace("\n", " ")
+            yield text.count("\n", 0, start) + 1, what, around
+
+
+def glossary_table(edition):
+    """The first two cells of every row of the glossary on the notation page."""
+    source = (ROOT / f"book/{edition}/notation.md").read_text("utf-8")
+    section = source.partition(f"({edition}-sec-glossary)=")[2]
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in section.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def test_glossary_is_large_enough_and_has_no_double():
+    assert len(GLOSSARY) >= 30
+    for language in ("en", "zh"):
+        terms = [term[language] for term in GLOSSARY]
+        assert len(set(terms)) == len(terms)
+
+
+@pytest.mark.parametrize("edition", ["zh", "en"])
+def test_notation_page_holds_the_glossary(edition):
+    other = {"zh": "en", "en": "zh"}[edition]
+    expected = {(term[edition], term[other]) for term in GLOSSARY}
+    table = [tuple(row) for row in glossary_table(edition)]
+    where = f"book/{edition}/notation.md"
+    assert not expected - set(table), f"{where} lacks {expected - set(table)}"
+    assert not set(table) - expected, f"book/glossary.yml lacks {set(table) - expected} of {where}"
+    assert len(table) == len(expected), f"{where} has a row twice"
+
+
+def test_no_term_of_the_glossary_is_to_be_avoided():
+    for term in GLOSSARY:
+        assert not AVOIDED.search(term["zh"]), term["zh"]
+
+
+@pytest.mark.parametrize("page", CHINESE_PAGES, ids=lambda page: page.stem)
+def test_chinese_page_avoids_other_wordings(page):
+    if page.stem == "errata":
+        pytest.skip("the errata quote what others wrote")
+    found = [
+        f"{page.relative_to(ROOT)}:{number}: {match[0]}, see book/glossary.yml: {line.strip()[:80]}"
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1)
+        for match in AVOIDED.finditer(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", CHINESE_PAGES, ids=lambda page: page.stem)
+def test_typography_of_chinese_page(page):
+    found = [f"{page.relative_to(ROOT)}:{line}: {what}: {text}" for line, what, text in slips(page.read_text("utf-8"))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "最小化NPO 损失",
+        "NPO损失",
+        "第3 章",
+        "共 3个",
+        "**NPO**损失",
+        "损失 *L*是",
+        "对$\\theta$ 求导",
+        "对 $\\theta$求导",
+        "逆温度β 越大",
+        "[论文NPO](https://example.org)",
+        "损失,梯度",
+        "为什么?",
+        "注意:",
+        "**注意**: 见下",
+        "取 $\\beta = 1$,则有",
+        "```{prf:proof}\n由上式NPO 得\n```",
+        "````{note}\n```python\nx = 1\n```\n损失;梯度\n````",
+        ":::{tip} 用NPO\n内容\n:::",
+    ],
+)
+def test_a_slip_is_seen(slip):
+    assert len(list(slips(slip))) == 1
+
+
+LEGITIMATE = r"""---
+myst:
+  html_meta:
+    description: 一句话，讲 NPO 与 DPO。
+---
+(zh-sec-x)=
+# 第 1 章：损失 $\mathcal{L}$ 与 **NPO** 损失
+
+见{doc}`npo`和{numref}`图%s <zh-fig-a>`，{eq}`zh-eq-a`中的`beta`是逆温度；![图 A](a.svg)，[论文](https://example.org/文a)。
+% 注释a,b
+$$
+a, \text{其中b}
+$$
+\begin{align}
+a &= \text{若b}
+\end{align}
+
+```{code-cell} ipython3
+:tags: [hide-input]
+print("中a")  # 中,
+```
+
+```{glue:figure} fig-a
+:name: zh-fig-a
+:alt: 曲线u,逐渐
+说明文字，$u \to 0$。
+```
+
+````{prf:proof}
+```{math}
+:label: zh-eq-a
+x = \text{中x},
+```
+显然成立！
+````
+
+| 符号 | 含义 |
+|:---|---|
+| $\beta$ | 逆温度（`beta`） |
+
+术语
+: 定义，含 NPO 一词。
+
+<span class="a">文字</span>，价格 \$5 左右。
+"""
+
+
+def test_legitimate_myst_raises_no_alarm():
+    assert not list(slips(LEGITIMATE))
+
+
+def test_avoided_wordings_are_seen():
+    assert AVOIDED.search("未学习问题")
+    assert not AVOIDED.search("模型从未学习过这些样本")
