@@ -5,18 +5,23 @@ functions that use them; PyTorch, JAX and CuPy never: their arrays are recognise
 """
 
 from npo_tutorial.autograd import loss_gradient
-from npo_tutorial.data import DigitsSplit, digits_split, forget_set, theta_with_margins
-from npo_tutorial.logistic import Trajectory, gradient_descent, logistic_gradient, unlearn
+from npo_tutorial.data import DigitsSplit, coherence, digits_split, forget_set, theta_with_margins
+from npo_tutorial.digits import DigitsRun, forget_digits
+from npo_tutorial.logistic import Trajectory, classifier_logp, gradient_descent, logistic_gradient, unlearn
 from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight
 from npo_tutorial.theory import log_ratio_at_weight, npo_gap, npo_gap_bound, npo_gap_series
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DigitsRun",
     "DigitsSplit",
     "Trajectory",
+    "classifier_logp",
+    "coherence",
     "digits_split",
     "dpo_loss",
+    "forget_digits",
     "forget_set",
     "ga_loss",
     "gradient_descent",

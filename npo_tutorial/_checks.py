@@ -50,11 +50,12 @@ def check_log_probs(**arrays):
     return xp, tuple(arrays.values())
 
 
-def check_beta(beta):
-    """The inverse temperature as a float: positive and finite."""
+def check_beta(beta, info=None):
+    """The inverse temperature as a float; it and 2/beta must be numbers of the type that `info`, a finfo, describes."""
     beta = check_positive("beta", beta)
-    if math.isinf(2 / beta):
-        raise ValueError(f"beta is too small for 2/beta to be a finite number, got {beta!r}")
+    info = info or np.finfo(np.float64)
+    if not (float(info.smallest_normal) <= beta <= float(info.max) and 2 / beta <= float(info.max)):
+        raise ValueError(f"beta is too small or too large for {info.bits}-bit numbers, got {beta!r}")
     return beta
 
 
@@ -70,7 +71,10 @@ def check_real(name, value):
     """A Python or NumPy real number, as a float."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a real number, got {_kind(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must fit a floating-point number, got a larger one") from None
 
 
 def check_count(name, value, *, minimum=1):
@@ -79,6 +83,8 @@ def check_count(name, value, *, minimum=1):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {int(value)}")
+    if value > 2**53:
+        raise ValueError(f"{name} must be at most 2**53, got {int(value)}")
     return int(value)
 
 
@@ -93,7 +99,7 @@ def check_finite_array(name, value, *, ndim):
     """A finite float64 NumPy array of `ndim` dimensions, none of them empty."""
     if is_torch_array(value):
         raise TypeError(f"{name} must be a NumPy array, got a PyTorch tensor: pass {name}.numpy()")
-    array = _as_float64(name, value, "biuf")
+    array = as_float64(name, value, "biuf")
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension{'s' if ndim > 1 else ''}, got shape {array.shape}")
     if array.size == 0:
@@ -119,22 +125,33 @@ def check_labels(name, value, n):
 
 def _as_float_array(name, x):
     if not is_array_api_obj(x):
-        return _as_float64(name, x, "iuf")
-    xp = array_namespace(x)
-    if not xp.isdtype(x.dtype, "real floating"):
+        return as_float64(name, x, "iuf")
+    _refuse_masked(name, x)
+    try:
+        is_float = array_namespace(x).isdtype(x.dtype, "real floating")
+    except TypeError:  # a type that the library lends from elsewhere
+        is_float = False
+    if not is_float:
         raise TypeError(f"{name} must hold real floating-point numbers, got dtype {x.dtype}")
     return x
 
 
-def _as_float64(name, x, kinds):
+def _refuse_masked(name, x):
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array, whose mask would be ignored: select the valid entries")
+
+
+def as_float64(name, x, kinds):
     """A float64 NumPy array; unlike NumPy's own conversion it takes neither None for NaN nor text for numbers."""
+    _refuse_masked(name, x)
     try:
         array = np.asarray(x)
-    except ValueError:
+    except (ValueError, RuntimeError):  # ragged lists, tensors within lists
         array = None
     if array is None or (array.dtype.kind not in kinds and array.size):
         raise TypeError(f"{name} must be an array of real numbers or a number, got {_kind(x)}")
-    return array.astype(np.float64)
+    with np.errstate(over="ignore"):
+        return array.astype(np.float64)
 
 
 def _is_readable(x):
@@ -143,9 +160,9 @@ def _is_readable(x):
     if is_torch_array(x):
         import torch
 
-        # inside vmap, grad or a compiled graph a test of values would end or break the trace
+        # inside vmap, grad or a compiled graph, and on subclasses without data, a test of values would break the trace
         traced = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(x)
-        return x.device.type == "cpu" and not traced
+        return x.device.type == "cpu" and not traced and type(x) in (torch.Tensor, torch.nn.Parameter)
     if is_jax_array(x):
         import jax
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from npo_tutorial._checks import as_float64
 from npo_tutorial._extras import require
 
 
@@ -18,7 +19,7 @@ def loss_gradient(loss, logp, *args, **kwargs):
     logp : (n,) array
         Where the derivative is taken, in nats; handed to `loss` as its first argument.
     *args, **kwargs
-        Further arguments of `loss`; NumPy arrays and lists among `args` become tensors.
+        Further arguments of `loss`; NumPy arrays and lists among them become tensors.
 
     Returns
     -------
@@ -28,6 +29,8 @@ def loss_gradient(loss, logp, *args, **kwargs):
     ------
     ImportError
         PyTorch is not installed; the message names the extra to install.
+    TypeError
+        `logp` is not an array of numbers, or `loss` returns no scalar tensor that depends on it.
     ValueError, TypeError
         Whatever `loss` raises.
 
@@ -39,7 +42,16 @@ def loss_gradient(loss, logp, *args, **kwargs):
     True
     """
     torch = require("torch")
-    tensors = [torch.as_tensor(np.asarray(x, dtype=np.float64)) for x in (logp, *args)]
-    tensors[0].requires_grad_(True)
-    loss(*tensors, **kwargs).backward()
-    return tensors[0].grad.numpy()
+
+    def tensor(name, x):
+        return torch.from_numpy(as_float64(name, x, "iuf").copy()) if isinstance(x, (list, np.ndarray)) else x
+
+    # gradients are wanted here, whatever the caller has switched off
+    with torch.inference_mode(False), torch.enable_grad():
+        logp = tensor("logp", np.asarray(as_float64("logp", logp, "iuf"))).requires_grad_()
+        args = [tensor(f"args[{i}]", x) for i, x in enumerate(args)]
+        value = loss(logp, *args, **{name: tensor(name, x) for name, x in kwargs.items()})
+        if not isinstance(value, torch.Tensor) or value.ndim or not value.requires_grad:
+            raise TypeError(f"loss must return a scalar tensor that depends on logp, got {value!r}")
+        (gradient,) = torch.autograd.grad(value, logp, allow_unused=True, materialize_grads=True)
+    return gradient.numpy()

@@ -1,6 +1,7 @@
 """Small data sets: orthogonalised forget sets, and digits split for unlearning (chapter "divergence")."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -49,13 +50,50 @@ def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
     norm, coherence = check_positive("norm", norm), check_real("coherence", coherence)
     if n > d:
         raise ValueError(f"n must be at most d={d}: {n} rows of that length cannot have this Gram matrix, got {n}")
+    if not 0 < norm * norm < np.inf:
+        raise ValueError(f"norm must have a square that is a positive finite number, got {norm!r}")
     if not 0 <= coherence < norm**2:
         raise ValueError(f"coherence must be in [0, norm²) = [0, {norm**2:g}), got {coherence!r}")
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, size=n)
-    signed_gram = coherence + (norm**2 - coherence) * np.eye(n)
     basis, _ = np.linalg.qr(rng.standard_normal((d, n)))
-    return (2 * y - 1)[:, None] * (np.linalg.cholesky(signed_gram) @ basis.T), y
+    # the symmetric square root of the Gram matrix (norm² − c) I + c 11ᵀ, applied to orthonormal rows
+    own = np.sqrt(norm**2 - coherence)
+    shared = (np.sqrt(norm**2 + (n - 1) * coherence) - own) / n
+    return (2 * y - 1)[:, None] * (own * basis.T + shared * basis.sum(axis=1)), y
+
+
+def coherence(X):
+    """Coherence of the rows of X: max_{i≠j} |⟨x_i, x_j⟩|, which Theorem 1 wants to be at most C₀/n.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Samples; no normalisation is done.
+
+    Returns
+    -------
+    float
+        0 for a single row.
+
+    Raises
+    ------
+    ValueError
+        X is not two-dimensional, is empty, or holds NaN or infinities.
+    TypeError
+        Not an array of numbers.
+
+    Notes
+    -----
+    Source: the condition of Theorem 2 in arXiv:2404.05868.
+
+    Examples
+    --------
+    >>> coherence([[1.0, 0.0], [0.5, 2.0], [-1.0, 1.0]])
+    1.5
+    """
+    X = check_finite_array("X", X, ndim=2)
+    return float(np.abs(np.triu(X @ X.T, k=1)).max())
 
 
 def theta_with_margins(X, y, margins):
@@ -87,21 +125,24 @@ def theta_with_margins(X, y, margins):
     """
     X = check_finite_array("X", X, ndim=2)
     y = check_labels("y", y, len(X))
-    margins = np.broadcast_to(margins, len(X)) if np.ndim(margins) == 0 else margins
+    if isinstance(margins, Real):
+        margins = np.full(len(X), check_real("margins", margins))
     margins = check_finite_array("margins", margins, ndim=1)
     if margins.shape != y.shape:
         raise ValueError(f"margins must be a number or of shape {y.shape}, got shape {margins.shape}")
     theta, _, rank, _ = np.linalg.lstsq((2 * y - 1)[:, None] * X, margins, rcond=None)
     if rank < len(X):
         raise ValueError(f"X must have linearly independent rows, got rank {rank} for {len(X)} rows")
+    if not np.isfinite(theta).all():
+        raise ValueError("margins are too large for these rows: theta overflowed")
     return theta
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DigitsSplit:
     """Two classes of scikit-learn's 8×8 digits: X of shape (samples, 64), y the digits themselves.
 
-    Pixels are in [0, 1], minus `mean_image`, the mean over forget and retain samples: raw pixels are all positive,
+    Pixels are in [0, 1], minus `mean_image`, the mean over forget and retain samples: raw pixels are never negative,
     so that forgetting any one image would push all the others the same way. ``X_forget + mean_image`` are the images
     again.
     """

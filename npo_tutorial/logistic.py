@@ -23,8 +23,10 @@ from npo_tutorial._checks import (
     check_positive,
 )
 
+LOSSES = ("ga", "npo")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Trajectory:
     """What a solver recorded along its way.
 
@@ -46,7 +48,9 @@ class Trajectory:
 
     @property
     def distance(self):
-        return np.linalg.norm(self.margins - self._signed_rows @ self._theta_init, axis=1)
+        # not the difference of the margins, which would cancel when they have hardly moved
+        moved = self._coefficients @ self._signed_rows @ self._signed_rows.T
+        return np.hypot.reduce(moved, axis=1)
 
     @property
     def logp(self):
@@ -84,7 +88,7 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     n_steps : int
         Number of steps T ≥ 0.
     record : sequence of int, optional
-        Steps to record, between 0 and `n_steps`. By default 0, some two hundred logarithmically spaced ones and
+        Steps to record, between 0 and `n_steps`. By default 0, up to two hundred logarithmically spaced ones and
         `n_steps`, so that a run of 10⁶ steps costs kilobytes.
 
     Returns
@@ -179,6 +183,7 @@ def logistic_gradient(X, y, theta, *, loss, beta=None, theta_ref=None):
     >>> logistic_gradient(X, y, theta, loss="npo", beta=1.0, theta_ref=theta).tolist()
     [0.5, 0.0]
     """
+    check_choice("loss", loss, LOSSES)
     signed_rows, theta = _signed_rows_and_theta(X, y, theta, "theta")
     if (theta_ref is None) != (loss == "ga"):
         raise ValueError(
@@ -187,8 +192,12 @@ def logistic_gradient(X, y, theta, *, loss, beta=None, theta_ref=None):
     if theta_ref is None:
         theta_ref = theta  # GA has no reference model: its speed does not look at these margins
     _, theta_ref = _signed_rows_and_theta(X, y, theta_ref, "theta_ref")
-    speed = _speed(loss, beta, signed_rows @ theta_ref)
-    return speed(signed_rows @ theta) @ signed_rows / len(signed_rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        speed = _speed(loss, beta, signed_rows @ theta_ref)
+        gradient = speed(signed_rows @ theta) @ signed_rows / len(signed_rows)
+    if not np.isfinite(gradient).all():
+        raise ValueError(f"X or theta is too large, the gradient overflowed: got {gradient}")
+    return gradient
 
 
 def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=1.0, step_size, n_steps):
@@ -238,6 +247,76 @@ def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=1.0, step_size, 
     >>> bool(forgotten.predict_proba(X[2:3])[0, 1] < classifier.predict_proba(X[2:3])[0, 1])
     True
     """
+    X_forget, y = _check_samples(classifier, X_forget, y_forget, "X_forget", "y_forget")
+    check_choice("loss", loss, LOSSES)
+    forgotten = copy.deepcopy(classifier).densify()
+    X, theta = X_forget, forgotten.coef_[0]
+    # a classifier can have been told after fit that it has none
+    has_intercept = classifier.fit_intercept or np.any(classifier.intercept_)
+    if has_intercept:
+        X, theta = np.column_stack([X, np.ones(len(X))]), np.append(theta, classifier.intercept_)
+    run = gradient_descent(
+        X,
+        y,
+        theta,
+        loss=loss,
+        beta=beta if loss == "npo" else None,
+        step_size=step_size,
+        n_steps=n_steps,
+        record=[n_steps],
+    )
+    with np.errstate(over="ignore"):
+        theta = run.theta().astype(forgotten.coef_.dtype)
+    if not np.isfinite(theta).all():
+        raise ValueError(f"step_size is too large, the coefficients overflowed: got {step_size!r}")
+    forgotten.coef_ = theta[None, : X_forget.shape[1]]
+    if has_intercept:
+        forgotten.intercept_ = theta[-1:]
+    return forgotten
+
+
+def classifier_logp(classifier, X, y):
+    """Log-probability that a fitted scikit-learn classifier gives to labels, without underflow.
+
+    log π(y_i|x_i) = log σ(s_i f(x_i)), with the decision function f and s_i = ±1 for the two classes.
+
+    Parameters
+    ----------
+    classifier : sklearn.linear_model.LogisticRegression
+        Fitted, with two classes of any labels.
+    X : (n, d) array
+        Samples.
+    y : (n,) array
+        Labels, from ``classifier.classes_``.
+
+    Returns
+    -------
+    (n,) array
+        In nats.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `unlearn`.
+
+    Notes
+    -----
+    Source: the definition of the logistic model. The logarithm of ``predict_proba`` is −∞ where its probability
+    underflows:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> classifier = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    >>> with np.errstate(divide="ignore"):
+    ...     naive = np.log(classifier.predict_proba([[-1e4]])[0, 1])
+    >>> float(naive), bool(-1e5 < classifier_logp(classifier, [[-1e4]], [1])[0] < -1e3)
+    (-inf, True)
+    """
+    X, y = _check_samples(classifier, X, y, "X", "y")
+    return log_expit(np.where(y, 1, -1) * classifier.decision_function(X))
+
+
+def _check_samples(classifier, X, y, X_name, y_name):
+    """The samples as float64, and whether each has the second class, if the classifier and they are fit for use."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.utils.validation import check_is_fitted
 
@@ -246,39 +325,22 @@ def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=1.0, step_size, 
     check_is_fitted(classifier, msg="classifier must be fitted before it can forget, got an unfitted %(name)s")
     if len(classifier.classes_) != 2:
         raise ValueError(f"classifier must have two classes, got {len(classifier.classes_)}: {classifier.classes_}")
-    X_forget = check_finite_array("X_forget", X_forget, ndim=2)
-    if X_forget.shape[1] != classifier.n_features_in_:
-        raise ValueError(
-            f"X_forget must have {classifier.n_features_in_} columns, as in fit, got shape {X_forget.shape}"
-        )
-    y_forget = np.asarray(y_forget)
-    if y_forget.shape != (len(X_forget),):
-        raise ValueError(f"y_forget must have shape ({len(X_forget)},), got {y_forget.shape}")
-    unknown = ~np.isin(y_forget, classifier.classes_)
+    columns, fitted = getattr(X, "columns", None), getattr(classifier, "feature_names_in_", None)
+    if columns is not None and fitted is not None and list(columns) != list(fitted):
+        raise ValueError(f"{X_name} must have the columns {list(fitted)} in that order, got {list(columns)}")
+    X = check_finite_array(X_name, X, ndim=2)
+    if X.shape[1] != classifier.n_features_in_:
+        raise ValueError(f"{X_name} must have {classifier.n_features_in_} columns, as in fit, got shape {X.shape}")
+    try:
+        y = np.asarray(y)
+    except ValueError:
+        raise ValueError(f"{y_name} must have shape ({len(X)},), got a ragged sequence") from None
+    if y.shape != (len(X),):
+        raise ValueError(f"{y_name} must have shape ({len(X)},), got {y.shape}")
+    unknown = ~np.isin(y, classifier.classes_)
     if unknown.any():
-        raise ValueError(
-            f"y_forget must hold classes among {classifier.classes_.tolist()}, got {y_forget[unknown][0]!r}"
-        )
-
-    X, theta = X_forget, classifier.coef_[0]
-    if classifier.fit_intercept:
-        X, theta = np.column_stack([X, np.ones(len(X))]), np.append(theta, classifier.intercept_)
-    run = gradient_descent(
-        X,
-        y_forget == classifier.classes_[1],
-        theta,
-        loss=loss,
-        beta=beta if loss == "npo" else None,
-        step_size=step_size,
-        n_steps=n_steps,
-        record=[n_steps],
-    )
-    theta = run.theta().astype(classifier.coef_.dtype)
-    forgotten = copy.deepcopy(classifier)
-    forgotten.coef_ = theta[None, : X_forget.shape[1]]
-    if classifier.fit_intercept:
-        forgotten.intercept_ = theta[-1:]
-    return forgotten
+        raise ValueError(f"{y_name} must hold classes among {classifier.classes_.tolist()}, got {y[unknown][0]!r}")
+    return X, y == classifier.classes_[1]
 
 
 def _signed_rows_and_theta(X, y, theta, theta_name):
@@ -294,7 +356,7 @@ def _signed_rows_and_theta(X, y, theta, theta_name):
 
 def _speed(loss, beta, margins_init):
     """m ↦ h(m), n times the derivative of the loss in each margin: the speed at which descent lowers it."""
-    check_choice("loss", loss, ("ga", "npo"))
+    check_choice("loss", loss, LOSSES)
     if loss == "ga":
         if beta is not None:
             raise ValueError(f"beta must be left out with loss='ga', got {beta!r}")
@@ -312,9 +374,13 @@ def _steps_to_record(record, n_steps):
         return np.unique(
             np.concatenate([[0], np.geomspace(1, max(n_steps, 1), 200).round(), [n_steps]]).astype(int).clip(0, n_steps)
         )
-    steps = np.asarray(record)
+    try:
+        steps = np.asarray(record)
+    except ValueError:
+        steps = np.empty(0)
     if steps.ndim != 1 or steps.size == 0 or not np.issubdtype(steps.dtype, np.integer):
         raise TypeError(f"record must be a sequence of integers, got {record!r}")
+    steps = steps.astype(np.int64)  # a copy, and differences of unsigned integers would wrap
     if steps.min() < 0 or steps.max() > n_steps or (np.diff(steps) <= 0).any():
         raise ValueError(f"record must hold increasing steps between 0 and n_steps={n_steps}, got {record!r}")
     return steps

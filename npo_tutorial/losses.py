@@ -12,6 +12,8 @@ arXiv:2404.05868.
 .. [2] Rafailov et al. Direct Preference Optimization. arXiv:2305.18290.
 """
 
+import math
+
 from npo_tutorial._checks import check_beta, check_choice, check_log_probs
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -53,7 +55,7 @@ def ga_loss(logp, *, reduction="mean"):
     """
     check_choice("reduction", reduction, REDUCTIONS)
     xp, (logp,) = check_log_probs(logp=logp)
-    return _reduce(xp, logp, reduction)
+    return _reduce(xp, 1 * logp, reduction)  # a new array, also where nothing is reduced
 
 
 def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
@@ -102,10 +104,12 @@ def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
     1.006409
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    beta = check_beta(beta)
+    if not isinstance(centered, bool):
+        raise TypeError(f"centered must be True or False, got {centered!r}")
     xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
+    beta = check_beta(beta, xp.finfo(logp.dtype))
     z = beta * (logp - ref_logp)
-    loss = _log_mean_exp(xp, z) if centered else xp.logaddexp(xp.zeros_like(z), z)
+    loss = _log_mean_exp(xp, z) if centered else _log_one_plus_exp(xp, z)
     return _reduce(xp, (2 / beta) * loss, reduction)
 
 
@@ -148,15 +152,15 @@ def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, 
     0.626523
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    beta = check_beta(beta)
     xp, (chosen, rejected, ref_chosen, ref_rejected) = check_log_probs(
         chosen_logp=chosen_logp,
         rejected_logp=rejected_logp,
         ref_chosen_logp=ref_chosen_logp,
         ref_rejected_logp=ref_rejected_logp,
     )
+    beta = check_beta(beta, xp.finfo(chosen.dtype))
     z = beta * ((rejected - ref_rejected) - (chosen - ref_chosen))
-    return _reduce(xp, xp.logaddexp(xp.zeros_like(z), z) / beta, reduction)
+    return _reduce(xp, _log_one_plus_exp(xp, z) / beta, reduction)
 
 
 def npo_weight(logp, ref_logp, *, beta):
@@ -190,21 +194,32 @@ def npo_weight(logp, ref_logp, *, beta):
     >>> npo_weight([-1.0, -30.0], [-1.0, -1.0], beta=0.1).round(3).tolist()
     [1.0, 0.104]
     """
-    beta = check_beta(beta)
     xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
+    beta = check_beta(beta, xp.finfo(logp.dtype))
     z = beta * (logp - ref_logp)
-    # one-sided exponentials: neither overflows, and small weights keep all their digits
-    return 2 * xp.exp(xp.minimum(z, xp.zeros_like(z))) / (1 + xp.exp(-xp.abs(z)))
+    below, above = _split_at_zero(xp, z)
+    # e^z/(1 + e^z) or 1/(1 + e^{−z}), whichever does not overflow: small weights keep all their digits
+    return 2 * xp.exp(below) / (xp.exp(below) + xp.exp(-above))
+
+
+def _split_at_zero(xp, z):
+    """min(z, 0) and max(z, 0), made by `where`: autograd would halve or double a derivative at the tie of a minimum."""
+    zero = xp.zeros_like(z)
+    return xp.where(z < 0, z, zero), xp.where(z < 0, zero, z)
+
+
+def _log_one_plus_exp(xp, z):
+    """log(1 + e^z) = max(z, 0) + log(1 + e^{−|z|}); unlike `logaddexp` its second derivatives are right as well."""
+    below, above = _split_at_zero(xp, z)
+    return above + xp.log1p(xp.exp(below - above))
 
 
 def _log_mean_exp(xp, z):
-    """log((1 + e^z)/2), exact to rounding for every z, with the gradient σ(z) everywhere (kinks at 0 included)."""
+    """log((1 + e^z)/2): near 0 without cancellation, elsewhere as log(1 + e^z) − log 2."""
     near_zero = xp.abs(z) < 1
-    # the unused branch gets a harmless argument: autograd would turn its overflow times 0 into NaN
-    safe = xp.where(near_zero, z, xp.zeros_like(z))
-    near = xp.log1p(xp.expm1(safe) / 2)
-    far = xp.logaddexp(xp.zeros_like(z), z) - 0.6931471805599453
-    return xp.where(near_zero, near, far)
+    # the branch that is not used gets a harmless argument: autograd would make NaN of its overflow times 0
+    near = xp.log1p(xp.expm1(xp.where(near_zero, z, xp.zeros_like(z))) / 2)
+    return xp.where(near_zero, near, _log_one_plus_exp(xp, z) - math.log(2))
 
 
 def _reduce(xp, loss, reduction):

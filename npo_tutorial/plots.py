@@ -8,7 +8,7 @@ vector graphics in notebooks.
 
 import math
 
-from npo_tutorial._checks import check_choice, check_finite_array
+from npo_tutorial._checks import check_choice, check_count, check_finite_array
 
 COLORS = ("#0060c0", "#c23d00", "#262626", "#00776a", "#7a0050", "#746a00")
 DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), (0, (9, 3)))
@@ -37,8 +37,8 @@ def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_
 
     Parameters
     ----------
-    x : (k,) array
-        Abscissae shared by all curves; a curve may bring its own, see below.
+    x : (k,) array or None
+        Abscissae shared by all curves; None if each brings its own, see below.
     curves : dict
         Label → (k,) array, or label → pair (x, y). Labels are symbols or method names; Matplotlib's mathtext works.
         At most six.
@@ -67,12 +67,16 @@ def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_
     >>> lines(u, {"GA": u, "$u^2$": u**2}, x_label="$u$", y_label="").axes[0].get_xlabel()
     '$u$'
     """
+    if not isinstance(curves, dict):
+        raise TypeError(f"curves must be a dict from labels to arrays, got {type(curves).__name__}")
     if not 1 <= len(curves) <= len(COLORS):
         raise ValueError(f"curves must be 1 to {len(COLORS)}, got {len(curves)}")
-    figure, axes = _figure()
+    figure, ((axes,),) = _figure()
     for (label, curve), color, dash in zip(curves.items(), COLORS, DASHES, strict=False):
-        curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
         name = f"curves[{label!r}]"
+        if isinstance(curve, tuple) and len(curve) != 2:
+            raise ValueError(f"{name} must be an array or a pair (x, y), got a tuple of {len(curve)}")
+        curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
         curve_x, curve_y = check_finite_array("x", curve_x, ndim=1), check_finite_array(name, curve_y, ndim=1)
         if curve_x.shape != curve_y.shape:
             raise ValueError(f"{name} must have the shape of its x, {curve_x.shape}, got {curve_y.shape}")
@@ -86,7 +90,7 @@ def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_
     )
     axes.margins(x=0.01)
     # below the axes: a legend inside hides curves on a figure as small as a phone's
-    figure.legend(loc="outside lower center", ncols=min(len(curves), 3), frameon=False)
+    figure.legend(loc="outside lower center", ncols=2 if len(curves) == 4 else 3, frameon=False)
     return figure
 
 
@@ -125,6 +129,7 @@ def images(pixels, titles, *, columns=5):
         raise ValueError(f"pixels must hold square images, got rows of {pixels.shape[1]} pixels")
     if len(titles) != len(pixels):
         raise ValueError(f"titles must be as many as images, {len(pixels)}, got {len(titles)}")
+    columns = check_count("columns", columns)
     rows = -(-len(pixels) // columns)
     figure, grid = _figure(rows, columns, height=1.25 * rows)
     for axes in grid.flat[len(pixels) :]:
@@ -138,14 +143,14 @@ def images(pixels, titles, *, columns=5):
 
 
 def _figure(rows=1, columns=1, *, height=3.4):
-    """An empty figure and its axes, made without pyplot: a notebook shows it only where it is asked to."""
+    """An empty figure and its grid of axes, made without pyplot: a notebook shows it only where it is asked to."""
     import matplotlib
     from matplotlib.figure import Figure
 
     _draw_svg_in_notebooks()
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.4, height), layout="constrained")
-        return figure, figure.subplots(rows, columns)
+        return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _draw_svg_in_notebooks():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from npo_tutorial import digits_split, forget_set, theta_with_margins
+from npo_tutorial import coherence, digits_split, forget_set, theta_with_margins
 
 
 @given(st.integers(1, 8), st.integers(0, 20), st.floats(0, 0.95), st.floats(0.1, 10), st.integers(0, 1000))
@@ -16,6 +16,17 @@ def test_forget_set_has_the_chosen_norm_and_coherence(n, extra, share, norm, see
     gram = np.outer(sign, sign) * (X @ X.T) / norm**2
     np.testing.assert_allclose(gram, share + (1 - share) * np.eye(n), atol=1e-12)
     assert set(y.tolist()) <= {0, 1}
+
+
+def test_forget_set_near_the_largest_coherence():
+    X, _ = forget_set(50, 60, coherence=np.nextafter(1, 0))
+    assert coherence(X) == pytest.approx(1, rel=1e-12)
+
+
+def test_coherence_is_the_largest_inner_product():
+    X = np.array([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.5]])
+    assert coherence(X) == 3
+    assert coherence(X[:1]) == 0
 
 
 def test_forget_set_is_seeded():
@@ -54,6 +65,14 @@ BAD = [
     (lambda: forget_set(2, 4, coherence=1.0), ValueError, r"coherence must be in .* got 1\.0"),
     (lambda: forget_set(2, 4, coherence=-0.1), ValueError, r"coherence must be in .* got -0\.1"),
     (lambda: forget_set(2, 4, norm=0), ValueError, "norm must be positive"),
+    (lambda: forget_set(2, 4, norm=1e160), ValueError, "norm must have a square"),
+    (lambda: coherence([1.0]), ValueError, "X must have 2 dimensions"),
+    (lambda: theta_with_margins([[1e-300]], [1], 1e200), ValueError, "margins are too large"),
+    (
+        lambda: theta_with_margins(np.eye(2), [0, 1], [[1], [1, 2]]),
+        TypeError,
+        "margins must be an array of real numbers",
+    ),
     (lambda: forget_set(2, 4, seed=-1), ValueError, "seed must be at least 0"),
     (lambda: forget_set(2.0, 4), TypeError, r"n must be an integer, got 2\.0"),
     (

@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from npo_tutorial import (
     Trajectory,
+    classifier_logp,
     digits_split,
     forget_set,
     ga_loss,
@@ -303,6 +304,21 @@ BAD = [
     ),
     (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[0, 4]), ValueError, "record must hold increasing steps"),
     (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[2, 1]), ValueError, "record must hold increasing steps"),
+    (
+        lambda: gradient_descent(X2, Y2, T2, **GOOD, record=np.array([3, 1], np.uint64)),
+        ValueError,
+        "record must hold increasing",
+    ),
+    (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[1, [2]]), TypeError, "record must be a sequence of integers"),
+    (lambda: gradient_descent(X2, Y2, T2, **{**GOOD, "n_steps": 10**300}), ValueError, "n_steps must be at most"),
+    (lambda: gradient_descent(X2, Y2, T2, **{**GOOD, "step_size": 10**400}), ValueError, "step_size must fit"),
+    (lambda: gradient_descent(np.ma.array(X2, mask=X2 > 0), Y2, T2, **GOOD), TypeError, "X must not be a masked array"),
+    (
+        lambda: logistic_gradient([[1e200]], [0], [1e200], loss="npo", beta=1.0, theta_ref=[1e200]),
+        ValueError,
+        "X or theta is too",
+    ),
+    (lambda: logistic_gradient(X2, Y2, T2, loss="NPO"), ValueError, "loss must be one of 'ga', 'npo', got 'NPO'"),
     (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[0.5]), TypeError, "record must be a sequence of integers"),
     (
         lambda: gradient_descent(X2 * 1e200, Y2, T2, **GOOD),
@@ -368,6 +384,51 @@ BAD = [
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+class Frame(np.ndarray):
+    """As much of a data frame as scikit-learn asks for."""
+
+    columns = ("b", "a")
+
+
+def test_renamed_columns_are_refused():
+    classifier = LogisticRegression().fit(np.array([[0.0, 1.0], [1.0, 0.0]]), [0, 1])
+    classifier.feature_names_in_ = np.array(["a", "b"], dtype=object)
+    X = np.zeros((1, 2)).view(Frame)
+    with pytest.raises(
+        ValueError, match=r"X_forget must have the columns \['a', 'b'\] in that order, got \['b', 'a'\]"
+    ):
+        unlearn(classifier, X, [0], step_size=1.0, n_steps=1)
+
+
+def test_distance_keeps_its_digits_when_nothing_has_moved_yet():
+    run = gradient_descent([[1.0]], [1], [36.0], loss="ga", step_size=0.1, n_steps=100)
+    # 100 steps of 0.1 σ(−36): far less than the rounding of the margin itself
+    assert run.distance[-1] == pytest.approx(10 * np.exp(-36), rel=1e-6)
+    assert run.margins[-1, 0] == 36
+
+
+def test_classifier_logp_equals_scikit_learn_and_does_not_underflow():
+    split = digits_split((3, 8), n_forget=5)
+    classifier = LogisticRegression().fit(split.X_train, split.y_train)
+    expected = classifier.predict_log_proba(split.X_test)[np.arange(100), (split.y_test == 8).astype(int)]
+    np.testing.assert_allclose(classifier_logp(classifier, split.X_test, split.y_test), expected, rtol=1e-9, atol=1e-12)
+    assert np.isfinite(classifier_logp(classifier, 1e6 * split.X_test, 11 - split.y_test)).all()
+    with pytest.raises(ValueError, match=r"y must hold classes among \[3, 8\], got .*4"):
+        classifier_logp(classifier, split.X_test[:1], [4])
+
+
+def test_sparse_and_intercept_switched_off_after_fit():
+    split = digits_split((3, 8), n_forget=5)
+    settings = dict(step_size=1.0, n_steps=50)
+    classifier = LogisticRegression().fit(split.X_train, split.y_train)
+    expected = unlearn(classifier, split.X_forget, split.y_forget, **settings)
+    classifier.set_params(fit_intercept=False)
+    same = unlearn(classifier, split.X_forget, split.y_forget, **settings)
+    np.testing.assert_array_equal(same.intercept_, expected.intercept_)
+    sparse = unlearn(classifier.sparsify(), split.X_forget, split.y_forget, **settings)
+    np.testing.assert_allclose(sparse.coef_, expected.coef_)
 
 
 def test_not_fitted_is_a_value_error():

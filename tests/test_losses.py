@@ -247,6 +247,26 @@ def test_autograd_has_no_kink_and_no_nan(u, centered):
         np.testing.assert_allclose(gradient, npo_weight(logp, ref_logp, beta=beta), rtol=1e-12, atol=1e-300)
 
 
+@pytest.mark.parametrize("u", [-1e4, -120.0, -1.0, 0.0, 1.0, 16.0, 120.0])
+def test_second_derivatives_are_right_in_torch_and_jax(u):
+    # d²/du² (2/β) log(1 + e^{βu}) = 2β σ(βu) σ(−βu): double backward through logaddexp gives NaN or 0 here
+    beta = 1.0
+    z = mpmath.mpf(u)
+    expected = float(2 * beta * mpmath.exp(z) / (1 + mpmath.exp(z)) ** 2)
+    logp, ref_logp = log_probs_with_ratio(u, np.float64)
+    for centered in (False, True):
+        hessian = torch.autograd.functional.hessian(
+            lambda x, c=centered: npo_loss(x, torch.tensor(ref_logp), beta=beta, centered=c), torch.tensor(logp)
+        )
+        assert float(hessian) == pytest.approx(expected, rel=1e-12, abs=1e-300)
+    with jax.enable_x64(True):
+        ref = jnp.asarray(ref_logp)
+        slope = jax.grad(lambda x: npo_weight(x, ref, beta=beta).sum())(jnp.asarray(logp))
+        curvature = jax.hessian(lambda x: npo_loss(x, ref, beta=beta))(jnp.asarray(logp))
+    assert float(slope[0]) == pytest.approx(expected, rel=1e-12, abs=1e-300)
+    assert float(curvature[0, 0]) == pytest.approx(expected, rel=1e-12, abs=1e-300)
+
+
 @pytest.mark.parametrize("library", ["torch", "jax"])
 def test_gradients_at_log_prob_minus_infinity(library):
     inf = math.inf
@@ -325,6 +345,25 @@ def test_jit_vmap_and_compiled_traces_are_not_broken():
     assert meta.device.type == "meta"
 
 
+def test_the_caller_s_array_is_not_the_result():
+    logp = np.array([-1.0, -2.0])
+    ga_loss(logp, reduction="none")[0] = 7
+    assert logp[0] == -1
+
+
+def test_loss_gradient_takes_awkward_arrays_and_refuses_what_has_no_gradient():
+    logp = np.array([-1.0, -2.0])[::-1]
+    logp.setflags(write=False)
+    with torch.no_grad():
+        np.testing.assert_allclose(loss_gradient(npo_loss, logp, ref_logp=[-2.0, -1.0], beta=1.0), [0.5, 0.5])
+    with pytest.raises(TypeError, match="loss must return a scalar tensor"):
+        loss_gradient(npo_loss, logp, [-2.0, -1.0], beta=1.0, reduction="none")
+    with pytest.raises(TypeError, match="logp must be an array of real numbers"):
+        loss_gradient(ga_loss, None)
+    with pytest.raises(TypeError, match=r"args\[0\] must be an array of real numbers"):
+        loss_gradient(npo_loss, logp, ["a", "b"], beta=1.0)
+
+
 def test_reductions(rng):
     logp, ref_logp = -rng.exponential(5, 6), -rng.exponential(5, 6)
     each = npo_loss(logp, ref_logp, beta=0.3, reduction="none")
@@ -347,7 +386,16 @@ BAD = [
     (lambda: npo_loss(OK, OK, beta=-1.5), ValueError, r"beta .* got -1\.5"),
     (lambda: npo_loss(OK, OK, beta=math.nan), ValueError, "beta .* got nan"),
     (lambda: npo_loss(OK, OK, beta=math.inf), ValueError, "beta .* got inf"),
-    (lambda: npo_loss(OK, OK, beta=1e-310), ValueError, "beta is too small"),
+    (
+        lambda: npo_loss(OK, OK, beta=1e-310),
+        ValueError,
+        "beta is too small or too large for 64-bit numbers, got 1e-310",
+    ),
+    (lambda: npo_loss(OK, OK, beta=10**400), ValueError, "beta must fit a floating-point number"),
+    (lambda: npo_weight(torch.zeros(2), torch.zeros(2), beta=1e-39), ValueError, "beta is too small .* 32-bit"),
+    (lambda: npo_loss(OK, OK, beta=1, centered="no"), TypeError, "centered must be True or False, got 'no'"),
+    (lambda: ga_loss(np.ma.array([-1.0, 5.0], mask=[0, 1])), TypeError, "logp must not be a masked array"),
+    (lambda: ga_loss([torch.tensor(-1.0, requires_grad=True)] * 2), TypeError, "logp must be an array of real numbers"),
     (lambda: npo_loss(OK, OK, beta="1"), TypeError, "beta must be a real number, got str '1'"),
     (lambda: npo_loss(OK, OK, beta=True), TypeError, "beta must be a real number, got bool True"),
     (lambda: npo_loss(OK, OK, beta=None), TypeError, "beta must be a real number, got NoneType None"),

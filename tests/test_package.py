@@ -61,6 +61,12 @@ def test_public_names_are_documented_and_exist():
         assert getattr(npo_tutorial, name).__doc__, name
 
 
+def test_every_public_name_is_in_the_api_reference():
+    page = (ROOT / "book/api.md").read_text("utf-8")
+    for name in npo_tutorial.__all__:
+        assert f":: npo_tutorial.{name}\n" in page, name
+
+
 def test_functions_document_parameters_errors_and_an_example():
     for name in npo_tutorial.__all__:
         thing = getattr(npo_tutorial, name)

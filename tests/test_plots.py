@@ -88,6 +88,10 @@ def test_images_puts_each_under_its_title():
     assert [axes.get_title() for axes in figure.axes] == [str(i) for i in range(7)]
 
 
+def test_a_single_image_is_a_grid_too():
+    assert len(plots.images(np.zeros((1, 4)), ["3"], columns=1).axes) == 1
+
+
 def test_style_leaves_the_user_s_settings_alone():
     import matplotlib
 
@@ -113,6 +117,9 @@ BAD = [
         ValueError,
         "x_scale must be one of .* got 'ln'",
     ),
+    (lambda: plots.lines([0], [[0]], x_label="", y_label=""), TypeError, "curves must be a dict .* got list"),
+    (lambda: plots.lines([0], {"GA": ([0], [0], [0])}, x_label="", y_label=""), ValueError, "got a tuple of 3"),
+    (lambda: plots.images(np.zeros((2, 64)), ["", ""], columns=0), ValueError, "columns must be at least 1, got 0"),
     (lambda: plots.images(np.zeros((2, 63)), ["", ""]), ValueError, "pixels must hold square images, got rows of 63"),
     (lambda: plots.images(np.zeros((2, 64)), [""]), ValueError, "titles must be as many as images, 2, got 1"),
 ]

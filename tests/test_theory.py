@@ -115,6 +115,22 @@ def test_series_converges_inside_its_radius_and_not_outside():
     assert errors[0] < errors[1] < errors[2]
 
 
+def test_series_coefficients_are_exact_and_many_terms_do_not_overflow():
+    exact = mpmath.taylor(lambda x: mpmath.log(mpmath.cosh(x)), 0, 12)
+    for k in range(1, 7):
+        last = npo_gap_series([2.0], beta=1.0, n_terms=k) - (
+            npo_gap_series([2.0], beta=1.0, n_terms=k - 1) if k > 1 else 0
+        )
+        assert last == pytest.approx(2 * float(exact[2 * k]), rel=1e-13)
+    assert npo_gap_series([2.8], beta=1.0, n_terms=200) == pytest.approx(npo_gap([2.8], beta=1.0), rel=1e-14)
+
+
+def test_log_ratio_at_weight_keeps_its_digits_near_one():
+    weight = 1 - 1e-9
+    exact = mpmath.log(mpmath.mpf(weight) / (2 - mpmath.mpf(weight)))
+    assert log_ratio_at_weight(weight, beta=1.0) == pytest.approx(float(exact), rel=1e-15)
+
+
 @given(st.floats(1e-6, 1.999), betas)
 def test_log_ratio_at_weight_inverts_the_weight(weight, beta):
     u = log_ratio_at_weight(weight, beta=beta)

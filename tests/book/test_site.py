@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from tests.book.pages import EDITIONS, NAMES, all_pages, parse
+from tests.book.pages import EDITIONS, NAMES, all_pages, article, parse
 from tests.conftest import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
@@ -112,7 +112,7 @@ def test_mathematics_is_rendered_at_build_time(site):
 
 def test_numbers_restart_in_each_edition(site):
     for edition in EDITIONS:
-        titles = [parse(site / f"book/{edition}/{name}.html").h1.get_text() for name in ("intro", "divergence")]
+        titles = [article(site, edition, name).h1.get_text() for name in ("intro", "divergence")]
         assert [title.split(".")[0] for title in titles] == ["1", "6"]
         numbers = [tag.get_text() for tag in parse(site / f"book/{edition}/npo.html").select(".eqno")]
         assert re.sub(r"[^\d.]", "", numbers[0]) == "3.1"
@@ -206,9 +206,9 @@ def test_sitemap_lists_every_page(site):
 @pytest.mark.parametrize("page", TWINS)
 def test_foot_says_how_to_cite_when_it_changed_and_where_to_report(site, page):
     foot = parse(site / page).select_one(".page-footer")
-    title = parse(site / page).h1.get_text().rstrip("#").strip()
+    title = parse(site / page).title.get_text().split(" — ")[0]
     assert BASE + page in foot.get_text()
-    assert re.sub(r"^[\d.]+\s*", "", title) in foot.get_text()
+    assert re.sub(r"^\d+\. ", "", title) in foot.get_text()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", foot.select_one("time")["datetime"])
     assert any(a["href"].startswith(f"{REPOSITORY}/issues/new?") for a in foot.select("a"))
 

@@ -72,8 +72,13 @@ class Visit:
             "console", lambda m: m.type in ("error", "warning") and self.complaints.append(f"console: {m.text}")
         )
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self.failed)
         self.page.on("response", lambda r: r.status >= 400 and self.complaints.append(f"{r.status}: {r.url}"))
+
+    def failed(self, request):
+        # leaving a page cancels what it was still loading
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"failed: {request.url} {request.failure}")
 
     def guard(self, route):
         if route.request.url.startswith((self.own, "data:", "blob:")):
@@ -112,9 +117,10 @@ def crawl(browser, site, own, check=None, **options):
 
 def fits(page):
     """No sideways scroll: what sticks out, if something does."""
+    # a phone widens its window to what sticks out, but not its screen
     wide = page.evaluate(
-        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
-        [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+        """() => document.documentElement.scrollWidth <= screen.width ? [] :
+        [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > screen.width + 1)
         .slice(-3).map(e => e.outerHTML.slice(0, 120))"""
     )
     return [f"sticks out sideways: {element}" for element in wide]
@@ -144,7 +150,8 @@ def test_the_crawl_hears_what_is_wrong(browser, site, server, tmp_path):
     # a check that cannot fail is none
     shutil.copy(site / "robots.txt", tmp_path)
     (tmp_path / "index.html").write_text(
-        '<img src="https://example.invalid/a.png"><script>console.error("x"); null.y</script><div style="width:9999px">'
+        '<img src="https://example.invalid/a.png"><script>console.error("x"); null.y</script>'
+        '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>'
     )
     heard = " ".join(crawl(browser, tmp_path, tmp_path.as_uri() + "/", fits, **PHONE))
     for complaint in ("foreign: https://example.invalid/a.png", "console: x", "script: ", "sticks out sideways"):
