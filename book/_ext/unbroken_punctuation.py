@@ -1,8 +1,8 @@
 """A comma after a formula stays on its line, and so does a bracket before one.
 
 To a browser a formula is a box, and a line may break on both sides of a box whatever stands there, so that lines begin
-with a comma. The formula and the signs that touch it go into one element, which the style sheet keeps together; inside
-the formula lines may still break.
+with a comma. The formula and the signs that touch it go into one element, which the style sheet keeps on one line. A
+long formula must be able to break on a phone, and a browser that may break it may break after it as well.
 """
 
 import re
@@ -11,6 +11,8 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 CLOSING = re.compile(r"[,.;:!?)\]’”，。；：、！？）》…]+|[-–][^\W\d_]+")
+# TeX characters; what is not longer fits a line of 320 pixels
+SHORT = 45
 OPENING = re.compile(r"[(\[‘“（《]+\Z")
 
 
@@ -19,7 +21,7 @@ class KeepTogether(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **kwargs):
-        for formula in list(self.document.findall(nodes.math)):
+        for formula in [node for node in self.document.findall(nodes.math) if len(node.astext()) <= SHORT]:
             before = self.cut(formula, -1, OPENING.search)
             after = self.cut(formula, 1, CLOSING.match)
             if before or after:
