@@ -37,7 +37,8 @@ class KeepTogether(SphinxPostTransform):
         if not found:
             return []
         rest = neighbour[: found.start()] + neighbour[found.end() :]
-        formula.parent.replace(neighbour, [nodes.Text(rest)])
+        # by place: `replace` would take the first text of the paragraph that reads the same
+        formula.parent[place] = nodes.Text(rest)
         return [nodes.Text(found[0])]
 
 

@@ -110,10 +110,9 @@ def test_no_term_of_the_glossary_is_to_be_avoided():
         assert not AVOIDED.search(term["zh"]), term["zh"]
 
 
-@pytest.mark.parametrize("page", CHINESE_PAGES, ids=lambda page: page.stem)
+# the errata quote what others wrote
+@pytest.mark.parametrize("page", [page for page in CHINESE_PAGES if page.stem != "errata"], ids=lambda page: page.stem)
 def test_chinese_page_avoids_other_wordings(page):
-    if page.stem == "errata":
-        pytest.skip("the errata quote what others wrote")
     found = [
         f"{page.relative_to(ROOT)}:{number}: {match[0]}, see book/glossary.yml: {line.strip()[:80]}"
         for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1)

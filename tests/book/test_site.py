@@ -110,6 +110,14 @@ def test_mathematics_is_rendered_at_build_time(site):
     assert formulas > 300
 
 
+def test_no_sign_is_lost_or_doubled_beside_a_formula(site):
+    for edition in EDITIONS:
+        for name in NAMES:
+            text = article(site, edition, name).get_text()
+            doubled = re.search(r"[，。；：、]{2}|[^.]\.\.[^./]", text)
+            assert not doubled, f"{edition}/{name}: {text[doubled.start() - 40 : doubled.end() + 10]!r}"
+
+
 def test_numbers_restart_in_each_edition(site):
     for edition in EDITIONS:
         titles = [article(site, edition, name).h1.get_text() for name in ("intro", "divergence")]
