@@ -1,0 +1,191 @@
+"""Demos of the chapter "divergence": runs of gradient descent, and what becomes of everything else."""
+
+from functools import cache
+from math import log
+
+import numpy as np
+
+from npo_tutorial.data import digits_split, forget_set, theta_with_margins
+from npo_tutorial.demos.text import BETA, STEP, rounded, significant
+from npo_tutorial.digits import forget_digits
+from npo_tutorial.explore import Grid, Marker, Points, explore
+from npo_tutorial.logistic import gradient_descent
+
+STEPS = np.unique(np.geomspace(1, 10_000, 61).round().astype(int))
+
+
+@cache
+def distance(loss, beta, step_size, n):
+    """‖m − m⁰‖ at each of `STEPS`."""
+    X, y = forget_set(n, 64, seed=0)
+    options = {"step_size": step_size, "n_steps": int(STEPS[-1]), "record": STEPS}
+    return gradient_descent(X, y, theta_with_margins(X, y, 1.0), loss=loss, beta=beta, **options).distance
+
+
+def divergence(*, y_scale="log"):
+    """Theorem 1, measured: how far the logits of a forget set have moved after t steps of GA and of NPO.
+
+    ‖m − m⁰‖ of gradient descent on n orthonormal rows with margins 1; for late steps GA's is √n ηt/n and NPO's grows
+    by √n/β for each factor e of t. ``y_scale="linear"`` draws the same on a linear vertical axis. Source:
+    arXiv:2404.05868, Theorem 2; chapter "divergence".
+
+    Examples
+    --------
+    >>> divergence().values
+    {'beta': 1.0, 'step_size': 0.4, 'n': 4}
+    """
+
+    def runs(beta, step_size, n):
+        return distance("ga", None, step_size, int(n)), distance("npo", beta, step_size, int(n))
+
+    def draw(t, beta, step_size, n):
+        ga, npo = runs(beta, step_size, n)
+        return {"GA": ga, "NPO": npo}
+
+    def say(beta, step_size, n):
+        ga, npo = (run[np.searchsorted(STEPS, [1000, 10_000])] for run in runs(beta, step_size, n))
+        ga, factor, npo, added, predicted = (
+            significant(value) for value in (ga[1], ga[1] / ga[0], npo[1], npo[1] - npo[0], np.sqrt(n) / beta * log(10))
+        )
+        return {
+            "en": f"After 10000 steps GA has moved the logits by {ga}, NPO by {npo}. The last ten-fold increase of t "
+            f"multiplied GA's distance by {factor} and added {added} to NPO's; for large t the prediction is "
+            f"(√n/β) log 10 = {predicted}.",
+            "zh": f"10000 步之后，对数几率移动的距离，GA 是 {ga}，NPO 是 {npo}。步数最后一次增加到十倍时，"
+            f"GA 的距离变为原来的 {factor} 倍，NPO 的只增加 {added}；t 很大时的预测值是 (√n/β) log 10 = {predicted}。",
+        }
+
+    return explore(
+        draw,
+        STEPS.astype(float),
+        title={"en": "Distance from the start of GA and of NPO", "zh": "GA 与 NPO 离起点的距离"},
+        x_label=STEP,
+        y_label={"en": "distance ‖m − m⁰‖", "zh": "距离 ‖m − m⁰‖"},
+        x_scale="log" if y_scale == "log" else "linear",
+        y_scale=y_scale,
+        y_limits=None if y_scale == "log" else "frame",
+        say=say,
+        beta=Grid([0.25, 0.5, 1, 2], label=BETA, scale="log", start=1),
+        step_size=Grid([0.1, 0.4, 1], label={"en": "step size η", "zh": "步长 η"}, scale="log", start=0.4),
+        n=Grid([2, 4, 8, 16], label={"en": "samples n", "zh": "样本数 n"}, scale="log", start=4),
+    )
+
+
+def decision_boundary():
+    """The boundary of a logistic model in the plane while five points between the classes are being forgotten.
+
+    P(y = 1|x) = σ(θ₀ + θ₁x₁ + θ₂x₂), trained by scikit-learn on all points, then η = 0.1 and full-batch descent on the
+    loss of the forget points, all of class 1 and with mean 0: in the long run their gradients add up to a shift, and
+    the boundary moves up, at a constant speed under GA and like log t under NPO. (Around another mean it would
+    turn as well.) Source: the losses of arXiv:2404.05868; chapter "divergence".
+
+    Examples
+    --------
+    >>> decision_boundary().values
+    {'beta': 1.0, 't': 100.0}
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    classes = rng.normal((0.5, -2.2), (1.3, 0.7), (20, 2)), rng.normal((-0.3, 1.6), (1.3, 0.8), (20, 2))
+    forget = rng.normal(0, (0.9, 0.35), (5, 2))
+    forget = forget - forget.mean(axis=0)
+    X = np.column_stack([np.ones(45), np.concatenate([*classes, forget])])
+    y = np.repeat([0, 1, 1], [20, 20, 5])
+    trained = LogisticRegression(fit_intercept=False).fit(X, y).coef_[0]
+    steps = np.arange(0, 201, 5)
+
+    @cache
+    def path(beta):
+        """θ at each step; GA for β = None."""
+        options = {"loss": "ga" if beta is None else "npo", "beta": beta, "step_size": 0.1}
+        return gradient_descent(X[40:], y[40:], trained, n_steps=200, record=steps, **options).theta(slice(None))
+
+    def thetas(beta, t):
+        k = np.searchsorted(steps, t)
+        return path(None)[k], path(beta)[k]
+
+    def draw(x, beta, t):
+        ga, npo = (-(theta[0] + theta[1] * x) / theta[2] for theta in thetas(beta, t))
+        points = {"y = 0": Points(*classes[0].T), "y = 1": Points(*classes[1].T), "D_FG": Points(*forget.T)}
+        return {"GA": ga, "NPO": npo} | points
+
+    def say(beta, t):
+        (ga, left_ga), (npo, left_npo) = (
+            (np.mean((X[:40] @ theta > 0) == y[:40]), np.sum(X[40:] @ theta > 0)) for theta in thetas(beta, t)
+        )
+        ga_height, npo_height = (rounded(-theta[0] / theta[2], 1) for theta in thetas(beta, t))
+        return {
+            "en": f"After {t:g} steps the boundary of GA is at x₂ = {ga_height} for x₁ = 0: {left_ga} of 5 forget "
+            f"points and {ga:.0%} of the retain points are classified rightly. "
+            f"NPO with β = {beta:g}: x₂ = {npo_height}, {left_npo} of 5 and {npo:.0%}.",
+            "zh": f"{t:g} 步之后，GA 的边界在 x₁ = 0 处位于 x₂ = {ga_height}："
+            f"5 个遗忘点中还有 {left_ga} 个分类正确，保留点的准确率为 {ga:.0%}。"
+            f"NPO（β = {beta:g}）：x₂ = {npo_height}，{left_npo} 个，{npo:.0%}。",
+        }
+
+    return explore(
+        draw,
+        np.linspace(-4, 4, 9),
+        title={"en": "The boundary while five points are forgotten", "zh": "忘掉五个点时，分类边界怎样移动"},
+        x_label="x₁",
+        y_label="x₂",
+        say=say,
+        animate="t",
+        beta=Grid([0.2, 0.5, 1, 2, 5], label=BETA, scale="log", start=1),
+        t=Grid(steps.astype(float), label=STEP, start=100.0),
+    )
+
+
+def digits():
+    """Ten digits to forget: how many are still recognised, and what becomes of the images to be kept.
+
+    Accuracy on the forget images and on the retain images after each step of GA and of NPO on the first split of
+    `digits_split`, with η = 1. The chapter shows the ten images above the demo. Source: the losses of
+    arXiv:2404.05868, data of scikit-learn; chapter "divergence".
+
+    Examples
+    --------
+    >>> digits().values
+    {'beta': 2.0, 't': 100.0}
+    """
+    split = digits_split((3, 8), n_forget=10, seed=0)
+    steps = np.unique(np.geomspace(1, 1000, 61).round().astype(int))
+
+    @cache
+    def run(beta):
+        """GA for β = None."""
+        return forget_digits(split, loss="ga" if beta is None else "npo", beta=beta)
+
+    def draw(x, beta, t):
+        curves = {}
+        for name, done in {"GA": run(None), "NPO": run(beta)}.items():
+            curves[f"{name} D_RT"] = done.retain_accuracy[steps]
+            curves[f"{name} D_FG"] = done.remembered[steps] / 10
+        return curves | {"t": Marker(t)}
+
+    def say(beta, t):
+        t = int(t)
+        (ga, left_ga), (npo, left_npo) = (
+            (done.retain_accuracy[t], done.remembered[t]) for done in (run(None), run(beta))
+        )
+        return {
+            "en": f"After {t} steps GA still recognises {left_ga} of the 10 forget images and {ga:.0%} of the "
+            f"retain images; NPO with β = {beta:g} {left_npo} of 10 and {npo:.0%}.",
+            "zh": f"{t} 步之后，GA 在 10 张遗忘图像中还认得 {left_ga} 张，保留图像的准确率为 {ga:.0%}；"
+            f"NPO（β = {beta:g}）还认得 {left_npo} 张，准确率为 {npo:.0%}。",
+        }
+
+    return explore(
+        draw,
+        steps.astype(float),
+        title={"en": "Ten digits to forget, and all the others", "zh": "忘掉十个数字，其余的怎样了"},
+        x_label=STEP,
+        y_label={"en": "accuracy", "zh": "准确率"},
+        x_scale="log",
+        y_limits=(0, 1),
+        say=say,
+        animate="t",
+        beta=Grid([0.5, 1, 2, 5], label=BETA, scale="log", start=2),
+        t=Grid(np.unique(np.geomspace(1, 1000, 31).round()), label=STEP, scale="log", start=100.0),
+    )

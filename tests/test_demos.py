@@ -1,0 +1,351 @@
+"""demos/: what each demo draws and says, at points of its grid, against a computation that shares nothing with it."""
+
+import base64
+import gzip
+import itertools
+import json
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from unittest import mock
+
+import mpmath as mp
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from npo_tutorial import (
+    classifier_logp,
+    digits_split,
+    gradient_descent,
+    logistic_gradient,
+    loss_gradient,
+    npo_gap,
+    npo_loss,
+    npo_weight,
+    unlearn,
+)
+from npo_tutorial import demos as package
+from npo_tutorial.explore import Explorer, Grid, Marker, Points, explore
+from tests.book.test_glossary import AVOIDED, SLIPS
+
+EVERY_DEMO = pytest.mark.parametrize("name", package.__all__)
+MOST_BYTES = 40_000
+
+
+@dataclass(frozen=True)
+class Demo:
+    widget: Explorer
+    draw: object
+    x: np.ndarray
+    options: dict
+
+    @property
+    def grids(self):
+        return {name: option.values for name, option in self.options.items() if isinstance(option, Grid)}
+
+    def points(self):
+        """Each grid point: its index and its values."""
+        for index in itertools.product(*(range(len(values)) for values in self.grids.values())):
+            yield index, {name: float(values[i]) for (name, values), i in zip(self.grids.items(), index, strict=True)}
+
+    def some_points(self, rng, count=10):
+        every = list(self.points())
+        return [every[k] for k in rng.choice(len(every), size=min(count, len(every)), replace=False)]
+
+
+@cache
+def demo(name):
+    function = getattr(package, name)
+    with mock.patch.object(sys.modules[function.__module__], "explore", wraps=explore) as called:
+        widget = function()
+    (draw, x), options = called.call_args.args, called.call_args.kwargs
+    return Demo(widget, draw, x, options)
+
+
+def assert_drawn(drawn, expected, *, log=False):
+    """Equal to the precision of the state: 16 bits of the range of each curve, on the scale of its axis."""
+    drawn, expected = np.asarray(drawn), np.asarray(expected, float)
+    if log:
+        drawn, expected = np.log10(drawn), np.log10(expected)
+    np.testing.assert_allclose(drawn, expected, rtol=0, atol=np.ptp(expected) / 130_000 + 1e-12)
+
+
+def sigmoid(z):
+    return float(1 / (1 + mp.exp(-z)))
+
+
+@EVERY_DEMO
+def test_state_is_light_and_what_the_function_returned(name, rng):
+    made = demo(name)
+    state = made.widget.chart | {
+        trait: base64.b64encode(getattr(made.widget, trait)).decode() for trait in ("numbers", "ranges")
+    }
+    assert len(gzip.compress(json.dumps(state, ensure_ascii=False).encode())) <= MOST_BYTES
+    for index, values in made.some_points(rng, 5):
+        drawn, returned = made.widget.drawn(list(index)), made.draw(made.x, **values)
+        assert list(drawn) == list(returned)
+        for label, curve in returned.items():
+            scale_x, scale_y = (made.options.get(f"{axis}_scale") == "log" for axis in "xy")
+            if isinstance(curve, Points):
+                assert_drawn(drawn[label].x, curve.x, log=scale_x)
+                assert_drawn(drawn[label].y, curve.y, log=scale_y)
+            elif isinstance(curve, Marker):
+                assert np.isclose(drawn[label].x, curve.x)
+            else:
+                assert_drawn(drawn[label], curve, log=scale_y)
+
+
+@EVERY_DEMO
+def test_texts_exist_in_both_languages_and_are_well_set(name):
+    made = demo(name)
+    texts = [made.options[key] for key in ("title", "x_label", "y_label")]
+    texts += [option.label for option in made.options.values() if isinstance(option, Grid)]
+    texts = [{"en": text, "zh": text} if isinstance(text, str) else text for text in texts]
+    sentences = [made.options["say"](**values) for _, values in made.points()]
+    for text in texts + sentences:
+        assert set(text) == {"en", "zh"}
+        assert all(text.values())
+        for what, pattern in SLIPS.items():
+            assert not re.search(pattern, text["zh"]), (what, text["zh"])
+        assert not AVOIDED.search(text["zh"]), text["zh"]
+        assert not re.search("[\u3400-\u9fff，。：；]", text["en"]), text["en"]
+    for sentence in sentences:
+        assert sentence["en"].endswith(".")
+        assert sentence["zh"].endswith("。")
+        numbers = {language: re.findall(r"\d+(?:\.\d+)?", text) for language, text in sentence.items()}
+        for number in numbers["en"] + numbers["zh"]:
+            digits = number.replace(".", "").lstrip("0")
+            assert len(digits) <= 3 or (float(number) >= 1000 and "." not in number), sentence
+        # one of them may repeat or leave out a number of the formula, but none is another's
+        assert set(numbers["en"]) == set(numbers["zh"]), sentence
+        assert not re.search(r"nan|inf\b|\d-|[( ]-\d|e[+-]\d", "".join(sentence.values())), sentence
+
+
+def test_dpo_margin(rng):
+    made = demo("dpo_margin")
+    for index, values in made.some_points(rng):
+        beta, v = values["beta"], values["v"]
+        loss, weight, point = made.widget.drawn(list(index)).values()
+        exact = [(mp.log(1 + mp.exp(-beta * x)) - mp.log(2)) / beta for x in (*made.x, v)]
+        assert_drawn(loss, exact[:-1])
+        assert_drawn(weight, [sigmoid(-beta * x) for x in made.x])
+        assert point.x == pytest.approx([v, v], abs=1e-4)
+        assert point.y == pytest.approx([float(exact[-1]), sigmoid(-beta * v)], abs=1e-4)
+        assert f"σ(−βv) = {sigmoid(-beta * v):.2f}" in made.options["say"](**values)["zh"]
+        # the drawn weight is the slope of the drawn loss
+        np.testing.assert_allclose(-np.gradient(loss, made.x)[1:-1], weight[1:-1], atol=0.05)
+
+
+def test_dpo_to_npo(rng):
+    made = demo("dpo_to_npo")
+    for index, values in made.some_points(rng):
+        beta, u_chosen = values["beta"], values["u_chosen"]
+        dpo, doubled, npo, start = made.widget.drawn(list(index)).values()
+        exact = [mp.log(1 + mp.exp(beta * (u - u_chosen))) / beta for u in (*made.x, 0)]
+        assert_drawn(dpo, exact[:-1])
+        assert_drawn(doubled, [2 * y for y in exact[:-1]])
+        assert_drawn(npo, [2 * mp.log(1 + mp.exp(beta * u)) / beta for u in made.x])
+        assert start.y == pytest.approx([float(2 * exact[-1]), 2 * np.log(2) / beta], rel=1e-4, abs=1e-4)
+        pushed = -2 * loss_gradient(lambda r, b=beta, c=u_chosen: package_dpo(r, b, c), np.array([-20.0]))[0]
+        assert f"{-pushed:.2f}" in made.options["say"](**values)["en"]
+    frozen = made.draw(made.x, beta=0.5, u_chosen=0.0)
+    np.testing.assert_allclose(frozen["2·DPO"], frozen["NPO"], rtol=1e-12)
+
+
+def package_dpo(rejected, beta, u_chosen):
+    """The DPO loss as a formula in torch, with the reference at −20 nats."""
+    return torch.nn.functional.softplus(beta * (rejected + 20 - u_chosen)).mean() / beta
+
+
+def test_beta_to_zero(rng):
+    made = demo("beta_to_zero")
+    mp.mp.dps = 30
+    for index, values in made.some_points(rng):
+        beta, u = values["beta"], values["u"]
+        npo, ga, points = made.widget.drawn(list(index)).values()
+        exact = [2 * mp.log((1 + mp.exp(mp.mpf(beta) * x)) / 2) / beta for x in (*made.x, u)]
+        assert_drawn(npo, exact[:-1])
+        assert_drawn(ga, made.x)
+        assert points.y == pytest.approx([float(exact[-1]), u], abs=1e-3)
+        if u:
+            gap, prediction = float(exact[-1] - mp.mpf(u)), beta / 4 * u**2
+            said = made.options["say"](**values)["en"].replace("−", "-")
+            assert float(re.search(r"lies ([\d.]+) nats", said)[1]) == pytest.approx(gap, rel=6e-3)
+            assert float(re.search(r"u² = ([\d.]+)", said)[1]) == pytest.approx(prediction, rel=6e-3)
+    for u in (-20.0, 5.0):
+        gaps = [npo_gap([u], beta=beta) for beta in made.grids["beta"]]
+        assert (np.diff(gaps) > 0).all()
+        assert gaps[0] < 0.11
+
+
+def test_adaptive_weight(rng):
+    made = demo("adaptive_weight")
+
+    def gradients(beta, u):
+        """By autograd, in the two margins of the logistic model."""
+        margins = np.array([-40.0, -np.log(2 * np.exp(-u) - 1)])
+        ref = torch.full((2,), -np.log(2), dtype=torch.float64)
+        log_sigmoid = torch.nn.functional.logsigmoid
+        npo = loss_gradient(lambda m: npo_loss(log_sigmoid(m), ref, beta=beta), margins)
+        return npo, loss_gradient(lambda m: log_sigmoid(m).mean(), margins)
+
+    for index, values in made.some_points(rng):
+        beta, u = values["beta"], values["u"]
+        weight, ratio, samples = made.widget.drawn(list(index)).values()
+        assert_drawn(weight, [2 * sigmoid(beta * x) for x in made.x])
+        expected = [np.linalg.norm(npo) / np.linalg.norm(ga) for npo, ga in (gradients(beta, x) for x in made.x[::8])]
+        np.testing.assert_allclose(ratio[::8], expected, atol=1e-4)
+        w = [2 * sigmoid(beta * (-40 + np.log(2))), 2 * sigmoid(beta * u)]
+        assert samples.y == pytest.approx(w, abs=1e-4)
+        assert f"largest weight is {max(w):.2f}" in made.options["say"](**values)["en"]
+        # orthogonal samples: the largest weight bounds the ratio of the norms
+        both = np.maximum(weight, w[0])
+        assert (ratio <= both + 1e-4).all()
+    # the chapter's counterexample
+    assert "‖∇NPO‖ is 0.45 of ‖∇GA‖" in made.options["say"](beta=1, u=0.0)["en"]
+    assert "‖∇NPO‖ is 0.00 of ‖∇GA‖" in made.options["say"](beta=1, u=-40.0)["en"]
+
+
+def by_autograd(beta, n_steps):
+    """The softmax policy, each step by torch's gradient of the loss in the logits."""
+    z, path = torch.tensor([0.7, 0.2, 0.1], dtype=torch.float64).log(), []
+    ref = z[:1].clone()
+    for _ in range(n_steps + 1):
+        path.append(z.softmax(0).numpy())
+        z = z.detach().requires_grad_()
+        logp = z.log_softmax(0)[:1]
+        loss = logp.mean() if beta is None else npo_loss(logp, ref, beta=beta)
+        loss.backward()
+        z = (z - 0.25 * z.grad).detach()
+    return np.array(path)
+
+
+def test_softmax_policy(rng):
+    made = demo("softmax_policy")
+    ga = by_autograd(None, 60)
+    for index, values in made.some_points(rng):
+        npo = by_autograd(values["beta"], 60)
+        drawn = made.widget.drawn(list(index))
+        t = int(values["t"])
+        for k, answer in ((0, "₁"), (2, "₃")):
+            assert_drawn(drawn[f"GA π{answer}"], ga[:, k])
+            assert_drawn(drawn[f"NPO π{answer}"], npo[:, k])
+        assert drawn["t"].x == pytest.approx(np.full(4, t))
+        assert drawn["t"].y == pytest.approx([*ga[t, [0, 2]], *npo[t, [0, 2]]], abs=1e-4)
+        said = ", ".join(f"{p:.2f}" for p in npo[t])
+        assert f"β = {values['beta']:g}: {said}." in made.options["say"](**values)["en"]
+    # GA takes the third answer along, NPO keeps most of it
+    assert ga[60, 2] < 1e-4
+    assert by_autograd(1.0, 60)[60, 2] > 0.08
+
+
+def test_divergence(rng):
+    made = demo("divergence")
+
+    def distance(beta, step_size, n):
+        """Orthonormal rows and equal margins: all samples do the same, by one recursion of one number."""
+        m, ref, path = 1.0, -np.log1p(np.exp(-1.0)), []
+        for _ in range(10_000):
+            h = 1 / (1 + np.exp(m))
+            m -= step_size / n * h * (1 if beta is None else 2 / (1 + np.exp(beta * (ref + np.logaddexp(0, -m)))))
+            path.append(1 - m)
+        return np.sqrt(n) * np.array(path)
+
+    for index, values in made.some_points(rng, 4):
+        beta, step_size, n = values.values()
+        drawn, at = made.widget.drawn(list(index)), made.x.astype(int) - 1
+        ga, npo = distance(None, step_size, n), distance(beta, step_size, n)
+        np.testing.assert_allclose(drawn["GA"], ga[at], rtol=1e-3)
+        np.testing.assert_allclose(drawn["NPO"], npo[at], rtol=1e-3)
+        said = made.options["say"](**values)["en"]
+        added = float(re.search(r"added ([\d.]+) to", said)[1])
+        assert added == pytest.approx(npo[9999] - npo[999], rel=6e-3)
+        assert f"{np.sqrt(n) / beta * np.log(10):.3g}" in said
+    for _, values in made.points():
+        ga, npo = made.draw(made.x, **values).values()
+        # a line
+        rate = values["step_size"] / np.sqrt(values["n"])
+        assert np.gradient(ga, made.x)[-1] == pytest.approx(rate, rel=0.01)
+        assert npo[-1] < ga[-1] / 3
+    # per decade NPO comes to add (√n/β) log 10, the sooner the larger η/n is
+    for beta, n in itertools.product(made.grids["beta"], made.grids["n"]):
+        decades = []
+        for step_size in made.grids["step_size"]:
+            npo = made.draw(made.x, beta=beta, step_size=step_size, n=n)["NPO"]
+            decades.append((npo[-1] - npo[made.x == 1000].item()) / (np.sqrt(n) / beta * np.log(10)))
+        assert (np.diff(decades) < 0).all()
+        assert 1 < decades[-1] < 1.15
+
+
+def test_divergence_on_linear_axes():
+    linear = package.divergence(y_scale="linear")
+    ours, theirs = linear.drawn(), demo("divergence").widget.drawn(linear.index)
+    np.testing.assert_allclose(ours["GA"], theirs["GA"], rtol=1e-3, atol=0.05)
+
+
+def test_decision_boundary(rng):
+    made = demo("decision_boundary")
+    _, _, *groups = made.draw(made.x, beta=1, t=0.0).values()
+    below, above, forget = (np.column_stack([np.ones(len(group.x)), *group]) for group in groups)
+    X, y = np.concatenate([below, above, forget]), np.repeat([0, 1, 1], [20, 20, 5])
+    start = LogisticRegression(fit_intercept=False).fit(X, y).coef_[0]
+
+    def descend(beta, n_steps):
+        theta, options = start, {"loss": "ga"} if beta is None else {"loss": "npo", "beta": beta, "theta_ref": start}
+        for _ in range(n_steps):
+            theta = theta - 0.1 * logistic_gradient(forget, np.ones(5), theta, **options)
+        return theta
+
+    for index, values in made.some_points(rng):
+        drawn, t = made.widget.drawn(list(index)), int(values["t"])
+        for label, theta in {"GA": descend(None, t), "NPO": descend(values["beta"], t)}.items():
+            np.testing.assert_allclose(
+                np.column_stack([np.ones(9), made.x, drawn[label]]) @ theta, 0, atol=1e-3 * np.abs(theta).max()
+            )
+            assert f"x₂ = {-theta[0] / theta[2] + 0.0:.1f}".replace("-", "−") in made.options["say"](**values)["en"]
+            accuracy = np.mean((X[:40] @ theta > 0) == y[:40])
+            assert f"{accuracy:.0%}" in made.options["say"](**values)["zh"]
+
+    # the qualitative claim, far beyond the drawn steps: θ₀ moves like t or like log(t)/β, the rest comes to rest
+    def boundaries(**loss):
+        options = {"step_size": 0.1, "n_steps": 100_000, "record": [1000, 10_000, 100_000]}
+        theta = gradient_descent(forget, np.ones(5), start, **loss, **options).theta(slice(None))
+        return -theta[:, 0], -theta[:, 0] / theta[:, 2]
+
+    shift, height = boundaries(loss="ga")
+    assert shift[2] / shift[1] == pytest.approx(10, rel=0.02)
+    assert height[2] / height[1] == pytest.approx(10, rel=0.05)
+    for beta in (0.5, 1.0):
+        shift, height = boundaries(loss="npo", beta=beta)
+        assert np.diff(shift) == pytest.approx(np.log(10) / beta, rel=0.1)
+        assert np.diff(height)[1] < 2 * np.diff(height)[0]
+
+
+def test_digits(rng):
+    made = demo("digits")
+    split = digits_split((3, 8), n_forget=10, seed=0)
+    trained = LogisticRegression(fit_intercept=False).fit(split.X_train, split.y_train)
+    forget = split.X_forget, split.y_forget
+    for index, values in made.some_points(rng, 4):
+        drawn = made.widget.drawn(list(index))
+        t, said = int(values["t"]), made.options["say"](**values)["en"]
+        for name in ("GA", "NPO"):
+            options = {"loss": name.lower(), "beta": values["beta"], "step_size": 1.0}
+            for k in (0, 25, -1):
+                model = unlearn(trained, *forget, n_steps=int(made.x[k]), **options)
+                retained, remembered = model.score(split.X_retain, split.y_retain), model.score(*forget)
+                assert drawn[f"{name} D_RT"][k] == pytest.approx(retained, abs=1e-4)
+                assert drawn[f"{name} D_FG"][k] == pytest.approx(remembered, abs=1e-4)
+            model = unlearn(trained, *forget, n_steps=t, **options)
+            left = np.sum(classifier_logp(model, *forget) > -np.log(2))
+            assert re.search(rf"\b{left} of ", said)
+            assert f"{model.score(split.X_retain, split.y_retain):.0%}" in said
+
+
+def test_weight_of_dpo_is_half_of_npo_weight():
+    v = np.linspace(-5, 5, 11)
+    zero = np.full(11, -20.0)
+    np.testing.assert_allclose(npo_weight(zero - v, zero, beta=0.7) / 2, [sigmoid(-0.7 * x) for x in v], rtol=1e-14)
