@@ -94,11 +94,11 @@ def adaptive_weight():
         return float(np.linalg.norm(npo) / np.linalg.norm(logistic_gradient(X, y, theta, loss="ga")))
 
     def draw(x, beta, u):
-        samples = np.array([u_forgotten, u])
+        at = np.array([u])
         return {
             "w": weight(x, beta),
             "‖∇NPO‖/‖∇GA‖": np.array([ratio(beta, each) for each in x]),
-            "(u₁, w₁), (u₂, w₂)": Points(samples, weight(samples, beta)),
+            "u₂": Points(np.full(2, u), np.append(weight(at, beta), ratio(beta, u))),
         }
 
     def say(beta, u):
@@ -116,15 +116,15 @@ def adaptive_weight():
 
     return explore(
         draw,
-        np.linspace(-40, 0, 81),
+        np.linspace(-20, 0, 81),
         title={"en": "Two samples, one forgotten: weights and gradients", "zh": "两个样本，忘掉一个：权重与梯度"},
         x_label=LOG_RATIO,
         y_label={"en": "weight, ratio of norms", "zh": "权重、范数之比"},
         y_limits=(0, 1.05),
         say=say,
-        beta=Grid([0.05, 0.1, 0.2, 0.5, 1, 2], label=BETA, scale="log", start=1),
+        beta=Grid([0.1, 0.2, 0.5, 1, 2], label=BETA, scale="log", start=1),
         u=Grid(
-            np.linspace(-40, 0, 21), label={"en": "log-ratio u₂ of sample 2", "zh": "样本 2 的对数比 u₂"}, start=0.0
+            np.linspace(-20, 0, 21), label={"en": "log-ratio u₂ of sample 2", "zh": "样本 2 的对数比 u₂"}, start=0.0
         ),
     )
 

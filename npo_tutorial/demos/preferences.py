@@ -43,9 +43,9 @@ def dpo_margin():
         stands_zh = ("这一对的顺序比参考模型处更差", "这一对与参考模型处相同", "这一对的顺序比参考模型处更好")[order]
         return {
             "en": f"{stands_en} at the reference. A step pushes the chosen response up and the rejected one down, each "
-            f"with weight σ(−βv) = {weight}. With β = {beta:g} the weight falls to 0.1 only at v = {settled}.",
+            f"with weight σ(−βv) = {weight}. With β = {beta:g} the weight is down to 0.1 at v = {settled}.",
             "zh": f"{stands_zh}。每一步都把优选回答往上推、把劣选回答往下推，权重都是 σ(−βv) = {weight}。"
-            f"β = {beta:g} 时，到 v = {settled} 权重才降到 0.1。",
+            f"β = {beta:g} 时，权重在 v = {settled} 处降到 0.1。",
         }
 
     return explore(
@@ -69,7 +69,7 @@ def dpo_to_npo():
     Examples
     --------
     >>> dpo_to_npo().values
-    {'beta': 0.5, 'u_chosen': 5.0}
+    {'beta': 0.5, 'u_chosen': 4.0}
     """
 
     def losses(u, beta, u_chosen):
@@ -102,15 +102,15 @@ def dpo_to_npo():
 
     return explore(
         draw,
-        np.linspace(-15, 5, 81),
+        np.linspace(-10, 8, 91),
         title={"en": "From DPO to NPO: remove the winner", "zh": "从 DPO 到 NPO：去掉优选回答"},
         x_label={"en": "log-ratio u of the rejected response (nats)", "zh": "劣选回答的对数比 u（奈特）"},
         y_label={"en": "loss (nats)", "zh": "损失（奈特）"},
         say=say,
-        beta=Grid([0.1, 0.2, 0.5, 1, 2, 5], label=BETA, scale="log", start=0.5),
+        beta=Grid([0.2, 0.5, 1, 2, 5], label=BETA, scale="log", start=0.5),
         u_chosen=Grid(
-            np.linspace(0, 10, 11),
+            np.linspace(0, 6, 13),
             label={"en": "log-ratio of the chosen response", "zh": "优选回答的对数比"},
-            start=5.0,
+            start=4.0,
         ),
     )
