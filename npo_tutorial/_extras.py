@@ -2,15 +2,15 @@
 
 import importlib
 
-EXTRAS = {"torch": "torch", "anywidget": "widgets"}
+EXTRAS = {"torch": "torch"} | dict.fromkeys(["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets")
 
 
 def require(package):
-    """Import an optional package, or say which extra brings it."""
+    """Import an optional package or a module of it, or say which extra brings it."""
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        if error.name != package:
+        top = package.partition(".")[0]
+        if error.name != top:
             raise
-        extra = EXTRAS[package]
-        raise ImportError(f"this needs {package}: pip install 'npo-tutorial[{extra}]'", name=package) from None
+        raise ImportError(f"this needs {top}: pip install 'npo-tutorial[{EXTRAS[top]}]'", name=top) from None

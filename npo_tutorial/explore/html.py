@@ -1,0 +1,172 @@
+"""Explorers in pages without a kernel: a page of their own, and a picture where no script runs."""
+
+import base64
+import html
+import io
+import json
+import warnings
+from pathlib import Path
+
+from npo_tutorial._checks import check_choice
+from npo_tutorial._extras import require
+from npo_tutorial.explore.evaluation import written
+from npo_tutorial.plots import COLORS, DASHES, STYLE
+
+LANGUAGES = ("en", "zh")
+MARKERS = "os^Dvp"
+PAGE = """<!doctype html>
+<html lang="{lang}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>
+body {{ max-width: 46rem; margin: 0 auto; padding: 1rem; font-family: system-ui, sans-serif; line-height: 1.5;
+  color: #1b1f24; background: #fff; }}
+h1 {{ font-size: 1.5rem; }}
+section {{ margin: 2.5rem 0; }}
+figure {{ margin: 0; }}
+figure img {{ max-width: 100%; height: auto; }}
+@media screen and (prefers-color-scheme: dark) {{
+  body {{ color: #e3e6ea; background: #14181e; }}
+  figure img {{ filter: invert(1) hue-rotate(180deg); }}
+}}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{views}
+</main>
+<script type="application/vnd.jupyter.widget-state+json">{state}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+VIEW = """<section>
+<script type="application/vnd.jupyter.widget-view+json">{view}</script>
+<noscript>{figure}</noscript>
+</section>"""
+
+
+def save_html(widgets, path, *, title, lang="en"):
+    """Write explorers to one HTML file that works anywhere: from a disk, without a network, without a kernel.
+
+    Parameters
+    ----------
+    widgets : Explorer or sequence of Explorer
+        In the order of the page.
+    path : str or path
+        File to write.
+    title : str
+        Title of the page.
+    lang : {"en", "zh"}
+        Language of the page, and of all texts that come in several.
+
+    Raises
+    ------
+    ValueError
+        No widget, an unknown language.
+    TypeError
+        Widgets of another kind, which need more than this page brings; a title that is no text.
+    """
+    from npo_tutorial.explore import Explorer
+
+    widgets = [widgets] if isinstance(widgets, Explorer) else list(widgets)
+    for widget in widgets:
+        if not isinstance(widget, Explorer):
+            raise TypeError(f"widgets must be made by explore, got {widget!r}")
+    if not widgets:
+        raise ValueError("widgets must not be empty")
+    if not isinstance(title, str):
+        raise TypeError(f"title must be a str, got {title!r}")
+    check_choice("lang", lang, LANGUAGES)
+    embed = require("ipywidgets.embed")
+    # without the defaults an anywidget has neither script nor style
+    state = embed.dependency_state(widgets, drop_defaults=False)
+    data = embed.embed_data(widgets, drop_defaults=False, state=state)
+    views = [
+        VIEW.format(view=_json(view), figure=_figure(widget, lang))
+        for view, widget in zip(data["view_specs"], widgets, strict=True)
+    ]
+    page = PAGE.format(
+        lang=lang,
+        title=html.escape(title),
+        views="\n".join(views),
+        state=_json(data["manager_state"]),
+        script=Path(__file__).with_name("mount.js").read_text("utf-8"),
+    )
+    Path(path).write_text(page, "utf-8")
+
+
+def picture(explorer):
+    """The chart at its current position as a MIME bundle with one SVG for all languages; empty without Matplotlib."""
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        return {}
+    chart = explorer.chart
+    # text as text: small, and set by the reader's machine; the same picture always has the same bytes
+    style = STYLE | {"svg.fonttype": "none", "svg.hashsalt": "npo-tutorial"}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # Matplotlib measures text with its own font, which has no Han characters
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure = Figure(figsize=(5.4, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for i, curve in enumerate(explorer.drawn().values()):
+            _draw(axes, chart, i, curve)
+        axes.set(
+            xlabel=_in_all_languages(chart["x"]["label"]),
+            ylabel=_in_all_languages(chart["y"]["label"]),
+            xscale=chart["x"]["scale"],
+            yscale=chart["y"]["scale"],
+            xlim=chart["x"]["limits"],
+            ylim=explorer.y_limits,
+        )
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+        svg = io.StringIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return {"image/svg+xml": svg.getvalue()}
+
+
+def in_language(text, lang="en"):
+    """A text, or the one of several that a page in this language shows."""
+    return text if isinstance(text, str) else text.get(lang, text["en"])
+
+
+def _draw(axes, chart, i, curve):
+    x, kind = chart["x"]["values"], chart["curves"][i]["kind"]
+    style = {"color": COLORS[i], "label": _no_formula(chart["curves"][i]["label"])}
+    if kind == "line":
+        axes.plot(x, curve, linestyle=DASHES[i], **style)
+    elif kind == "band":
+        axes.fill_between(x, curve.lo, curve.hi, alpha=0.25, linestyle=DASHES[i], **style)
+    elif kind == "points":
+        axes.plot(curve.x, curve.y, linestyle="none", marker=MARKERS[i], **style)
+    else:
+        axes.axvline(curve.x, linestyle=DASHES[i], **style)
+
+
+def _in_all_languages(text):
+    return _no_formula(text if isinstance(text, str) else " · ".join(dict.fromkeys(text.values())))
+
+
+def _no_formula(text):
+    return text.replace("$", r"\$")
+
+
+def _figure(explorer, lang):
+    """What stands in for an explorer where no script runs."""
+    words = [in_language(text, lang) for text in (explorer.chart["title"], explorer.sentence) if text]
+    caption = html.escape(" ".join([*words, f"({written(explorer.values)})"]))
+    svg = picture(explorer).get("image/svg+xml", "")
+    source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    image = f'<img src="{source}" alt="{caption}">' if svg else ""
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+
+
+def _json(data):
+    # a text may hold "</script>"
+    return json.dumps(data).replace("<", r"\u003c")

@@ -1,0 +1,149 @@
+// Mounts the anywidgets of a static page from the widget JSON in it: no kernel, no require.js, no other host.
+//
+// The state may stand in the page, or its tag may name with data-src a script that calls npoWidgetState(…) with the same
+// JSON. Such a script is loaded when the first view that needs it comes within one screen of what is seen; where there
+// are several, data-models="id id …" says which models each of them holds.
+(() => {
+  // once is enough, however often a page brings this script
+  if (window.npoWidgetState) return;
+  const STATE = "application/vnd.jupyter.widget-state+json";
+  const VIEW = "application/vnd.jupyter.widget-view+json";
+  const WORDS = {
+    en: {
+      failed: "This demo could not be started: ",
+      absent: "its numbers are not in this page",
+      kernel: "it works in a running notebook only",
+      unreachable: "cannot load ",
+    },
+    zh: {
+      failed: "这个演示无法启动：",
+      absent: "页面中没有它的数据",
+      kernel: "它只能在运行中的 notebook 里使用",
+      unreachable: "无法加载 ",
+    },
+  };
+
+  class Model {
+    constructor({ state, buffers = [] }) {
+      this.state = { ...state };
+      this.listeners = new Map();
+      for (const { path, data } of buffers) {
+        const characters = atob(data);
+        const bytes = new Uint8Array(characters.length);
+        for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+        const holder = path.slice(0, -1).reduce((part, key) => part[key], this.state);
+        holder[path[path.length - 1]] = new DataView(bytes.buffer);
+      }
+    }
+    get(name) {
+      return this.state[name];
+    }
+    set(name, value) {
+      if (this.state[name] === value) return;
+      this.state[name] = value;
+      for (const event of [`change:${name}`, "change"]) {
+        for (const listener of [...(this.listeners.get(event) ?? [])]) listener(this, value);
+      }
+    }
+    on(event, listener) {
+      this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(listener));
+    }
+    off(event, listener) {
+      if (listener) this.listeners.get(event)?.delete(listener);
+      else if (event) this.listeners.delete(event);
+      else this.listeners.clear();
+    }
+    save_changes() {}
+    send() {}
+  }
+
+  const raw = {};
+  window.npoWidgetState = ({ state }) => Object.assign(raw, state);
+
+  const once = (make) => {
+    const made = new Map();
+    return (key) => (made.has(key) ? made : made.set(key, make(key))).get(key);
+  };
+  const loaded = once(
+    (source) =>
+      new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        Object.assign(script, { src: source, onload: resolve, onerror: () => reject(script.src) });
+        document.head.append(script);
+      }),
+  );
+  const widgetOf = once(async (code) => {
+    // from a Blob: a page opened from a disk may not import files
+    const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const { default: widget } = await import(address);
+    URL.revokeObjectURL(address);
+    return typeof widget === "function" ? widget() : widget;
+  });
+  const styled = once((css) => {
+    const style = document.createElement("style");
+    style.textContent = css;
+    document.head.append(style);
+  });
+  const started = once(async (id) => {
+    const model = new Model(raw[id]);
+    const widget = await widgetOf(model.get("_esm"));
+    await widget.initialize?.({ model });
+    return { model, widget };
+  });
+
+  async function mount({ id, source, place }) {
+    const words = WORDS[(place.closest("[lang]")?.lang || "en").split("-")[0]] ?? WORDS.en;
+    try {
+      if (source) {
+        await loaded(source).catch((address) => {
+          throw new Error(words.unreachable + address);
+        });
+      }
+      if (!raw[id]) throw new Error(words.absent);
+      if (!raw[id].state._esm) throw new Error(words.kernel);
+      const { model, widget } = await started(id);
+      if (model.get("_css")) styled(model.get("_css"));
+      await widget.render?.({ model, el: place });
+    } catch (error) {
+      console.error(error);
+      place.setAttribute("role", "alert");
+      place.textContent = words.failed + error.message;
+    }
+    place.style.minHeight = "";
+  }
+  const ready = () => performance.mark("widgets-ready");
+
+  function mountAll() {
+    const deferred = [];
+    for (const script of document.querySelectorAll(`script[type="${STATE}"]`)) {
+      if (script.dataset.src) deferred.push(script.dataset);
+      else window.npoWidgetState(JSON.parse(script.textContent));
+    }
+    const views = [...document.querySelectorAll(`script[type="${VIEW}"]`)].map((script) => {
+      const id = JSON.parse(script.textContent).model_id;
+      const place = document.createElement("div");
+      script.after(place);
+      const holder = raw[id] ? undefined : deferred.find(({ models }) => !models || models.split(/\s+/).includes(id));
+      return { id, place, source: holder?.src };
+    });
+    const waiting = views.filter(({ source }) => source);
+    const near = new IntersectionObserver(
+      (entries) => {
+        for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+          near.unobserve(target);
+          mount(waiting.find(({ place }) => place === target)).then(ready);
+        }
+      },
+      { rootMargin: "100% 0px" },
+    );
+    for (const { place } of waiting) {
+      // about the height that it will have: what follows should not jump
+      place.style.minHeight = "30rem";
+      near.observe(place);
+    }
+    const here = views.filter(({ source }) => !source);
+    if (here.length) Promise.all(here.map(mount)).then(ready);
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountAll);
+  else mountAll();
+})();
