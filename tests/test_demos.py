@@ -134,7 +134,11 @@ def test_dpo_margin(rng):
         assert_drawn(weight, [sigmoid(-beta * x) for x in made.x])
         assert point.x == pytest.approx([v, v], abs=1e-4)
         assert point.y == pytest.approx([float(exact[-1]), sigmoid(-beta * v)], abs=1e-4)
-        assert f"σ(−βv) = {sigmoid(-beta * v):.2f}" in made.options["say"](**values)["zh"]
+        said = made.options["say"](**values)["en"]
+        assert f"σ(−βv) = {sigmoid(-beta * v):.2f}. " in said
+        assert ("worse" in said, "better" in said) == (v < 0, v > 0)
+        settled = float(re.search(r"at v = ([\d.]+)\.$", said)[1])
+        assert sigmoid(-beta * settled) == pytest.approx(0.1, rel=5e-3)
         # the drawn weight is the slope of the drawn loss
         np.testing.assert_allclose(-np.gradient(loss, made.x)[1:-1], weight[1:-1], atol=0.05)
 
@@ -208,8 +212,8 @@ def test_adaptive_weight(rng):
         both = np.maximum(weight, w[0])
         assert (ratio <= both + 1e-4).all()
     # the chapter's counterexample
-    assert "‖∇NPO‖ is 0.45 of ‖∇GA‖" in made.options["say"](beta=1, u=0.0)["en"]
-    assert "‖∇NPO‖ is 0.00 of ‖∇GA‖" in made.options["say"](beta=1, u=-20.0)["en"]
+    assert "‖∇NPO‖ is 0.45 of ‖∇GA‖: one weight that is not small" in made.options["say"](beta=1, u=0.0)["en"]
+    assert "‖∇NPO‖ is 0.00 of ‖∇GA‖: small, because both" in made.options["say"](beta=1, u=-20.0)["en"]
 
 
 def by_autograd(beta, n_steps):
@@ -240,6 +244,7 @@ def test_softmax_policy(rng):
         assert drawn["t"].y == pytest.approx([*ga[t, [0, 2]], *npo[t, [0, 2]]], abs=1e-4)
         said = ", ".join(f"{p:.2f}" for p in npo[t])
         assert f"β = {values['beta']:g}: {said}." in made.options["say"](**values)["en"]
+        assert ("taken answer 3" in made.options["say"](**values)["en"]) == (ga[t, 2] < 0.05)
     # GA takes the third answer along, NPO keeps most of it
     assert ga[60, 2] < 1e-4
     assert by_autograd(1.0, 60)[60, 2] > 0.08
