@@ -212,7 +212,7 @@ def test_adaptive_weight(rng):
         both = np.maximum(weight, w[0])
         assert (ratio <= both + 1e-4).all()
     # the chapter's counterexample
-    assert "‖∇NPO‖ is 0.45 of ‖∇GA‖: one weight that is not small" in made.options["say"](beta=1, u=0.0)["en"]
+    assert "‖∇NPO‖ is 0.45 of ‖∇GA‖: a single weight that is not small" in made.options["say"](beta=1, u=0.0)["en"]
     assert "‖∇NPO‖ is 0.00 of ‖∇GA‖: small, because both" in made.options["say"](beta=1, u=-20.0)["en"]
 
 

@@ -108,10 +108,10 @@ def adaptive_weight():
         return {
             "en": f"Sample 1 is forgotten: u₁ = {rounded(u_forgotten, 1)}, w₁ = {w1}. Sample 2 stands at "
             f"u₂ = {rounded(u, 0)}, w₂ = {w2}. The largest weight is {largest}, and ‖∇NPO‖ is {share} of ‖∇GA‖: "
-            + ("small, because both weights are." if small else "one weight that is not small is enough."),
+            + ("small, because both weights are." if small else "a single weight that is not small keeps it up."),
             "zh": f"样本 1 已被忘掉：u₁ = {rounded(u_forgotten, 1)}，w₁ = {w1}。"
             f"样本 2 在 u₂ = {rounded(u, 0)}，w₂ = {w2}。最大的权重是 {largest}，‖∇NPO‖ 是 ‖∇GA‖ 的 {share} 倍："
-            + ("两个权重都小，所以也小。" if small else "只要有一个权重不小就够了。"),
+            + ("两个权重都小，梯度也就小。" if small else "只要有一个权重不小，梯度就不小。"),
         }
 
     return explore(
@@ -179,7 +179,7 @@ def softmax_policy():
         title={"en": "Three answers, the first to be forgotten", "zh": "三个回答，忘掉第一个"},
         x_label=STEP,
         y_label={"en": "probability", "zh": "概率"},
-        y_limits=(0, 1),
+        y_limits=(0, 0.8),
         say=say,
         animate="t",
         beta=Grid([0.5, 1, 2, 5], label=BETA, scale="log", start=2),

@@ -183,7 +183,7 @@ def digits():
         x_label=STEP,
         y_label={"en": "accuracy", "zh": "准确率"},
         x_scale="log",
-        y_limits=(0, 1),
+        y_limits=(-0.02, 1.04),
         say=say,
         animate="t",
         beta=Grid([0.5, 1, 2, 5], label=BETA, scale="log", start=2),
