@@ -120,7 +120,7 @@ def adaptive_weight():
         title={"en": "Two samples, one forgotten: weights and gradients", "zh": "两个样本，忘掉一个：权重与梯度"},
         x_label=LOG_RATIO,
         y_label={"en": "weight, ratio of norms", "zh": "权重、范数之比"},
-        y_limits=(0, 1.05),
+        y_limits=(-0.03, 1.05),
         say=say,
         beta=Grid([0.1, 0.2, 0.5, 1, 2], label=BETA, scale="log", start=1),
         u=Grid(
@@ -179,7 +179,7 @@ def softmax_policy():
         title={"en": "Three answers, the first to be forgotten", "zh": "三个回答，忘掉第一个"},
         x_label=STEP,
         y_label={"en": "probability", "zh": "概率"},
-        y_limits=(0, 0.8),
+        y_limits=(-0.02, 0.8),
         say=say,
         animate="t",
         beta=Grid([0.5, 1, 2, 5], label=BETA, scale="log", start=2),
