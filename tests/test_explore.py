@@ -1,0 +1,377 @@
+"""explore/: what is drawn is what the function returned, what cannot be drawn is refused, pages stand alone."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npo_tutorial import plots
+from npo_tutorial.explore import Band, Explorer, Grid, Marker, Points, evaluation, explore, html, save_html
+from tests.test_plots import contrast, in_dark_mode
+
+FILES = Path(evaluation.__file__).parent
+SCRIPT, STYLE, MOUNT = ((FILES / name).read_text("utf-8") for name in ("explorer.js", "explorer.css", "mount.js"))
+X = np.linspace(0.5, 8, 40)
+WORDS = {"title": {"en": "Waves", "zh": "波"}, "x_label": "x", "y_label": {"en": "height", "zh": "高度"}}
+
+
+def curves(x, k, a=1.0):
+    return {
+        "line": a * np.sin(k * x),
+        "band": Band(-a * x, a + 0 * x),
+        "points": Points(np.array([1.0, k + 1]), a * np.array([3.0, -4.0])),
+        "marker": Marker(k),
+    }
+
+
+def positive(x, k):
+    return {
+        "line": np.exp(-k * x),
+        "band": Band(x**-2, k + x),
+        "points": Points(x[:3] * 10, x[:3] * 1e-9),
+        "marker": Marker(k),
+    }
+
+
+def made(fn=curves, x=X, **options):
+    return explore(fn, x, **WORDS | {"k": [1, 2, 5]} | options)
+
+
+def flat(curve):
+    """A curve as rows of numbers."""
+    return np.atleast_2d(np.array(curve, float))
+
+
+GRIDS = {
+    "one grid": (curves, {}),
+    "three kinds of numbers": (curves, {"k": np.linspace(0.1, 3, 7), "a": Grid([1e-3, 1, 1e6], scale="log")}),
+    "logarithmic axes": (positive, {"x_scale": "log", "y_scale": "log"}),
+    "logarithmic down": (positive, {"y_scale": "log", "y_limits": "frame"}),
+}
+
+
+@pytest.mark.parametrize("case", GRIDS)
+def test_drawn_is_what_the_function_returned_to_16_bits(case):
+    fn, options = GRIDS[case]
+    explorer = made(fn, **options)
+    grids = [grid["values"] for grid in explorer.chart["grids"]]
+    names = [grid["name"] for grid in explorer.chart["grids"]]
+    for index in np.ndindex(*map(len, grids)):
+        values = {name: grid[i] for name, grid, i in zip(names, grids, index, strict=True)}
+        expected, drawn = fn(X, **values), explorer.drawn(list(index))
+        assert list(drawn) == list(expected)
+        for label in expected:
+            assert type(drawn[label]) is type(expected[label])
+            kind = explorer.chart["curves"][list(expected).index(label)]["kind"]
+            for axis, got, want in zip(
+                evaluation.CHANNELS[kind], flat(drawn[label]), flat(expected[label]), strict=True
+            ):
+                if explorer.chart[axis]["scale"] == "log":
+                    got, want = np.log10(got), np.log10(want)
+                precision = np.ptp(want) / 131070
+                assert np.abs(got - want).max() <= precision * 1.000001 + 1e-12 * np.abs(want).max()
+
+
+def test_position_values_and_sentence_go_together():
+    explorer = made(a=[0.5, 1.5], say=lambda k, a: {"en": f"k={k} a={a}", "zh": f"{k}，{a}"})
+    assert explorer.index == [1, 0]
+    assert explorer.values == {"k": 2, "a": 0.5}
+    assert explorer.sentence == {"en": "k=2 a=0.5", "zh": "2，0.5"}
+    seen = []
+    explorer.observe(lambda change: seen.append(change["new"]), names="index")
+    explorer.index = [2, 1]
+    assert seen == [[2, 1]]
+    assert explorer.values == {"k": 5, "a": 1.5}
+    assert explorer.sentence["en"] == "k=5 a=1.5"
+    np.testing.assert_array_equal(explorer.drawn()["line"], explorer.drawn([2, 1])["line"])
+    assert made().sentence is None
+
+
+@pytest.mark.parametrize("index", [[], [3], [-1], [0, 0]])
+def test_positions_outside_the_grid_are_refused(index):
+    explorer = made()
+    with pytest.raises(ValueError, match=r"index must hold one position for each grid, of lengths \[3\], got \["):
+        explorer.drawn(index)
+    with pytest.raises(ValueError, match="index must hold"):
+        explorer.index = index
+    assert explorer.index == [1]
+
+
+def test_where_sliders_start():
+    start = lambda **options: made(**options).chart["grids"][0]["start"]  # noqa: E731
+    assert start(k=[1, 2, 3, 4, 5]) == 2
+    assert start(k=[1, 2, 3, 4, 5], animate="k") == 0
+    assert start(k=Grid([1, 2, 3], start=3), animate="k") == 2
+    # 0.1 + 0.2 is not 0.3
+    assert start(k=Grid(np.arange(1, 5) * 0.1, start=0.3)) == 2
+
+
+def test_numbers_reach_the_function_as_they_were_given():
+    seen = []
+
+    def fn(x, k, a):
+        seen.append((type(k), type(a)))
+        x *= 0  # its own copy
+        return {"line": x + k}
+
+    explorer = made(fn, k=range(2), a=[0.5])
+    assert set(seen) == {(int, float)}
+    assert explorer.chart["x"]["values"] == X.tolist()
+
+
+def test_labels_may_come_in_another_order():
+    explorer = made(lambda x, k: {"a": x, "b": -x} if k == 1 else {"b": -x, "a": x}, k=[1, 2])
+    np.testing.assert_allclose(explorer.drawn([1])["b"], -X, atol=1e-3)
+
+
+def test_limits_hold_all_that_is_drawn():
+    explorer = made(k=np.linspace(0.1, 3, 7))
+    lo, hi = explorer.y_limits
+    assert lo < -8 < lo + 1 and 3 < hi < 4
+    lo, hi = explorer.chart["x"]["limits"]
+    assert lo < 0.1 and 8 < hi < 9
+    assert made(y_limits=(-1, 2)).y_limits == [-1, 2]
+    by_frame = made(lambda x, k: {"line": k * x}, y_limits="frame")
+    assert len(by_frame.chart["y"]["limits"]) == 3
+    by_frame.index = [2]
+    assert 40 < by_frame.y_limits[1] < 42
+    # a flat curve is drawn in the middle, not its rounding errors
+    lo, hi = made(lambda x, k: {"line": 0.3 + 1e-17 * x}).y_limits
+    assert lo == pytest.approx(0.27) and hi == pytest.approx(0.33)
+    assert made(lambda x, k: {"at": Marker(k)}).y_limits[0] < 0 < 1 < made(lambda x, k: {"at": Marker(k)}).y_limits[1]
+
+
+def replaced(kind):
+    return lambda x, k: curves(x, k) | {"line": kind if k == 2 else x}
+
+
+def bad(value, at=3):
+    def fn(x, k):
+        y = x.copy()
+        y[at] = value if k == 5 else 1
+        return {"NPO": y}
+
+    return fn
+
+
+SEVEN = {str(i): Marker(i) for i in range(7)}
+BAD = {
+    "fn": (lambda: made(3), TypeError, "fn must be a function, got 3"),
+    "say": (lambda: made(say="k"), TypeError, "say must be a function, got 'k'"),
+    "NaN": (lambda: made(bad(np.nan)), ValueError, r"fn\(x, k=5\)\['NPO'\] must be finite, got nan at index \(?3"),
+    "infinite": (lambda: made(bad(-np.inf)), ValueError, r"fn\(x, k=5\)\['NPO'\] must be finite, got -inf at index"),
+    "huge": (lambda: made(bad(1e300)), ValueError, r"\['NPO'\] must lie between -1e\+250 and 1e\+250 .*got 1e\+300"),
+    "log of zero": (
+        lambda: made(bad(0), y_scale="log"),
+        ValueError,
+        r"fn\(x, k=5\)\['NPO'\] must lie between 1e-250 and 1e\+250 on a log scale, got 0 at index 3",
+    ),
+    "log of x": (lambda: made(x=X - 1, x_scale="log"), ValueError, "x must lie between .* on a log scale, got -0.5"),
+    "log of marker": (
+        lambda: made(lambda x, k: {"u": Marker(-k)}, x_scale="log"),
+        ValueError,
+        r"fn\(x, k=1\)\['u'\] must lie .* got -1",
+    ),
+    "x": (lambda: made(x=[]), ValueError, "x must not be empty"),
+    "words": (lambda: made(x="abc"), TypeError, "x must be an array of real numbers"),
+    "length": (lambda: made(lambda x, k: {"a": x[k:]}), ValueError, r"\['a'\] must be of length 40, got 39"),
+    "band": (lambda: made(lambda x, k: {"a": Band(x, x[1:])}), ValueError, r"\['a'\] must be of length 40, got 39"),
+    "points": (lambda: made(lambda x, k: {"a": Points(x, x[1:])}), ValueError, r"\['a'\] must be of length 40, got 39"),
+    "no dict": (lambda: made(lambda x, k: x), TypeError, r"fn\(x, k=1\) must be a dict from labels .*, got ndarray"),
+    "labels": (lambda: made(lambda x, k: {1: x}), TypeError, "must be a dict from labels"),
+    "no curve": (lambda: made(lambda x, k: {}), ValueError, "must have 1 to 6 curves, got 0"),
+    "many curves": (lambda: made(lambda x, k: SEVEN), ValueError, "must have 1 to 6 curves, got 7"),
+    "kind changes": (
+        lambda: made(replaced(Marker(1))),
+        ValueError,
+        r"fn\(x, k=2\) must have the curves of the first grid point, line \(line of 40\).*got line \(marker of 1\)",
+    ),
+    "points change": (
+        lambda: made(lambda x, k: {"a": Points(x[:k], x[:k])}),
+        ValueError,
+        r"first grid point, a \(points of 1\), got a \(points of 2\)",
+    ),
+    "label changes": (
+        lambda: made(lambda x, k: {f"k{k}": x}),
+        ValueError,
+        r"first grid point, k1 \(line of 40\), got k2",
+    ),
+    "no grid": (lambda: explore(curves, X, **WORDS), ValueError, "grids must be 1 to 3, got 0"),
+    "many grids": (lambda: made(a=[1], b=[1], c=[1]), ValueError, "grids must be 1 to 3, got 4"),
+    "empty grid": (lambda: made(k=[]), ValueError, "k must not be empty"),
+    "no numbers": (lambda: made(k=["a"]), TypeError, "k must be an array of real numbers"),
+    "unsorted grid": (lambda: made(k=[1, 3, 2]), ValueError, "k must increase, got 3 before 2"),
+    "repeated value": (lambda: made(k=[1, 1]), ValueError, "k must increase, got 1 before 1"),
+    "grid scale": (lambda: made(k=Grid([1], scale="ln")), ValueError, "k.scale must be one of 'linear', 'log'"),
+    "grid from zero": (lambda: made(k=Grid([0, 1], scale="log")), ValueError, "k must lie .* on a log scale, got 0"),
+    "start": (lambda: made(k=Grid([1, 2], start=1.5)), ValueError, "k.start must be one of its values, got 1.5"),
+    "start word": (lambda: made(k=Grid([1, 2], start="1")), TypeError, "k.start must be a real number"),
+    "animate": (lambda: made(animate="t"), ValueError, "animate must be one of 'k', got 't'"),
+    "x_scale": (lambda: made(x_scale="ln"), ValueError, "x_scale must be one of 'linear', 'log', got 'ln'"),
+    "y_scale": (lambda: made(y_scale="symlog"), ValueError, "y_scale must be one of .*got 'symlog'"),
+    "y_limits word": (lambda: made(y_limits="grid"), ValueError, "y_limits must be one of 'frame', got 'grid'"),
+    "y_limits order": (lambda: made(y_limits=(1, 0)), ValueError, "y_limits must be a pair .*got .1.0, 0.0"),
+    "y_limits log": (lambda: made(positive, y_limits=(0, 1), y_scale="log"), ValueError, "y_limits must lie between"),
+    "title": (lambda: made(title=3), TypeError, "title must be a str or a dict"),
+    "no English": (lambda: made(x_label={"zh": "步"}), ValueError, 'x_label must have a text for "en", got .*步'),
+    "grid label": (lambda: made(k=Grid([1], label={"en": 1})), TypeError, "k.label must be a str or a dict"),
+    "sentence": (lambda: made(say=lambda k: k), TypeError, r"say\(k=1\) must be a str or a dict .*got 1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case):
+    call, error, message = BAD[case]
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_grid_that_is_too_large_is_refused_after_one_point():
+    calls = []
+
+    def fn(x, k, a, b):
+        calls.append(k)
+        return {"line": x}
+
+    grid = range(1000)
+    with pytest.raises(ValueError, match=r"1000000000 grid points × 40 numbers .* MB .*fewer values of k or a or b"):
+        made(fn, k=grid, a=grid, b=grid)
+    assert len(calls) == 1
+
+
+def in_page(explorer):
+    """Bytes that an explorer's numbers, ranges and sentences take in a page."""
+    return (len(explorer.numbers) + len(explorer.ranges)) * 4 / 3 + len(json.dumps(explorer.chart["sentences"]))
+
+
+def test_the_largest_grid_that_is_taken_makes_less_than_2_mb():
+    x = np.arange(100.0)
+    say = lambda k: {"en": "a sentence", "zh": "一句话"}  # noqa: E731
+    options = {"x": x, "say": say}
+    explorer = made(lambda x, k: {"line": k + x}, k=range(5800), **options)
+    assert 1_900_000 < in_page(explorer) <= 2_000_000
+    with pytest.raises(ValueError, match="6000 grid points × 100 numbers"):
+        made(lambda x, k: {"line": k + x}, k=range(6000), **options)
+
+
+def test_progress_is_shown_after_a_second_only(monkeypatch):
+    import tqdm.auto
+
+    asked = {}
+
+    def bar(points, **options):
+        asked.update(options)
+        return points
+
+    monkeypatch.setattr(tqdm.auto, "tqdm", bar)
+    made()
+    assert asked["delay"] == 1 and asked["total"] == 3
+
+
+def test_scripts_fit_their_budget():
+    assert len(gzip.compress((SCRIPT + MOUNT).encode())) <= 15_000
+    # or a page that holds the script would end there
+    assert "</script" not in MOUNT
+
+
+def test_script_agrees_with_the_package():
+    channels = dict(re.findall(r'(\w+): "(\w+)"', re.search(r"const CHANNELS = (.*);", SCRIPT)[1]))
+    assert channels == evaluation.CHANNELS
+    dashes = re.findall(r'"([\d ]*)"', re.search(r"const DASHES = \[(.*)\]", SCRIPT)[1])
+    ours = [[] if dash == "-" else [2 * length for length in dash[1]] for dash in plots.DASHES]
+    assert [[float(number) for number in dash.split()] for dash in dashes] == ours
+    assert SCRIPT.count('\n  "m') == len(plots.COLORS)
+
+
+def test_colours_are_those_of_the_figures_and_can_be_read():
+    light, *dark = (
+        dict(re.findall(r"--npo-([\w-]+): ([^;]+);", block))
+        for block in re.findall(r"\{([^{}]*--npo-ink[^{}]*)\}", STYLE)
+    )
+    assert len(dark) == 2 and dark[0] == dark[1] and set(light) == set(dark[0])
+    rgb = lambda color: np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255  # noqa: E731
+    for i, color in enumerate(plots.COLORS):
+        assert light[f"curve-{i}"] == color
+        assert np.abs(rgb(dark[0][f"curve-{i}"]) - in_dark_mode(rgb(color))).max() < 0.005
+    for colors, papers in ((light, ["#ffffff"]), (dark[0], ["#14181e", "#111111", "#1e1e1e"])):
+        for name in ("ink", "soft", "accent", *(f"curve-{i}" for i in range(6))):
+            for paper in papers:
+                assert contrast(rgb(colors[name]), rgb(paper)) >= 4.5, (name, paper)
+
+
+def test_mime_bundle_has_a_widget_a_picture_and_words():
+    explorer = made(title={"en": "Costs $5", "zh": "价格"}, say=lambda k: "x")
+    data, _ = explorer._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
+    assert data["text/plain"] == "Explorer('Costs $5', k=2)"
+    picture = data["image/svg+xml"]
+    assert "height · 高度" in picture and "marker" in picture
+    assert len(gzip.compress(picture.encode())) < 10_000
+    assert picture == html.picture(explorer)["image/svg+xml"]
+
+
+@pytest.mark.parametrize("options", [{"x_scale": "log", "y_scale": "log"}, {"y_limits": "frame"}])
+def test_picture_shows_every_kind_on_every_scale(options):
+    assert "<svg" in html.picture(made(positive, **options))["image/svg+xml"]
+
+
+def test_without_matplotlib_there_is_no_picture(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    explorer = made()
+    assert set(explorer._repr_mimebundle_()[0]) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    save_html(explorer, tmp_path / "page.html", title="No picture")
+    assert "<figcaption>Waves (k=2)</figcaption>" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_saved_page_holds_its_widgets_and_nothing_foreign(tmp_path):
+    one, two, other = made(say=lambda k: "</script><b>"), made(positive), made()
+    save_html([one, two], tmp_path / "page.html", title="A < B", lang="zh")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert '<html lang="zh">' in page and "<title>A &lt; B</title>" in page
+    assert one.model_id in page and two.model_id in page and other.model_id not in page
+    assert page.count("<noscript>") == 2 and "波 &lt;/script&gt;" in page
+    # tags that were written, and those of mount.js
+    assert page.count("</script>") == 4
+    assert not re.findall(r'(?:src|href)="(?!data:)[^"]*"', page)
+
+
+def test_save_html_names_what_it_cannot_save(tmp_path):
+    path = tmp_path / "page.html"
+    for widgets, options, error, message in (
+        ([], {}, ValueError, "widgets must not be empty"),
+        (["a"], {}, TypeError, "widgets must be made by explore, got 'a'"),
+        (made(), {"title": 3}, TypeError, "title must be a str, got 3"),
+        (made(), {"lang": "fr"}, ValueError, "lang must be one of 'en', 'zh', got 'fr'"),
+    ):
+        with pytest.raises(error, match=message):
+            save_html(widgets, path, **{"title": "T"} | options)
+    assert not path.exists()
+
+
+def test_import_without_anywidget_names_the_extra():
+    code = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == sys.argv[1]:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent())
+try:
+    from npo_tutorial.explore import explore
+    explore(lambda x, k: {"a": x}, [1, 2], title="", x_label="", y_label="", k=[1])
+except ImportError as error:
+    print(error)
+"""
+    for package in ("anywidget", "tqdm"):
+        said = subprocess.run([sys.executable, "-c", code, package], capture_output=True, text=True, check=True).stdout
+        assert said == f"this needs {package}: pip install 'npo-tutorial[widgets]'\n"
+
+
+def test_public_names_are_documented():
+    for thing in (Explorer, explore, save_html, Grid, Band, Points, Marker):
+        assert thing.__doc__
