@@ -1,61 +1,13 @@
 """Every built page in a real browser, all other hosts blocked: under a sub-path, from files, on a phone, dark."""
 
-import functools
-import http.server
 import shutil
-import threading
-from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.book.pages import EDITIONS, NAMES, all_pages
-from tests.book.test_site import BASE
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-
-
-@pytest.fixture(scope="session")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def server(site, tmp_path_factory):
-    """Address of a server on this machine that shows the site where it will be published: under a sub-path."""
-    root = tmp_path_factory.mktemp("server")
-    place = root / urlparse(BASE).path.strip("/")
-    place.symlink_to(site)
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-        def send_error(self, code, message=None, explain=None):
-            if code != 404:
-                return super().send_error(code, message, explain)
-            self.send_response(404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write((site / "404.html").read_bytes())
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_port}{urlparse(BASE).path}"
-        httpd.shutdown()
 
 
 class Visit:

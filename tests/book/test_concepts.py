@@ -1,0 +1,74 @@
+"""The data of the concept map: names from the glossary, every text in both languages, one web of relations."""
+
+import re
+
+import pytest
+import yaml
+
+from tests.book.pages import EDITIONS, parse
+from tests.book.test_glossary import AVOIDED, GLOSSARY, SLIPS
+from tests.conftest import ROOT
+
+DATA = yaml.safe_load((ROOT / "book/concepts.yml").read_text("utf-8"))
+CONCEPTS, KINDS = DATA["concepts"], DATA["relations"]
+EDGES = [
+    (start, kind, end)
+    for start, concept in CONCEPTS.items()
+    for kind, ends in concept.get("relations", {}).items()
+    for end in ends
+]
+TEXTS = {
+    **{key: concept for key, concept in CONCEPTS.items()},
+    **KINDS,
+    **{f"{key}, inverse": kind["inverse"] for key, kind in KINDS.items()},
+    "title": DATA["title"],
+    "description": DATA["description"],
+}
+
+
+def test_concepts_are_terms_of_the_glossary():
+    terms = [concept["term"] for concept in CONCEPTS.values()]
+    assert len(terms) == len(set(terms)) >= 12
+    assert set(terms) <= {term["en"] for term in GLOSSARY}
+
+
+@pytest.mark.parametrize("where", TEXTS)
+def test_every_text_is_in_both_languages(where):
+    text = TEXTS[where]
+    assert re.search("[\u4e00-\u9fff]", text["zh"]) and not re.search("[\u4e00-\u9fff]", text["en"])
+    assert not AVOIDED.search(text["zh"])
+    for slip, pattern in SLIPS.items():
+        assert not re.search(pattern, text["zh"]), slip
+
+
+def test_relations_join_all_concepts_and_none_stands_twice():
+    assert {kind for _, kind, _ in EDGES} == set(KINDS)
+    pairs = [frozenset((start, end)) for start, _, end in EDGES]
+    assert len(pairs) == len(set(pairs)) and all(len(pair) == 2 for pair in pairs)
+    reached, found = set(), {next(iter(CONCEPTS))}
+    while found - reached:
+        reached |= found
+        found = {key for pair in pairs if pair & reached for key in pair}
+    assert reached == set(CONCEPTS)
+
+
+def test_kinds_of_relations_differ_by_more_than_colour():
+    looks = [(kind["line"]["width"], kind["line"].get("dash"), kind["end"]) for kind in KINDS.values()]
+    assert len(looks) == len(set(looks))
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_every_concept_leads_to_its_section(site, edition):
+    page = parse(site / "NPO.html")
+    for key, concept in CONCEPTS.items():
+        name = next(term[edition] for term in GLOSSARY if term["en"] == concept["term"])
+        section = page.select_one(f"section#{key}")
+        assert [tag.get_text() for tag in section.h3.find_all(lang=EDITIONS[edition])] == [name]
+        link = section.select_one(f'.more [lang="{EDITIONS[edition]}"] a')
+        assert link["href"].startswith(f"book/{edition}/")
+        assert link["href"].endswith(f"#{edition}-{concept['section']}")
+        assert section.select_one("math annotation").get_text() == concept["formula"]
+        related = {(end, kind) for start, kind, end in EDGES if start == key}
+        related |= {(start, kind) for start, kind, end in EDGES if end == key}
+        shown = {(li.a["href"][1:], li["class"][0]) for li in section.select(".relations li")}
+        assert shown == related

@@ -1,0 +1,279 @@
+"""The concept map in a real browser: by mouse and keyboard, in both languages, from files, in a frame."""
+
+import gzip
+from contextlib import contextmanager
+
+import pytest
+
+from tests.book.pages import EDITIONS
+from tests.book.test_concepts import CONCEPTS, EDGES
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, fits
+
+PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
+TRANSFORM = "document.querySelector('.plane').style.transform"
+
+
+@contextmanager
+def opened(browser, own, query="?lang=en", **options):
+    with Visit(browser, own, reduced_motion="reduce", **(options or DESKTOP)) as visit:
+        page = visit.open(f"{own}NPO.html{query}")
+        page.wait_for_selector("html[data-view]")
+        yield page
+        assert not visit.complaints
+
+
+def shown(page):
+    """The concept in the panel, or None."""
+    found = [key for key in CONCEPTS if page.locator(f"section#{key}").is_visible()]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def node(page, key):
+    return page.locator(f".node[data-concept={key}]")
+
+
+def drag(page, start, by):
+    box = start.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by[0], y + by[1], steps=4)
+    page.mouse.up()
+
+
+def test_page_is_small_and_stands_alone(site):
+    page = (site / "NPO.html").read_bytes()
+    assert len(gzip.compress(page)) <= 60_000
+    assert b"<script src" not in page and b'rel="stylesheet"' not in page
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_every_node_opens_its_panel_by_mouse(browser, server, edition):
+    with opened(browser, server, f"?lang={edition}") as page:
+        assert page.locator("html").get_attribute("lang") == EDITIONS[edition]
+        assert shown(page) is None
+        for key in CONCEPTS:
+            node(page, key).click()
+            assert shown(page) == key
+            assert page.locator(f"#{key} math").is_visible()
+            assert page.locator(f"#{key} > p > span:visible").count() == 2
+            assert page.locator(f"#{key} [lang]:visible:not([lang={EDITIONS[edition]}], .math)").count() == 0
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_every_node_opens_its_panel_by_keyboard(browser, server, edition):
+    with opened(browser, server, f"?lang={edition}") as page:
+        page.locator("[data-do=reset]").focus()
+        for press, key in zip(["Enter", "Space"] * len(CONCEPTS), CONCEPTS, strict=False):
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.dataset.concept") == key
+            page.keyboard.press(press)
+            assert shown(page) == key
+            assert page.evaluate("document.activeElement.closest('section').id") == key
+            page.keyboard.press("Escape")
+            assert shown(page) is None
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate("document.activeElement.dataset.concept") not in (None, key)
+
+
+def test_relations_lead_from_concept_to_concept(browser, server):
+    with opened(browser, server) as page:
+        for start, _, end in EDGES:
+            node(page, start).click()
+            page.click(f"#{start} .relations a[href='#{end}']")
+            assert shown(page) == end
+            page.click(f"#{end} .relations a[href='#{start}']")
+            assert shown(page) == start
+            assert page.locator(f".edge.on[data-start={start}][data-end={end}] text").is_visible()
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_links_lead_to_existing_places(browser, site, server, edition):
+    with opened(browser, server, f"?lang={edition}#npo") as page:
+        assert shown(page) == "npo"
+        page.click("#npo .more a:visible")
+        page.wait_for_url(f"{server}book/{edition}/npo.html#{edition}-sec-remove-the-winner")
+        assert page.locator(f"#{edition}-sec-remove-the-winner").count()
+
+
+def test_nodes_are_dragged_and_the_ground_is_moved_and_zoomed(browser, server):
+    with opened(browser, server) as page:
+        places, ground = page.evaluate(PLACE), page.evaluate(TRANSFORM)
+        edge = page.locator(".edge[data-start=npo][data-end=dpo] path")
+        line = edge.get_attribute("d")
+        drag(page, node(page, "npo"), (-60, 30))
+        moved = page.evaluate(PLACE)
+        assert [a != b for a, b in zip(places, moved, strict=True)].count(True) == 1
+        assert edge.get_attribute("d") != line
+        assert shown(page) is None, "a drag is no click"
+        node(page, "dpo").focus()
+        page.keyboard.press("Shift+ArrowLeft")
+        assert page.evaluate(PLACE) != moved
+        assert page.evaluate(TRANSFORM) == ground
+        page.mouse.move(300, 200)
+        seen = {ground}
+        for change in (
+            lambda: page.mouse.wheel(0, -200),
+            lambda: page.click("[data-do=in]"),
+            lambda: page.click("[data-do=out]"),
+            lambda: page.keyboard.press("+"),
+            lambda: page.keyboard.press("-"),
+            lambda: drag(page, page.locator(".edge[data-start=gradient-ascent][data-end=divergence] path"), (50, 40)),
+        ):
+            before = page.evaluate(TRANSFORM)
+            change()
+            page.wait_for_function(f"{TRANSFORM} !== '{before}'")
+            seen.add(page.evaluate(TRANSFORM))
+        assert len(seen) >= 4
+        page.click("[data-do=reset]")
+        assert page.evaluate(PLACE) == places
+        assert page.evaluate(TRANSFORM) == ground
+
+
+def test_panel_is_hidden_and_shown_and_reset_brings_it_back(browser, server):
+    with opened(browser, server) as page:
+        panel = page.locator("#panel")
+        assert panel.is_visible()
+        node(page, "gap").click()
+        page.click(".hide")
+        assert not panel.is_visible()
+        assert page.evaluate("document.activeElement.dataset.concept") == "gap"
+        page.click(".tools [data-do=panel]")
+        assert panel.is_visible() and shown(page) is None
+        page.click(".tools [data-do=panel]")
+        page.click("[data-do=reset]")
+        assert panel.is_visible()
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_widget_moves_and_keeps_its_place_in_the_other_language(browser, site, edition):
+    with opened(browser, site.as_uri() + "/", f"?lang={edition}") as page:
+        view = page.locator(f".widget > [lang={EDITIONS[edition]}]")
+        slider = view.locator("input[type=range]").first
+        slider.wait_for()
+        ground, drawing = page.evaluate(TRANSFORM), view.locator("svg").first.inner_html()
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+        value = slider.input_value()
+        page.wait_for_timeout(200)
+        assert view.locator("svg").first.inner_html() != drawing
+        assert page.evaluate(TRANSFORM) == ground
+        other = next(key for key in EDITIONS if key != edition)
+        page.click(f".edition[data-edition={other}]")
+        assert not view.is_visible()
+        assert page.locator(f".widget > [lang={EDITIONS[other]}] input[type=range]").first.input_value() == value
+
+
+@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_phone_gets_a_list_that_fits(browser, server, width, edition):
+    with opened(browser, server, f"?lang={edition}", **{**PHONE, "viewport": {"width": width, "height": 780}}) as page:
+        assert page.locator("section.concept:visible").count() == len(CONCEPTS)
+        assert not page.locator(".stage").is_visible()
+        assert not fits(page)
+        wide = (
+            "[...document.querySelectorAll('.math')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+        )
+        assert not page.evaluate(wide)
+        page.tap("#npo .relations a[href='#dpo']")
+        page.wait_for_function("document.activeElement.closest('section')?.id === 'dpo'")
+        page.tap("[data-do=map]")
+        assert page.locator(".stage").is_visible()
+        assert not fits(page)
+        node(page, "npo").tap()
+        assert shown(page) == "npo"
+
+
+def test_list_holds_everything_at_any_width_and_in_print(browser, server):
+    with opened(browser, server) as page:
+        page.click("[data-do=list]")
+        assert page.locator("section.concept:visible").count() == len(CONCEPTS)
+        page.click("[data-do=map]")
+        page.emulate_media(media="print")
+        assert page.locator("section.concept:visible").count() == len(CONCEPTS)
+        assert not page.locator(".stage").is_visible()
+
+
+def test_without_javascript_the_list_stands_in_both_languages(browser, server):
+    with Visit(browser, server, java_script_enabled=False, **PHONE) as visit:
+        page = visit.open(server + "NPO.html")
+        assert page.locator("section.concept:visible").count() == len(CONCEPTS)
+        for tag in EDITIONS.values():
+            assert page.locator(f"#npo h3 [lang={tag}]").is_visible()
+        assert not page.locator("button:visible").count()
+
+
+def test_language_is_asked_remembered_or_the_browsers(browser, site):
+    own = site.as_uri() + "/"
+    for query, locale, expected in [
+        ("", "zh-CN", "zh-Hans"),
+        ("", "fr-FR", "en"),
+        ("#zh", "en-GB", "zh-Hans"),
+        ("?lang=en#zh", "zh-CN", "en"),
+    ]:
+        with opened(browser, own, query, locale=locale, **DESKTOP) as page:
+            assert page.locator("html").get_attribute("lang") == expected
+            page.click(".edition[data-edition=zh]")
+            assert page.locator("html").get_attribute("lang") == "zh-Hans"
+            page.goto(own + "NPO.html")
+            assert page.locator("html").get_attribute("lang") == "zh-Hans"
+
+
+def test_nodes_never_overlap(browser, server):
+    for edition in EDITIONS:
+        with opened(browser, server, f"?lang={edition}") as page:
+            boxes = [node(page, key).bounding_box() for key in CONCEPTS]
+            stage = page.locator(".stage").bounding_box()
+            for i, a in enumerate(boxes):
+                assert stage["x"] <= a["x"] and a["x"] + a["width"] <= stage["x"] + stage["width"] + 1
+                for b in boxes[:i]:
+                    apart = max(
+                        a["x"] - b["x"] - b["width"],
+                        b["x"] - a["x"] - a["width"],
+                        a["y"] - b["y"] - b["height"],
+                        b["y"] - a["y"] - a["height"],
+                    )
+                    assert apart > 8
+
+
+@pytest.mark.parametrize("protocol", ["http", "file"])
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_chapter_frames_the_map(browser, site, server, edition, protocol):
+    own = server if protocol == "http" else site.as_uri() + "/"
+    with Visit(browser, own, color_scheme="light", **DESKTOP) as visit:
+        page = visit.open(f"{own}book/{edition}/divergence.html")
+        frame = page.locator("iframe.concept-map")
+        assert frame.get_attribute("title") and frame.get_attribute("loading") == "lazy"
+        frame.scroll_into_view_if_needed()
+        inside = page.frame_locator("iframe.concept-map")
+        inside.locator(".node[data-concept=npo]").click()
+        assert inside.locator("section#npo").is_visible()
+        assert inside.locator("html").get_attribute("lang") == EDITIONS[edition]
+        if protocol == "http":
+            # the map wears what the page wears
+            for _ in range(3):
+                page.locator(".theme-switch-button:visible").click()
+                theme = page.evaluate("document.documentElement.dataset.theme")
+                inside.locator(f"html[data-theme={theme}]").wait_for(state="attached")
+        inside.locator("#npo .more a:visible").click()
+        page.wait_for_url(f"{own}book/{edition}/npo.html#{edition}-sec-remove-the-winner")
+        assert not visit.complaints
+
+
+def test_wheel_in_a_frame_belongs_to_the_page_until_the_map_is_held(browser, server):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(f"{server}book/en/divergence.html")
+        page.locator("iframe.concept-map").scroll_into_view_if_needed()
+        frame = page.locator("iframe.concept-map").element_handle().content_frame()
+        frame.wait_for_selector("html[data-view=map]")
+        box = page.locator("iframe.concept-map").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        before = frame.evaluate(TRANSFORM)
+        page.mouse.move(x, y)
+        page.mouse.wheel(0, -40)
+        page.wait_for_timeout(300)
+        assert frame.evaluate(TRANSFORM) == before
+        frame.locator(".node[data-concept=gap]").click()
+        page.mouse.wheel(0, -40)
+        frame.wait_for_function(f"{TRANSFORM} !== '{before}'")
