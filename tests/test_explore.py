@@ -325,7 +325,7 @@ def test_without_matplotlib_there_is_no_picture(monkeypatch, tmp_path):
     explorer = made()
     assert set(explorer._repr_mimebundle_()[0]) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
     save_html(explorer, tmp_path / "page.html", title="No picture")
-    assert "<figcaption>Waves (k=2)</figcaption>" in (tmp_path / "page.html").read_text("utf-8")
+    assert "<figcaption><strong>Waves</strong> (k = 2) </figcaption>" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_saved_page_holds_its_widgets_and_nothing_foreign(tmp_path):
@@ -334,7 +334,7 @@ def test_saved_page_holds_its_widgets_and_nothing_foreign(tmp_path):
     page = (tmp_path / "page.html").read_text("utf-8")
     assert '<html lang="zh">' in page and "<title>A &lt; B</title>" in page
     assert one.model_id in page and two.model_id in page and other.model_id not in page
-    assert page.count("<noscript>") == 2 and "波 &lt;/script&gt;" in page
+    assert page.count("<noscript>") == 2 and "<strong>波</strong> (k = 2) &lt;/script&gt;&lt;b&gt;" in page
     # tags that were written, and those of mount.js
     assert page.count("</script>") == 4
     assert not re.findall(r'(?:src|href)="(?!data:)[^"]*"', page)

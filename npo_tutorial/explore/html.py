@@ -9,7 +9,6 @@ from pathlib import Path
 
 from npo_tutorial._checks import check_choice
 from npo_tutorial._extras import require
-from npo_tutorial.explore.evaluation import written
 from npo_tutorial.plots import COLORS, DASHES, STYLE
 
 LANGUAGES = ("en", "zh")
@@ -159,12 +158,14 @@ def _no_formula(text):
 
 def _figure(explorer, lang):
     """What stands in for an explorer where no script runs."""
-    words = [in_language(text, lang) for text in (explorer.chart["title"], explorer.sentence) if text]
-    caption = html.escape(" ".join([*words, f"({written(explorer.values)})"]))
+    chart = explorer.chart
+    title, said = (html.escape(in_language(text or "", lang)) for text in (chart["title"], explorer.sentence))
+    settings = [f"{in_language(grid['label'], lang)} = {explorer.values[grid['name']]:g}" for grid in chart["grids"]]
+    settings = html.escape("; ".join(settings))
     svg = picture(explorer).get("image/svg+xml", "")
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    image = f'<img src="{source}" alt="{caption}">' if svg else ""
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    image = f'<img src="{source}" alt="{title} ({settings}). {said}">' if svg else ""
+    return f"<figure>{image}<figcaption><strong>{title}</strong> ({settings}) {said}</figcaption></figure>"
 
 
 def _json(data):
