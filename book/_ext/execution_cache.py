@@ -25,6 +25,8 @@ def key_cache(app, config):
     caches = Path(app.outdir).parent / "execution"
     config.nb_execution_cache_path = str(caches / digest(root, config.execution_depends_on))
     sys.path.insert(0, str(root))
+    # a progress bar has nothing to say in a page
+    os.environ["TQDM_DISABLE"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
 
 

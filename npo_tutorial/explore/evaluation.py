@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -99,8 +100,9 @@ def evaluate(fn, say, x, scales, grids):
     curves, rows, sentences = [], [], []
     n_points = math.prod(len(grid["values"]) for grid in grids)
     points = itertools.product(*(grid["values"] for grid in grids))
-    # imported where used: it is slow to load
-    for point in require("tqdm.auto").tqdm(points, total=n_points, delay=1, leave=False):
+    # imported where used: it is slow to load; the variable is tqdm's own, which its bar for notebooks does not heed
+    silent = bool(os.environ.get("TQDM_DISABLE"))
+    for point in require("tqdm.auto").tqdm(points, total=n_points, delay=1, leave=False, disable=silent):
         values = dict(zip((grid["name"] for grid in grids), point, strict=True))
         where = f"fn(x, {written(values)})"
         drawing = fn(x.copy(), **values)
