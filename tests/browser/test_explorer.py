@@ -451,30 +451,3 @@ def test_what_goes_wrong_is_said_in_the_widget_s_place(browser, folder, case):
         alert = page.locator("section [role=alert]").first
         assert alert.inner_text().startswith("This demo could not be started: " + words)
         assert visit.complaints
-
-
-TIMES = """rounds => {
-  const times = [];
-  for (let i = 0; i < rounds; i++) for (const input of document.querySelectorAll(".npo-explorer input")) {
-    input.value = (Number(input.value) + 1) % (Number(input.max) + 1);
-    const start = performance.now();
-    input.dispatchEvent(new Event("input"));
-    times.push(performance.now() - start);
-  }
-  return times;
-}"""
-
-
-def test_a_step_takes_less_than_2_ms(browser, tmp_path):
-    def fn(x, k):
-        return {f"{i}": np.sin(k * x + i) for i in range(6)}
-
-    model = explore(
-        fn, np.linspace(0, 6, 200), title="Six", x_label="x", y_label="y", y_limits="frame", k=np.linspace(1, 9, 60)
-    )
-    save_html(model, tmp_path / "en.html", title="Six")
-    with opened(browser, tmp_path) as page:
-        page.evaluate(TIMES, 60)
-        assert np.median(page.evaluate(TIMES, 60)) <= 2
-        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
-        assert np.median(page.evaluate(TIMES, 60)) <= 8
