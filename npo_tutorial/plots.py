@@ -32,8 +32,8 @@ STYLE = {
 }
 
 
-def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_limits=None):
-    """Draw curves over one abscissa.
+def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale="linear", y_limits=None):
+    """Draw curves over one abscissa, each with a band behind it if it has one.
 
     Parameters
     ----------
@@ -44,6 +44,9 @@ def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_
         At most six.
     x_label, y_label : str
         Axis labels: symbols only.
+    bands : dict, optional
+        Label of a curve → pair (lower, upper) of (k,) arrays over the abscissae of that curve: drawn in its colour, the
+        edges thin and with its dashes.
     x_scale, y_scale : {"linear", "log", "symlog"}
         "symlog" is logarithmic with a linear stretch around 0.
     y_limits : (float, float), optional
@@ -56,7 +59,7 @@ def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_
     Raises
     ------
     ValueError
-        No curve or more than six, NaN or infinite values, lengths that differ, an unknown scale.
+        No curve or more than six, a band without curve, NaN or infinite values, lengths that differ, an unknown scale.
     TypeError
         Not arrays of numbers.
 
@@ -71,16 +74,24 @@ def lines(x, curves, *, x_label, y_label, x_scale="linear", y_scale="linear", y_
         raise TypeError(f"curves must be a dict from labels to arrays, got {type(curves).__name__}")
     if not 1 <= len(curves) <= len(COLORS):
         raise ValueError(f"curves must be 1 to {len(COLORS)}, got {len(curves)}")
+    bands = bands or {}
+    if not bands.keys() <= curves.keys():
+        raise ValueError(f"bands must have labels among {list(curves)}, got {list(bands)}")
     figure, ((axes,),) = _figure()
     for (label, curve), color, dash in zip(curves.items(), COLORS, DASHES, strict=False):
         name = f"curves[{label!r}]"
         if isinstance(curve, tuple) and len(curve) != 2:
             raise ValueError(f"{name} must be an array or a pair (x, y), got a tuple of {len(curve)}")
         curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
-        curve_x, curve_y = check_finite_array("x", curve_x, ndim=1), check_finite_array(name, curve_y, ndim=1)
-        if curve_x.shape != curve_y.shape:
-            raise ValueError(f"{name} must have the shape of its x, {curve_x.shape}, got {curve_y.shape}")
-        axes.plot(curve_x, curve_y, color=color, linestyle=dash, label=label)
+        curve_x = check_finite_array("x", curve_x, ndim=1)
+        axes.plot(curve_x, _over(curve_x, name, curve_y), color=color, linestyle=dash, label=label)
+        if label in bands:
+            if len(bands[label]) != 2:
+                raise ValueError(f"bands[{label!r}] must be a pair (lower, upper), got {len(bands[label])} arrays")
+            edges = [_over(curve_x, f"bands[{label!r}]", edge) for edge in bands[label]]
+            axes.fill_between(curve_x, *edges, color=color, alpha=0.13, linewidth=0)
+            for edge in edges:
+                axes.plot(curve_x, edge, color=color, linestyle=dash, linewidth=0.8)
     axes.set(
         xlabel=x_label,
         ylabel=y_label,
@@ -140,6 +151,13 @@ def images(pixels, titles, *, columns=5):
         axes.set(xticks=[], yticks=[])
         axes.grid(False)
     return figure
+
+
+def _over(x, name, y):
+    y = check_finite_array(name, y, ndim=1)
+    if y.shape != x.shape:
+        raise ValueError(f"{name} must have the shape of its x, {x.shape}, got {y.shape}")
+    return y
 
 
 def _figure(rows=1, columns=1, *, height=3.4):

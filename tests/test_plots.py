@@ -83,6 +83,21 @@ def test_lines_draws_what_it_is_given():
     assert figure.legends
 
 
+def test_a_band_lies_behind_its_curve_in_its_colour_and_dashes():
+    x = np.linspace(1, 10, 5)
+    figure = plots.lines(x, {"GA": x, "NPO": x / 2}, bands={"NPO": (x / 3, x)}, x_label="$t$", y_label="$d$")
+    (axes,) = figure.axes
+    _, curve, *edges = axes.lines
+    np.testing.assert_array_equal([edge.get_ydata() for edge in edges], [x / 3, x])
+    (band,) = axes.collections
+    assert band.get_zorder() < curve.get_zorder()
+    assert {line.get_color() for line in (curve, *edges)} == {plots.COLORS[1]}
+    np.testing.assert_array_equal(band.get_facecolor()[0, :3], to_rgb(plots.COLORS[1]))
+    dashes = {str(line.get_linestyle()) for line in (curve, *edges)}
+    assert len(dashes) == 1 and all(edge.get_linewidth() < curve.get_linewidth() for edge in edges)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GA", "NPO"]
+
+
 def test_images_puts_each_under_its_title():
     figure = plots.images(np.eye(9)[:7], [str(i) for i in range(7)], columns=3)
     assert [axes.get_title() for axes in figure.axes] == [str(i) for i in range(7)]
@@ -119,6 +134,21 @@ BAD = [
     ),
     (lambda: plots.lines([0], [[0]], x_label="", y_label=""), TypeError, "curves must be a dict .* got list"),
     (lambda: plots.lines([0], {"GA": ([0], [0], [0])}, x_label="", y_label=""), ValueError, "got a tuple of 3"),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, bands={"NPO": ([0], [0])}, x_label="", y_label=""),
+        ValueError,
+        r"bands must have labels among \['GA'\], got \['NPO'\]",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": [[0]]}, x_label="", y_label=""),
+        ValueError,
+        r"bands\['GA'\] must be a pair \(lower, upper\), got 1 arrays",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": ([0, 1], [0, 1])}, x_label="", y_label=""),
+        ValueError,
+        r"bands\['GA'\] must have the shape of its x",
+    ),
     (lambda: plots.images(np.zeros((2, 64)), ["", ""], columns=0), ValueError, "columns must be at least 1, got 0"),
     (lambda: plots.images(np.zeros((2, 63)), ["", ""]), ValueError, "pixels must hold square images, got rows of 63"),
     (lambda: plots.images(np.zeros((2, 64)), [""]), ValueError, "titles must be as many as images, 2, got 1"),
