@@ -9,30 +9,45 @@ from npo_tutorial.data import DigitsSplit, coherence, digits_split, forget_set, 
 from npo_tutorial.digits import DigitsRun, forget_digits
 from npo_tutorial.logistic import Trajectory, classifier_logp, gradient_descent, logistic_gradient, unlearn
 from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight
-from npo_tutorial.theory import log_ratio_at_weight, npo_gap, npo_gap_bound, npo_gap_series
+from npo_tutorial.theory import (
+    DivergenceBounds,
+    divergence_bounds,
+    ga_flow,
+    log_ratio_at_weight,
+    npo_flow,
+    npo_gap,
+    npo_gap_bound,
+    npo_gap_series,
+    uniform_constants,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DigitsRun",
     "DigitsSplit",
+    "DivergenceBounds",
     "Trajectory",
     "classifier_logp",
     "coherence",
     "digits_split",
+    "divergence_bounds",
     "dpo_loss",
     "forget_digits",
     "forget_set",
+    "ga_flow",
     "ga_loss",
     "gradient_descent",
     "log_ratio_at_weight",
     "logistic_gradient",
     "loss_gradient",
+    "npo_flow",
     "npo_gap",
     "npo_gap_bound",
     "npo_gap_series",
     "npo_loss",
     "npo_weight",
     "theta_with_margins",
+    "uniform_constants",
     "unlearn",
 ]

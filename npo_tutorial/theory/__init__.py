@@ -1,0 +1,18 @@
+"""Theory as functions: Proposition 1 (`gap`), exact solutions for orthogonal rows (`flow`), Theorem 1 (`bounds`)."""
+
+from npo_tutorial.theory.bounds import DivergenceBounds, divergence_bounds
+from npo_tutorial.theory.flow import ga_flow, npo_flow
+from npo_tutorial.theory.gap import log_ratio_at_weight, npo_gap, npo_gap_bound, npo_gap_series
+from npo_tutorial.theory.uniform import uniform_constants
+
+__all__ = [
+    "DivergenceBounds",
+    "divergence_bounds",
+    "ga_flow",
+    "log_ratio_at_weight",
+    "npo_flow",
+    "npo_gap",
+    "npo_gap_bound",
+    "npo_gap_series",
+    "uniform_constants",
+]

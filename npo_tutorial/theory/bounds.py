@@ -1,0 +1,174 @@
+"""Theorem 1 with numbers: constants and bounds of both its forms (chapters "divergence" and "divergence-proof").
+
+Gradient descent with step size η moves the margins by m ← m − (η/n)Gh, G the signed Gram matrix. All bounds are
+for Δ_i(t) = m_i(0) − m_i(t) at the time τ = ηt/n, and for ‖θ_t − θ_init‖_{XᵀX} = ‖Δ‖₂; π_ref = π_init throughout.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from npo_tutorial._checks import as_float64, check_positive
+from npo_tutorial.logistic.model import signed_rows_and_theta
+from npo_tutorial.theory.sharp import sharp_ga, sharp_npo
+from npo_tutorial.theory.uniform import check_loss_and_beta, uniform_form
+
+# relative allowance for the rounding of the bounds and of a gradient descent in float64
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class DivergenceBounds:
+    """What `divergence_bounds` found.
+
+    Attributes
+    ----------
+    applies : bool
+        Whether the theorem's conditions hold.
+    reason : str or None
+        If not: which fails, and by how much.
+    coherence : float
+        Measured: max_{i≠j} |⟨x_i, x_j⟩|.
+    C0 : float
+        The theorem holds for all sets of rows with these norms and initial margins and a coherence up to C₀/n. With
+        ``sharp=False`` that is the condition; the sharp form measures each inner product and can hold beyond it.
+        Infinite for one sample.
+    epsilon : float or None
+        ε of the sharp form, the smallest that the condition allows: every bound is the tighter the smaller it is.
+    constants : dict
+        Uniform form: as `uniform_constants`, with the measured "r", "R" and "R0". Sharp form, each an (n,) array:
+        "a" = ‖x_i‖², "m0" the initial margins, "q" = σ(−m_i⁰), and for NPO "H", the largest speed h_i, "nu" =
+        max(p_i − βq_i/2, 0), "log_lambda_lo" and "log_lambda_hi", the logarithms of the two clock rates.
+    """
+
+    applies: bool
+    reason: str | None
+    coherence: float
+    C0: float
+    epsilon: float | None
+    constants: dict
+    _ratio: float = field(repr=False)
+    _lower: Callable | None = field(repr=False)
+    _upper: Callable | None = field(repr=False)
+
+    def lower(self, t, *, per_sample=False):
+        """Lower bound of the distance after `t` steps, or of each Δ_i.
+
+        `t` is a number ≥ 0 or a (k,) array; the result has its shape, with ``per_sample=True`` and one more axis of n
+        samples. Raises ``ValueError`` where the theorem does not apply.
+        """
+        return self._at(self._lower, t, per_sample) * (1 - ROUNDING)
+
+    def upper(self, t, *, per_sample=False):
+        """Upper bound of the distance after `t` steps, or of each Δ_i; see `lower`."""
+        return self._at(self._upper, t, per_sample) * (1 + ROUNDING)
+
+    def _at(self, bound, t, per_sample):
+        if not self.applies:
+            raise ValueError(f"the bounds do not apply: {self.reason}")
+        t = as_float64("t", t, "iuf")
+        if t.ndim > 1 or not ((t >= 0) & (t < np.inf)).all():
+            raise ValueError(f"t must be a number of steps ≥ 0 or a one-dimensional array of them, got {t}")
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            samples = bound(self._ratio * t[..., None])
+            return samples if per_sample else np.hypot.reduce(samples, axis=-1)
+
+
+def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=True):
+    """Bounds of Theorem 1 for gradient descent from `theta_init`, if its conditions hold.
+
+    The sharp form, with D_i the exact flow of sample i alone (`ga_flow`, `npo_flow`), a_i = ‖x_i‖² and τ = ηt/n:
+
+    - GA, if Σ_{j≠i} |⟨x_i, x_j⟩| ≤ εa_iq_i for all i and ε < 1: Δ_i ≤ D_i((1 + ε)a_iτ), and Δ_i is at least
+      D_i((1 − ε)a_iτ − (1 + ε)a_i(η/n)e^{m_i⁰}) and at least (1 − ε)q_ia_iτ.
+    - NPO, if Σ_{j≠i} |⟨x_i, x_j⟩| [H_j/q_i + κ*λ_i⁺a_i/(λ_j⁻a_jq_j)] ≤ εa_i for all i and ε < 1:
+      D_i(λ_i⁻a_iτ) ≤ Δ_i ≤ D_i(λ_i⁺a_iτ), where S_i = (1 + ε)(η/n)a_iH_i, λ_i⁻ = (1 − ε)φ(−ν_iS_i),
+      λ_i⁺ = (1 + ε)φ(βS_i), φ(x) = (eˣ − 1)/x.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Forget set, one sample a row.
+    y : (n,) array
+        Labels, each 0 or 1.
+    theta_init : (d,) array
+        Initial parameters; they also define the reference model of NPO.
+    loss : {"ga", "npo"}
+        What is minimised.
+    beta : float, optional
+        Inverse temperature of NPO, > 0; must be left out with ``loss="ga"``.
+    step_size : float
+        η > 0.
+    sharp : bool
+        Whether to give the sharp form, or the one of `uniform_constants`, which is the theorem as the paper states it.
+
+    Returns
+    -------
+    DivergenceBounds
+        With ``applies=False`` and a reason where the conditions do not hold.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `gradient_descent`.
+
+    Notes
+    -----
+    The theorem is about exact arithmetic. So that it holds for gradient descent in float64 too, the bounds are widened
+    by 10⁻¹² of their value. A bound that overflows is inf above and stays finite and true below.
+
+    Of the ε that the NPO condition allows, an interval, the smallest gives the tightest bounds. Over ε the condition's
+    left side divided by ε first falls, then grows: its minimum tells whether there is one.
+
+    Source: Theorem 2 of arXiv:2404.05868, which has constants without values; constants and the sharp form are ours.
+
+    Examples
+    --------
+    >>> from npo_tutorial import forget_set, gradient_descent, theta_with_margins
+    >>> X, y = forget_set(4, 50, seed=0)
+    >>> problem = {"loss": "npo", "beta": 1.0, "step_size": 0.4}
+    >>> theta = theta_with_margins(X, y, 1.0)
+    >>> bounds = divergence_bounds(X, y, theta, **problem)
+    >>> run = gradient_descent(X, y, theta, **problem, n_steps=1000, record=[1000])
+    >>> float(bounds.lower(1000).round(3)), run.distance.round(3).tolist(), float(bounds.upper(1000).round(3))
+    (12.98, [13.011], 13.054)
+    >>> X, y = forget_set(4, 50, coherence=0.2, seed=0)
+    >>> print(divergence_bounds(X, y, theta_with_margins(X, y, 1.0), **problem).reason)  # doctest: +ELLIPSIS
+    the inner products are ... times too large: the largest, between samples ... and ..., is 0.2; up to C0/n = ...
+    """
+    Z, theta_init = signed_rows_and_theta(X, y, theta_init, "theta_init")
+    beta = check_loss_and_beta(loss, beta)
+    n, step_ratio = len(Z), check_positive("step_size", step_size) / len(Z)
+    with np.errstate(over="ignore", invalid="ignore"):
+        products, m0 = np.abs(Z @ Z.T), Z @ theta_init
+    if not (np.isfinite(products).all() and np.isfinite(m0).all()):
+        raise ValueError("X or theta_init is too large, the inner products overflow")
+    a = np.diag(products).copy()
+    np.fill_diagonal(products, 0)
+    i, j = np.unravel_index(products.argmax(), products.shape)
+    coherence = float(products[i, j])
+    if not a.all():
+        reason = f"row {int(np.argmin(a))} of X is zero, or too short to be squared: its margin cannot move"
+        return DivergenceBounds(False, reason, coherence, 0.0, None, {}, step_ratio, None, None)
+    if not sharp:
+        form = uniform_form(np.sqrt(a), np.linalg.norm(theta_init), coherence, n, loss, beta, step_ratio)
+    elif loss == "ga":
+        form = sharp_ga(products, a, m0, step_ratio)
+    else:
+        form = sharp_npo(products, a, m0, beta, step_ratio)
+    log_load, C0, epsilon, constants, lower, upper = form
+    if log_load <= 0:
+        return DivergenceBounds(True, None, coherence, C0, epsilon, constants, step_ratio, lower, upper)
+    with np.errstate(over="ignore"):
+        factor = np.exp(log_load)
+    reason = (
+        f"the inner products are {factor:.3g} times too large: the largest, between samples {i} and {j}, is "
+        f"{coherence:.3g}; up to C0/n = {C0 / n:.3g} always applies"
+    )
+    if (Z[i] == -Z[j]).all():
+        reason += f"; samples {i} and {j} pull on one x in opposite directions"
+    if sharp:
+        uniform = divergence_bounds(X, y, theta_init, loss=loss, beta=beta, step_size=step_size, sharp=False)
+        reason += "; the form with sharp=False " + ("applies" if uniform.applies else "does not apply either")
+    return DivergenceBounds(False, reason, coherence, C0, None, constants, step_ratio, None, None)

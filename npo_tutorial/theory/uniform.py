@@ -1,0 +1,120 @@
+"""Theorem 1 with uniform constants, the form that the paper states (chapter "divergence").
+
+A form is what `divergence_bounds` asks for: the logarithm of how many times the inner products are too large, C₀, ε,
+the constants, and two functions of τ that bound the (n,) numbers Δ_i.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+from scipy.special import exprel, log_expit
+
+from npo_tutorial._checks import check_beta, check_choice, check_positive, check_real
+from npo_tutorial.logistic.model import LOSSES
+
+
+def uniform_constants(r, R, R0, *, loss, beta=None, step_ratio=1.0):
+    """Constants of Theorem 1 as the paper states it, from the radii alone.
+
+    With q = σ(−RR₀), a coherence of at most C₀/n, τ = ηt/n, and for every step t ≥ 0 and sample i:
+
+    - GA, any η > 0: Δ_i ∈ [C₁τ, C₂τ], so the distance is in [C₁, C₂]·n^{−1/2}ηt;
+      C₀ = C₁ = r²q/2, C₂ = R² + r²q/2.
+    - NPO: Δ_i ∈ (1/β)[log(1 + κ_lo τ), log(1 + κ_hi τ)], so the distance is in √n times that;
+      κ_lo = βr²q/2, κ_hi = β(2R²q^{−β} + r²q/2)φ((η/n)β(R² + r²q/2)), φ(x) = (eˣ − 1)/x, and
+      C₀ = r²q^{1+β}κ_lo/(4κ_hi).
+
+    Parameters
+    ----------
+    r, R : float
+        Bounds of the rows' lengths, 0 < r ≤ ‖x_i‖ ≤ R.
+    R0 : float
+        Bound of ‖θ_init‖, ≥ 0.
+    loss : {"ga", "npo"}
+        What is minimised.
+    beta : float, optional
+        Inverse temperature of NPO, > 0; must be left out with ``loss="ga"``.
+    step_ratio : float
+        η/n > 0; the paper's η ≤ 1 has it at most 1. Not used by GA.
+
+    Returns
+    -------
+    dict
+        "q" and "C0"; for GA "C1" and "C2"; for NPO "kappa_lo" and "kappa_hi". Because all these leave the range of
+        float64 for large βRR₀, as 0 or inf, there also are "log_q", "log_C0", "log_kappa_lo" and "log_kappa_hi".
+
+    Raises
+    ------
+    ValueError
+        r > R, a number out of range, an unknown loss, β missing or superfluous.
+    TypeError
+        Not numbers.
+
+    Notes
+    -----
+    Source: Theorem 2 of arXiv:2404.05868, which has constants without values; the values are ours.
+
+    Examples
+    --------
+    >>> uniform_constants(1, 1, 0, loss="ga")["C0"]
+    0.25
+    >>> [f"{uniform_constants(1, 1, 0, loss='npo', beta=1, step_ratio=ratio)['C0']:.2e}" for ratio in (1, 1e-6)]
+    ['1.85e-03', '3.68e-03']
+    """
+    r, R, R0 = check_positive("r", r), check_positive("R", R), check_real("R0", R0)
+    if not r <= R:
+        raise ValueError(f"r must be at most R={R!r}, got {r!r}")
+    if not 0 <= R0 < math.inf:
+        raise ValueError(f"R0 must be at least 0 and finite, got {R0!r}")
+    beta, step_ratio = check_loss_and_beta(loss, beta), check_positive("step_ratio", step_ratio)
+    with np.errstate(over="ignore", under="ignore"):
+        log_q = log_expit(-R * R0)
+        log_half = 2 * math.log(r) + log_q - math.log(2)
+        log_most = np.logaddexp(2 * math.log(R), log_half)
+        logs = {"log_q": log_q, "log_C0": log_half}
+        if loss == "ga":
+            named = {"C1": log_half, "C2": log_most}
+        else:
+            log_lo = math.log(beta) + log_half
+            log_hi = math.log(beta) + np.logaddexp(math.log(2) + 2 * math.log(R) - beta * log_q, log_half)
+            log_hi += log_phi(beta * step_ratio * np.exp(log_most))
+            logs |= {"log_C0": log_half + beta * log_q - math.log(2) + log_lo - log_hi}
+            logs |= {"log_kappa_lo": log_lo, "log_kappa_hi": log_hi}
+            named = {"kappa_lo": log_lo, "kappa_hi": log_hi}
+        named = {"q": log_q, "C0": logs["log_C0"]} | named
+        return {name: float(np.exp(x)) for name, x in named.items()} | {name: float(x) for name, x in logs.items()}
+
+
+def uniform_form(norms, R0, coherence, n, loss, beta, step_ratio):
+    radii = {"r": float(norms.min()), "R": float(norms.max()), "R0": float(R0)}
+    constants = uniform_constants(**radii, loss=loss, beta=beta, step_ratio=step_ratio)
+    with np.errstate(divide="ignore"):
+        log_load = np.log(coherence) + math.log(n) - constants["log_C0"] if coherence else -math.inf
+    if loss == "ga":
+        lower, upper = (partial(_linear, np.full(n, constants[name])) for name in ("C1", "C2"))
+    else:
+        lower, upper = (
+            partial(logarithmic, np.full(n, constants[name]), beta) for name in ("log_kappa_lo", "log_kappa_hi")
+        )
+    return log_load, constants["C0"], None, radii | constants, lower, upper
+
+
+def check_loss_and_beta(loss, beta):
+    check_choice("loss", loss, LOSSES)
+    if (beta is None) != (loss == "ga"):
+        raise ValueError(f"beta must be given with loss='npo' and left out with loss='ga', got {beta!r} for {loss=}")
+    return None if beta is None else check_beta(beta)
+
+
+def log_phi(x):
+    """log((eˣ − 1)/x)."""
+    return np.maximum(x, 0) + np.log(exprel(-np.abs(x)))
+
+
+def _linear(slope, tau):
+    return slope * tau
+
+
+def logarithmic(log_kappa, beta, tau):
+    return np.logaddexp(0, log_kappa + np.log(tau)) / beta
