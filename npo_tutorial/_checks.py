@@ -95,13 +95,14 @@ def check_choice(name, value, choices):
     return value
 
 
-def check_finite_array(name, value, *, ndim):
-    """A finite float64 NumPy array of `ndim` dimensions, none of them empty."""
+def check_finite_array(name, value, *, ndim, batch=False):
+    """A finite float64 NumPy array of `ndim` dimensions, or with `batch` one more in front, none of them empty."""
     if is_torch_array(value):
         raise TypeError(f"{name} must be a NumPy array, got a PyTorch tensor: pass {name}.numpy()")
     array = as_float64(name, value, "biuf")
-    if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimension{'s' if ndim > 1 else ''}, got shape {array.shape}")
+    if array.ndim != ndim and not (batch and array.ndim == ndim + 1):
+        wanted = f"{ndim} dimension{'s' if ndim > 1 else ''}{', or one more for a batch' if batch else ''}"
+        raise ValueError(f"{name} must have {wanted}, got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     bad = ~np.isfinite(array)
@@ -111,15 +112,15 @@ def check_finite_array(name, value, *, ndim):
     return array
 
 
-def check_labels(name, value, n):
-    """`n` labels, each 0 or 1, as a float64 NumPy array."""
-    labels = check_finite_array(name, value, ndim=1)
-    if labels.shape != (n,):
+def check_labels(name, value, n, *, batch=False):
+    """`n` labels, each 0 or 1, as a float64 NumPy array; with `batch` possibly several times `n`."""
+    labels = check_finite_array(name, value, ndim=1, batch=batch)
+    if labels.shape[-1] != n:
         raise ValueError(f"{name} must have one label for each row of X, shape ({n},), got {labels.shape}")
     bad = (labels != 0) & (labels != 1)
     if bad.any():
-        index = int(np.argmax(bad))
-        raise ValueError(f"{name} must hold labels 0 and 1 only, got {labels[index]:g} at index {index}")
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"{name} must hold labels 0 and 1 only, got {labels[index]:g} at index {_show(index)}")
     return labels
 
 

@@ -2,7 +2,9 @@
 
 import importlib
 
-EXTRAS = {"torch": "torch"} | dict.fromkeys(["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets")
+EXTRAS = {"numba": "fast", "torch": "torch"} | dict.fromkeys(
+    ["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets"
+)
 
 
 def require(package):

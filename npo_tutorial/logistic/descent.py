@@ -1,13 +1,25 @@
-"""Gradient descent on the GA and NPO losses of a logistic model (chapter "divergence")."""
+"""Gradient descent on the GA and NPO losses of a logistic model (chapters "divergence" and "performance")."""
+
+import warnings
+from functools import partial
 
 import numpy as np
 
 from npo_tutorial._checks import check_count, check_positive
-from npo_tutorial.logistic.model import Trajectory, signed_rows_and_theta, speed_of
+from npo_tutorial.logistic.model import Trajectory, checked_problem, common_batch, one_or_each
+from npo_tutorial.logistic.progress import Progress
+from npo_tutorial.logistic.steps import stepper
+
+CHUNK = 20_000  # at most so many steps, and about so many multiplications, between looks at the clock and the keyboard
+CHUNK_MULTIPLICATIONS = 10**7
 
 
 def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, record=None):
-    """Full-batch gradient descent on L_GA or L_NPO of the logistic model.
+    """Full-batch gradient descent on L_GA or L_NPO of the logistic model, for one problem or a batch of them.
+
+    Any of `X`, `y`, `theta_init`, `beta` and `step_size` may have one more axis in front, a batch axis: (batch, n, d),
+    (batch, n), (batch, d), (batch,) and (batch,). All that have one agree on its length, the others are shared by all
+    problems, and so are the loss and the recorded steps. The arrays of the result then have the batch axis in front.
 
     Parameters
     ----------
@@ -32,6 +44,8 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     Returns
     -------
     Trajectory
+        Shorter than asked for if the run was interrupted (Ctrl-C, "interrupt kernel") after its first record; a
+        warning says so. Before the first record the interrupt is passed on.
 
     Raises
     ------
@@ -43,8 +57,10 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
 
     Notes
     -----
-    Source: the setting of Theorem 2 in arXiv:2404.05868. The loop costs O(min(n², nd)) a step: for n ≤ d it
-    multiplies by the signed Gram matrix ZZᵀ.
+    Source: the setting of Theorem 2 in arXiv:2404.05868. For n ≤ d a step multiplies by the signed Gram matrix, n²
+    numbers; for n > d by the 2nd numbers of X, twice. Beyond a copy of X a run needs memory for the Gram matrix and
+    the records. Long runs are compiled if numba is installed (extra ``fast``), and a bar shows the progress of those
+    over two seconds if tqdm is (extra ``widgets``).
 
     Examples
     --------
@@ -54,30 +70,62 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     ([0, 1, 100], [0.0, 0.177, 33.818])
     >>> run.theta().round(2).tolist()
     [-23.91, 23.91]
+
+    NPO for two β at once:
+
+    >>> options = {"step_size": 0.5, "n_steps": 100, "record": [0, 1, 100]}
+    >>> run = gradient_descent(X, y, np.zeros(2), loss="npo", beta=[0.5, 2], **options)
+    >>> run.distance.round(3).tolist()
+    [[0.0, 0.177, 9.582], [0.0, 0.177, 3.95]]
     """
-    signed_rows, theta_init = signed_rows_and_theta(X, y, theta_init, "theta_init")
-    step_size = check_positive("step_size", step_size)
+    problem = checked_problem(X, y, theta_init, loss=loss, beta=beta, batch=True)
+    step_size = one_or_each("step_size", step_size, partial(check_positive, "step_size"), batch=True)
     n_steps = check_count("n_steps", n_steps, minimum=0)
     steps = _steps_to_record(record, n_steps)
+    shapes = {"X, y or theta_init": problem.margins_init.shape, "beta": np.shape(problem.beta)}
+    batch = common_batch(**shapes, step_size=np.shape(step_size))
 
-    n, d = signed_rows.shape
-    coefficients, margins = np.empty((len(steps), n)), np.empty((len(steps), n))
-    with np.errstate(over="ignore", invalid="ignore"):
-        margins_init = signed_rows @ theta_init
-        gram = signed_rows @ signed_rows.T if n <= d else None
-        speed = speed_of(loss, beta, margins_init)
-        a, m, done = np.zeros(n), margins_init, 0
-        for k, step in enumerate(steps):
-            for _ in range(step - done):
-                a = a + (step_size / n) * speed(m)
-                m = margins_init - (signed_rows @ (a @ signed_rows) if gram is None else gram @ a)
-            done = step
-            if not np.isfinite(m).all():
-                raise ValueError(
-                    f"step_size or X is too large, the iterates overflowed by step {step}: got {step_size=}"
-                )
-            coefficients[k], margins[k] = a, m
-    return Trajectory(steps, margins, coefficients, signed_rows, theta_init)
+    n, d = problem.rows.shape[-2:]
+    a, m = np.zeros((*batch, n)), np.broadcast_to(problem.margins_init, (*batch, n)).copy()
+    coefficients, margins = np.empty((2, *batch, len(steps), n))
+    advance = stepper(problem, step_size / n, batch, n_steps)
+    chunk = max(1, min(CHUNK, CHUNK_MULTIPLICATIONS // (a.size * min(n, 2 * d))))
+    recorded, progress = 0, Progress(n_steps)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for step in steps:
+                while progress.done < step:
+                    length = int(min(chunk, step - progress.done))
+                    advance(a, m, length)
+                    progress.update(length)
+                _check_finite(m, step, step_size)
+                coefficients[..., recorded, :], margins[..., recorded, :] = a, m
+                recorded += 1
+    except KeyboardInterrupt:
+        if not recorded:
+            raise
+        warnings.warn(
+            f"interrupted: of {len(steps)} records {recorded} are returned, up to step {steps[recorded - 1]}",
+            stacklevel=2,
+        )
+    finally:
+        progress.close()
+    steps = steps[:recorded]
+    with np.errstate(over="ignore"):
+        times = step_size * steps
+    return Trajectory(steps, times, margins[..., :recorded, :], coefficients[..., :recorded, :], problem)
+
+
+def _check_finite(m, step, step_size):
+    overflowed = ~np.isfinite(m).all(axis=-1)
+    if overflowed.any():
+        of_problem, which = "", step_size
+        if m.ndim > 1:
+            b = int(np.argmax(overflowed))
+            of_problem, which = f" of problem {b}", float(np.broadcast_to(step_size, (len(m), 1))[b, 0])
+        raise ValueError(
+            f"step_size or X is too large, the iterates{of_problem} overflowed by step {step}: got step_size={which!r}"
+        )
 
 
 def _steps_to_record(record, n_steps):

@@ -3,12 +3,14 @@
 P(y = 1|x) = σ(⟨x, θ⟩). With s_i = 2y_i − 1 and the margins m_i = s_i⟨x_i, θ⟩, log π_θ(y_i|x_i) = log σ(m_i), and the
 gradient of either loss is (1/n) Σ_i h_i s_i x_i with a speed h_i that depends on m_i alone: σ(−m_i) for GA and
 w_i σ(−m_i) for NPO. All iterates of a descent thus are θ_init − Zᵀa, where Z has the rows s_i x_i and a ∈ R^n: the
-solvers keep `a`, n numbers, instead of θ.
+solvers keep `a`, n numbers, instead of θ, and what they need of Z is the signed Gram matrix ZZᵀ.
 
 The reference model of NPO is the initial one, π_ref = π_init.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -19,45 +21,69 @@ LOSSES = ("ga", "npo")
 
 
 @dataclass(frozen=True, eq=False)
+class Problem:
+    """What a solver starts from, checked. Each array may have a leading batch axis, `beta` is then (batch, 1)."""
+
+    rows: np.ndarray  # Z, (n, d)
+    theta_init: np.ndarray  # (d,)
+    margins_init: np.ndarray  # (n,)
+    ref_logp: np.ndarray  # (n,)
+    gram: np.ndarray | None  # ZZᵀ, or None for n > d, where Z itself is smaller
+    beta: float | np.ndarray | None  # None for GA
+
+    def lowered(self, a):
+        """ZZᵀa: by how much going from θ_init to θ_init − Zᵀa lowers the margins."""
+        return times(self.rows, times(self.rows.mT, a)) if self.gram is None else times(self.gram, a)
+
+
+@dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What a solver recorded along its way.
+    """What a solver recorded along its way: k records of one problem, or of each problem of a batch.
 
     Attributes
     ----------
-    steps : (k,) int array
-        The recorded steps t, increasing; step 0 is the initial model.
-    margins : (k, n) array
+    steps : (k,) int array or None
+        The recorded steps of gradient descent, increasing; step 0 is the initial model. None for a flow.
+    times : (k,) or (batch, k) array
+        Times t of the gradient flow dθ/dt = −∇L; of gradient descent η times `steps`, with the batch axis of η.
+    margins : (k, n) or (batch, k, n) array
         m_i = s_i⟨x_i, θ_t⟩ of each forget sample; log π_θ(y_i|x_i) = log σ(m_i).
-    distance : (k,) array
+    distance : (k,) or (batch, k) array
         ‖θ_t − θ_init‖_{XᵀX}, which is ‖m_t − m_init‖₂: how far the logits of the forget set have moved.
+
+    ``len`` of it is k.
     """
 
-    steps: np.ndarray
+    steps: np.ndarray | None
+    times: np.ndarray
     margins: np.ndarray
     _coefficients: np.ndarray = field(repr=False)
-    _signed_rows: np.ndarray = field(repr=False)
-    _theta_init: np.ndarray = field(repr=False)
+    _problem: Problem = field(repr=False)
 
     @property
     def distance(self):
         # not the difference of the margins, which would cancel when they have hardly moved
-        moved = self._coefficients @ self._signed_rows @ self._signed_rows.T
-        return np.hypot.reduce(moved, axis=1)
+        problem, moved = self._problem, self._coefficients
+        moved = moved @ problem.rows @ problem.rows.mT if problem.gram is None else moved @ problem.gram
+        return np.hypot.reduce(moved, axis=-1)
 
     @property
     def logp(self):
-        """(k, n) array: log π_θ(y_i|x_i) in nats at each recorded step."""
+        """(k, n) or (batch, k, n) array: log π_θ(y_i|x_i) in nats at each record."""
         return log_expit(self.margins)
 
     def theta(self, record=-1):
         """Parameters θ at a record, computed on demand.
 
-        `record` is an index into `steps`, by default the last: a (d,) array; or a slice of k of them: a (k, d) array.
+        `record` is an index of a record, by default the last: a (d,) array; or a slice of k of them: a (k, d) array. A
+        batch adds its axis in front.
         """
-        return self._theta_init - self._coefficients[record] @ self._signed_rows
+        chosen = self._coefficients[..., [record] if isinstance(record, Integral) else record, :]
+        theta = self._problem.theta_init[..., None, :] - chosen @ self._problem.rows
+        return theta[..., 0, :] if isinstance(record, Integral) else theta
 
     def __len__(self):
-        return len(self.steps)
+        return self.margins.shape[-2]
 
 
 def logistic_gradient(X, y, theta, *, loss, beta=None, theta_ref=None):
@@ -101,44 +127,79 @@ def logistic_gradient(X, y, theta, *, loss, beta=None, theta_ref=None):
     >>> logistic_gradient(X, y, theta, loss="npo", beta=1.0, theta_ref=theta).tolist()
     [0.5, 0.0]
     """
-    check_choice("loss", loss, LOSSES)
-    signed_rows, theta = signed_rows_and_theta(X, y, theta, "theta")
+    beta = checked_beta(loss, beta)
+    rows, theta = signed_rows_and_theta(X, y, theta, "theta")
     if (theta_ref is None) != (loss == "ga"):
         raise ValueError(
             f"theta_ref must be given with loss='npo' and left out with loss='ga', got {theta_ref!r} for loss={loss!r}"
         )
-    if theta_ref is None:
-        theta_ref = theta  # GA has no reference model: its speed does not look at these margins
-    _, theta_ref = signed_rows_and_theta(X, y, theta_ref, "theta_ref")
+    # GA has no reference model: its speed does not look at that one's margins
+    theta_ref = theta if theta_ref is None else signed_rows_and_theta(X, y, theta_ref, "theta_ref")[1]
     with np.errstate(over="ignore", invalid="ignore"):
-        speed = speed_of(loss, beta, signed_rows @ theta_ref)
-        gradient = speed(signed_rows @ theta) @ signed_rows / len(signed_rows)
+        gradient = speed(rows @ theta, beta, log_expit(rows @ theta_ref)) @ rows / len(rows)
     if not np.isfinite(gradient).all():
         raise ValueError(f"X or theta is too large, the gradient overflowed: got {gradient}")
     return gradient
 
 
-def signed_rows_and_theta(X, y, theta, theta_name):
-    X = check_finite_array("X", X, ndim=2)
-    y = check_labels("y", y, len(X))
-    theta = check_finite_array(theta_name, theta, ndim=1)
-    if theta.shape != X.shape[1:]:
-        raise ValueError(
-            f"{theta_name} must have one entry for each column of X, shape {X.shape[1:]}, got {theta.shape}"
-        )
-    return (2 * y - 1)[:, None] * X, theta
-
-
-def speed_of(loss, beta, margins_init):
-    """m ↦ h(m), n times the derivative of the loss in each margin: the speed at which descent lowers it."""
-    check_choice("loss", loss, LOSSES)
-    if loss == "ga":
-        if beta is not None:
-            raise ValueError(f"beta must be left out with loss='ga', got {beta!r}")
-        return lambda m: expit(-m)
+def speed(m, beta, ref_logp):
+    """h(m), n times the derivative of the loss in each margin: how fast descent lowers it; GA for β = None."""
     if beta is None:
-        raise ValueError("beta must be given with loss='npo', got None")
-    beta = check_beta(beta)
-    ref_logp = log_expit(margins_init)
+        return expit(-m)
     # losses.npo_weight without its checks, which would cost more than the step itself
-    return lambda m: 2 * expit(beta * (log_expit(m) - ref_logp)) * expit(-m)
+    return 2 * expit(beta * (log_expit(m) - ref_logp)) * expit(-m)
+
+
+def times(matrix, vector):
+    """Matrix times vector; either may have a batch axis."""
+    return matrix @ vector if vector.ndim == 1 else (matrix @ vector[..., None])[..., 0]
+
+
+def checked_problem(X, y, theta_init, *, loss, beta, batch=False):
+    """The `Problem` that a solver's arguments describe; with `batch` they may have a batch axis."""
+    beta = checked_beta(loss, beta, batch)
+    rows, theta_init = signed_rows_and_theta(X, y, theta_init, "theta_init", batch)
+    n, d = rows.shape[-2:]
+    with np.errstate(over="ignore", invalid="ignore"):
+        margins = times(rows, theta_init)
+        gram = rows @ rows.mT if n <= d else None
+    return Problem(rows, theta_init, margins, log_expit(margins), gram, beta)
+
+
+def checked_beta(loss, beta, batch=False):
+    """None for GA; for NPO a float, or a (batch, 1) array."""
+    check_choice("loss", loss, LOSSES)
+    if (beta is None) != (loss == "ga"):
+        raise ValueError(
+            f"beta must be left out with loss='ga', got {beta!r}"
+            if loss == "ga"
+            else "beta must be given with loss='npo', got None"
+        )
+    return beta if beta is None else one_or_each("beta", beta, check_beta, batch)
+
+
+def one_or_each(name, value, check, batch):
+    """A checked number as a float; in a batch also a sequence of them, as a (batch, 1) array."""
+    if batch and isinstance(value, (Sequence, np.ndarray)) and np.ndim(value):
+        return np.array([[check(float(number))] for number in check_finite_array(name, value, ndim=1)])
+    return check(value)
+
+
+def signed_rows_and_theta(X, y, theta, theta_name, batch=False):
+    X = check_finite_array("X", X, ndim=2, batch=batch)
+    y = check_labels("y", y, X.shape[-2], batch=batch)
+    theta = check_finite_array(theta_name, theta, ndim=1, batch=batch)
+    if theta.shape[-1] != X.shape[-1]:
+        raise ValueError(
+            f"{theta_name} must have one entry for each column of X, shape ({X.shape[-1]},), got {theta.shape}"
+        )
+    common_batch(**{"X": X.shape[:-1], "y": y.shape, theta_name: theta.shape})
+    return (2 * y - 1)[..., None] * X, theta
+
+
+def common_batch(**shapes):
+    """The batch axis, () or (batch,), of arguments whose shapes without it have one axis."""
+    lengths = {name: shape[0] for name, shape in shapes.items() if len(shape) > 1}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{', '.join(lengths)} must agree in the length of the batch axis, got {lengths}")
+    return tuple(lengths.values())[:1]

@@ -1,0 +1,76 @@
+"""The inner loop of gradient descent: in NumPy, and compiled where numba is installed and the run is long."""
+
+from functools import cache
+from math import exp, log
+
+import numpy as np
+
+from npo_tutorial._extras import require
+from npo_tutorial.logistic.model import speed
+
+# From about half a second of the NumPy loop on, which takes some 4 + batch µs a step: numba's import and compilation
+# take as long.
+COMPILED_FROM = 500_000
+
+
+def stepper(problem, rate, batch, n_steps):
+    """A function of (a, m, k) that makes k steps in place, `a` and `m` of shape batch + (n,), for n_steps in all."""
+    if n_steps * (4 + np.prod(batch)) >= COMPILED_FROM:
+        try:
+            return _compiled_stepper(problem, rate, batch)
+        except ImportError:  # without numba the same numbers, later
+            pass
+    return _numpy_stepper(problem, rate)
+
+
+def _numpy_stepper(problem, rate):
+    def advance(a, m, n_steps):
+        for _ in range(n_steps):
+            a += rate * speed(m, problem.beta, problem.ref_logp)
+            np.subtract(problem.margins_init, problem.lowered(a), out=m)
+
+    return advance
+
+
+def _compiled_stepper(problem, rate, batch):
+    loop = _compiled_loop()
+    # GA is the case β = 0, where every weight is 1
+    beta, rate = (
+        np.broadcast_to(x, (*batch, 1))[..., 0] for x in (0.0 if problem.beta is None else problem.beta, rate)
+    )
+    gram = np.empty((0, 0)) if problem.gram is None else problem.gram
+    arrays = [
+        np.broadcast_to(np.ascontiguousarray(array), batch + array.shape[array.ndim - ndim :])
+        for array, ndim in ((problem.margins_init, 1), (problem.ref_logp, 1), (gram, 2), (problem.rows, 2))
+    ]
+
+    def advance(a, m, n_steps):
+        for b in np.ndindex(batch):
+            loop(a[b], m[b], *(array[b] for array in arrays), beta[b], rate[b], n_steps)
+
+    return advance
+
+
+@cache
+def _compiled_loop():
+    return require("numba").njit(_loop, error_model="numpy")
+
+
+def _loop(a, m, margins_init, ref_logp, gram, rows, beta, rate, n_steps):
+    """As `_numpy_stepper`, for one problem; an empty `gram` stands for none."""
+    n, d = rows.shape
+    lowered, moved = np.empty(n), np.empty(d)
+    for _ in range(n_steps):
+        for i in range(n):
+            # σ(−m) is numerator / (1 + e); neither it nor log σ(m) overflows or cancels
+            e = exp(-abs(m[i]))
+            numerator = e if m[i] > 0 else 1.0
+            logp = min(m[i], 0.0) - log(1 + e)
+            a[i] += 2 * rate * numerator / ((1 + e) * (1 + exp(beta * (ref_logp[i] - logp))))
+        if len(gram):
+            np.dot(gram, a, lowered)
+        else:
+            np.dot(a, rows, moved)
+            np.dot(rows, moved, lowered)
+        for i in range(n):
+            m[i] = margins_init[i] - lowered[i]
