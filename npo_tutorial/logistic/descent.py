@@ -86,20 +86,20 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     batch = common_batch(**shapes, step_size=np.shape(step_size))
 
     n, d = problem.rows.shape[-2:]
-    a, m = np.zeros((*batch, n)), np.broadcast_to(problem.margins_init, (*batch, n)).copy()
-    coefficients, margins = np.empty((2, *batch, len(steps), n))
+    z, m = np.zeros((*batch, min(n, d))), np.broadcast_to(problem.margins_init, (*batch, n)).copy()
+    coordinates, margins = (np.empty((*batch, len(steps), x.shape[-1])) for x in (z, m))
     advance = stepper(problem, step_size / n, batch, n_steps)
-    chunk = max(1, min(CHUNK, CHUNK_MULTIPLICATIONS // (a.size * min(n, 2 * d))))
+    chunk = max(1, min(CHUNK, CHUNK_MULTIPLICATIONS // (z.size * n)))
     recorded, progress = 0, Progress(n_steps)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             for step in steps:
                 while progress.done < step:
                     length = int(min(chunk, step - progress.done))
-                    advance(a, m, length)
+                    advance(z, m, length)
                     progress.update(length)
                 _check_finite(m, step, step_size)
-                coefficients[..., recorded, :], margins[..., recorded, :] = a, m
+                coordinates[..., recorded, :], margins[..., recorded, :] = z, m
                 recorded += 1
     except KeyboardInterrupt:
         if not recorded:
@@ -113,7 +113,7 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     steps = steps[:recorded]
     with np.errstate(over="ignore"):
         times = step_size * steps
-    return Trajectory(steps, times, margins[..., :recorded, :], coefficients[..., :recorded, :], problem)
+    return Trajectory(steps, times, margins[..., :recorded, :], coordinates[..., :recorded, :], problem)
 
 
 def _check_finite(m, step, step_size):

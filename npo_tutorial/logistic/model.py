@@ -2,8 +2,9 @@
 
 P(y = 1|x) = σ(⟨x, θ⟩). With s_i = 2y_i − 1 and the margins m_i = s_i⟨x_i, θ⟩, log π_θ(y_i|x_i) = log σ(m_i), and the
 gradient of either loss is (1/n) Σ_i h_i s_i x_i with a speed h_i that depends on m_i alone: σ(−m_i) for GA and
-w_i σ(−m_i) for NPO. All iterates of a descent thus are θ_init − Zᵀa, where Z has the rows s_i x_i and a ∈ R^n: the
-solvers keep `a`, n numbers, instead of θ, and what they need of Z is the signed Gram matrix ZZᵀ.
+w_i σ(−m_i) for NPO. So all that descent needs of the rows s_i x_i, the matrix Z, is the signed Gram matrix ZZᵀ: its
+iterates are θ_init − Zᵀa, and the solvers keep `a`, n numbers, for n ≤ d. For n > d they keep θ_init − θ itself. Either
+is called coordinates here.
 
 The reference model of NPO is the initial one, π_ref = π_init.
 """
@@ -28,12 +29,16 @@ class Problem:
     theta_init: np.ndarray  # (d,)
     margins_init: np.ndarray  # (n,)
     ref_logp: np.ndarray  # (n,)
-    gram: np.ndarray | None  # ZZᵀ, or None for n > d, where Z itself is smaller
+    gram: np.ndarray | None  # ZZᵀ, or None for n > d
     beta: float | np.ndarray | None  # None for GA
 
-    def lowered(self, a):
-        """ZZᵀa: by how much going from θ_init to θ_init − Zᵀa lowers the margins."""
-        return times(self.rows, times(self.rows.mT, a)) if self.gram is None else times(self.gram, a)
+    def push(self, h):
+        """The coordinates of Zᵀh."""
+        return times(self.rows.mT, h) if self.gram is None else h
+
+    def lowered(self, coordinates):
+        """By how much the step from θ_init to these coordinates lowers the margins."""
+        return times(self.rows if self.gram is None else self.gram, coordinates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +62,15 @@ class Trajectory:
     steps: np.ndarray | None
     times: np.ndarray
     margins: np.ndarray
-    _coefficients: np.ndarray = field(repr=False)
+    _coordinates: np.ndarray = field(repr=False)
     _problem: Problem = field(repr=False)
 
     @property
     def distance(self):
         # not the difference of the margins, which would cancel when they have hardly moved
-        problem, moved = self._problem, self._coefficients
-        moved = moved @ problem.rows @ problem.rows.mT if problem.gram is None else moved @ problem.gram
-        return np.hypot.reduce(moved, axis=-1)
+        problem = self._problem
+        matrix = problem.rows.mT if problem.gram is None else problem.gram
+        return np.hypot.reduce(self._coordinates @ matrix, axis=-1)
 
     @property
     def logp(self):
@@ -78,8 +83,9 @@ class Trajectory:
         `record` is an index of a record, by default the last: a (d,) array; or a slice of k of them: a (k, d) array. A
         batch adds its axis in front.
         """
-        chosen = self._coefficients[..., [record] if isinstance(record, Integral) else record, :]
-        theta = self._problem.theta_init[..., None, :] - chosen @ self._problem.rows
+        chosen = self._coordinates[..., [record] if isinstance(record, Integral) else record, :]
+        moved = chosen if self._problem.gram is None else chosen @ self._problem.rows
+        theta = self._problem.theta_init[..., None, :] - moved
         return theta[..., 0, :] if isinstance(record, Integral) else theta
 
     def __len__(self):

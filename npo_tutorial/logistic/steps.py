@@ -14,7 +14,7 @@ COMPILED_FROM = 500_000
 
 
 def stepper(problem, rate, batch, n_steps):
-    """A function of (a, m, k) that makes k steps in place, `a` and `m` of shape batch + (n,), for n_steps in all."""
+    """A function of (z, m, k) that makes k of `n_steps` steps in place: coordinates z and margins m of each problem."""
     if n_steps * (4 + np.prod(batch)) >= COMPILED_FROM:
         try:
             return _compiled_stepper(problem, rate, batch)
@@ -24,10 +24,10 @@ def stepper(problem, rate, batch, n_steps):
 
 
 def _numpy_stepper(problem, rate):
-    def advance(a, m, n_steps):
+    def advance(z, m, n_steps):
         for _ in range(n_steps):
-            a += rate * speed(m, problem.beta, problem.ref_logp)
-            np.subtract(problem.margins_init, problem.lowered(a), out=m)
+            z += problem.push(rate * speed(m, problem.beta, problem.ref_logp))
+            np.subtract(problem.margins_init, problem.lowered(z), out=m)
 
     return advance
 
@@ -44,9 +44,9 @@ def _compiled_stepper(problem, rate, batch):
         for array, ndim in ((problem.margins_init, 1), (problem.ref_logp, 1), (gram, 2), (problem.rows, 2))
     ]
 
-    def advance(a, m, n_steps):
+    def advance(z, m, n_steps):
         for b in np.ndindex(batch):
-            loop(a[b], m[b], *(array[b] for array in arrays), beta[b], rate[b], n_steps)
+            loop(z[b], m[b], *(array[b] for array in arrays), beta[b], rate[b], n_steps)
 
     return advance
 
@@ -56,21 +56,23 @@ def _compiled_loop():
     return require("numba").njit(_loop, error_model="numpy")
 
 
-def _loop(a, m, margins_init, ref_logp, gram, rows, beta, rate, n_steps):
+def _loop(z, m, margins_init, ref_logp, gram, rows, beta, rate, n_steps):
     """As `_numpy_stepper`, for one problem; an empty `gram` stands for none."""
-    n, d = rows.shape
-    lowered, moved = np.empty(n), np.empty(d)
+    n = len(m)
+    moved, pushed, lowered = np.empty(n), np.empty(len(z)), np.empty(n)
     for _ in range(n_steps):
         for i in range(n):
             # σ(−m) is numerator / (1 + e); neither it nor log σ(m) overflows or cancels
             e = exp(-abs(m[i]))
             numerator = e if m[i] > 0 else 1.0
             logp = min(m[i], 0.0) - log(1 + e)
-            a[i] += 2 * rate * numerator / ((1 + e) * (1 + exp(beta * (ref_logp[i] - logp))))
+            moved[i] = 2 * rate * numerator / ((1 + e) * (1 + exp(beta * (ref_logp[i] - logp))))
         if len(gram):
-            np.dot(gram, a, lowered)
+            z += moved
+            np.dot(gram, z, lowered)
         else:
-            np.dot(a, rows, moved)
-            np.dot(rows, moved, lowered)
+            np.dot(moved, rows, pushed)
+            z += pushed
+            np.dot(rows, z, lowered)
         for i in range(n):
             m[i] = margins_init[i] - lowered[i]
