@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from npo_tutorial._checks import as_float64, check_positive
-from npo_tutorial.logistic.model import signed_rows_and_theta
+from npo_tutorial.logistic.model import checked_beta, signed_rows_and_theta
 from npo_tutorial.theory.sharp import sharp_ga, sharp_npo
-from npo_tutorial.theory.uniform import check_loss_and_beta, uniform_form
+from npo_tutorial.theory.uniform import uniform_form
 
 # relative allowance for the rounding of the bounds and of a gradient descent in float64
 ROUNDING = 1e-12
@@ -28,6 +28,8 @@ class DivergenceBounds:
         Whether the theorem's conditions hold.
     reason : str or None
         If not: which fails, and by how much.
+    load : float
+        How many times the inner products are too large for the condition on them: at most 1 if the bounds apply.
     coherence : float
         Measured: max_{i≠j} |⟨x_i, x_j⟩|.
     C0 : float
@@ -44,6 +46,7 @@ class DivergenceBounds:
 
     applies: bool
     reason: str | None
+    load: float
     coherence: float
     C0: float
     epsilon: float | None
@@ -70,7 +73,7 @@ class DivergenceBounds:
         t = as_float64("t", t, "iuf")
         if t.ndim > 1 or not ((t >= 0) & (t < np.inf)).all():
             raise ValueError(f"t must be a number of steps ≥ 0 or a one-dimensional array of them, got {t}")
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             samples = bound(self._ratio * t[..., None])
             return samples if per_sample else np.hypot.reduce(samples, axis=-1)
 
@@ -80,7 +83,7 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
 
     The sharp form, with D_i the exact flow of sample i alone (`ga_flow`, `npo_flow`), a_i = ‖x_i‖² and τ = ηt/n:
 
-    - GA, if Σ_{j≠i} |⟨x_i, x_j⟩| ≤ εa_iq_i for all i and ε < 1: Δ_i ≤ D_i((1 + ε)a_iτ), and Δ_i is at least
+    - GA, if Σ_{j≠i} |⟨x_i, x_j⟩| ≤ εa_iq_i for all i and ε ≤ 1: Δ_i ≤ D_i((1 + ε)a_iτ), and Δ_i is at least
       D_i((1 − ε)a_iτ − (1 + ε)a_i(η/n)e^{m_i⁰}) and at least (1 − ε)q_ia_iτ.
     - NPO, if Σ_{j≠i} |⟨x_i, x_j⟩| [H_j/q_i + κ*λ_i⁺a_i/(λ_j⁻a_jq_j)] ≤ εa_i for all i and ε < 1:
       D_i(λ_i⁻a_iτ) ≤ Δ_i ≤ D_i(λ_i⁺a_iτ), where S_i = (1 + ε)(η/n)a_iH_i, λ_i⁻ = (1 − ε)φ(−ν_iS_i),
@@ -135,10 +138,10 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
     (12.98, [13.011], 13.054)
     >>> X, y = forget_set(4, 50, coherence=0.2, seed=0)
     >>> print(divergence_bounds(X, y, theta_with_margins(X, y, 1.0), **problem).reason)  # doctest: +ELLIPSIS
-    the inner products are ... times too large: the largest, between samples ... and ..., is 0.2; up to C0/n = ...
+    the inner products are ... times too large: the largest, between samples ... and ..., is 0.2; ...
     """
     Z, theta_init = signed_rows_and_theta(X, y, theta_init, "theta_init")
-    beta = check_loss_and_beta(loss, beta)
+    beta = checked_beta(loss, beta)
     n, step_ratio = len(Z), check_positive("step_size", step_size) / len(Z)
     with np.errstate(over="ignore", invalid="ignore"):
         products, m0 = np.abs(Z @ Z.T), Z @ theta_init
@@ -150,7 +153,7 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
     coherence = float(products[i, j])
     if not a.all():
         reason = f"row {int(np.argmin(a))} of X is zero, or too short to be squared: its margin cannot move"
-        return DivergenceBounds(False, reason, coherence, 0.0, None, {}, step_ratio, None, None)
+        return DivergenceBounds(False, reason, np.inf, coherence, 0.0, None, {}, step_ratio, None, None)
     if not sharp:
         form = uniform_form(np.sqrt(a), np.linalg.norm(theta_init), coherence, n, loss, beta, step_ratio)
     elif loss == "ga":
@@ -158,17 +161,17 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
     else:
         form = sharp_npo(products, a, m0, beta, step_ratio)
     log_load, C0, epsilon, constants, lower, upper = form
+    with np.errstate(over="ignore", under="ignore"):
+        load = float(np.exp(log_load))
     if log_load <= 0:
-        return DivergenceBounds(True, None, coherence, C0, epsilon, constants, step_ratio, lower, upper)
-    with np.errstate(over="ignore"):
-        factor = np.exp(log_load)
+        return DivergenceBounds(True, None, load, coherence, C0, epsilon, constants, step_ratio, lower, upper)
     reason = (
-        f"the inner products are {factor:.3g} times too large: the largest, between samples {i} and {j}, is "
-        f"{coherence:.3g}; up to C0/n = {C0 / n:.3g} always applies"
+        f"the inner products are {load:.3g} times too large: the largest, between samples {i} and {j}, is "
+        f"{coherence:.3g}; a coherence up to C0/n = {C0 / n:.3g} is always small enough"
     )
     if (Z[i] == -Z[j]).all():
         reason += f"; samples {i} and {j} pull on one x in opposite directions"
     if sharp:
         uniform = divergence_bounds(X, y, theta_init, loss=loss, beta=beta, step_size=step_size, sharp=False)
         reason += "; the form with sharp=False " + ("applies" if uniform.applies else "does not apply either")
-    return DivergenceBounds(False, reason, coherence, C0, None, constants, step_ratio, None, None)
+    return DivergenceBounds(False, reason, load, coherence, C0, None, constants, step_ratio, None, None)

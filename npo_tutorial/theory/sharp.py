@@ -101,4 +101,5 @@ def _npo_clock(m0, log_rate, log_kappa, beta, tau):
     usable = (clock <= CLOCK_LIMIT) & (np.abs(m0) <= MARGIN_LIMIT) & (beta <= BETA_LIMIT)
     margin = np.clip(m0, -MARGIN_LIMIT, MARGIN_LIMIT)
     exact = npo_flow(margin, np.where(usable, clock, 0), beta=min(beta, BETA_LIMIT))
-    return np.where(usable, exact, logarithmic(log_kappa + log_rate, beta, tau))
+    wide = logarithmic(log_kappa + log_rate, beta, tau)
+    return np.where(tau > 0, np.where(usable, exact, wide), 0)

@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 from scipy.special import exprel, log_expit
 
-from npo_tutorial._checks import check_beta, check_choice, check_positive, check_real
-from npo_tutorial.logistic.model import LOSSES
+from npo_tutorial._checks import check_positive, check_real
+from npo_tutorial.logistic.model import checked_beta
 
 
 def uniform_constants(r, R, R0, *, loss, beta=None, step_ratio=1.0):
@@ -67,7 +67,7 @@ def uniform_constants(r, R, R0, *, loss, beta=None, step_ratio=1.0):
         raise ValueError(f"r must be at most R={R!r}, got {r!r}")
     if not 0 <= R0 < math.inf:
         raise ValueError(f"R0 must be at least 0 and finite, got {R0!r}")
-    beta, step_ratio = check_loss_and_beta(loss, beta), check_positive("step_ratio", step_ratio)
+    beta, step_ratio = checked_beta(loss, beta), check_positive("step_ratio", step_ratio)
     with np.errstate(over="ignore", under="ignore"):
         log_q = log_expit(-R * R0)
         log_half = 2 * math.log(r) + log_q - math.log(2)
@@ -100,16 +100,9 @@ def uniform_form(norms, R0, coherence, n, loss, beta, step_ratio):
     return log_load, constants["C0"], None, radii | constants, lower, upper
 
 
-def check_loss_and_beta(loss, beta):
-    check_choice("loss", loss, LOSSES)
-    if (beta is None) != (loss == "ga"):
-        raise ValueError(f"beta must be given with loss='npo' and left out with loss='ga', got {beta!r} for {loss=}")
-    return None if beta is None else check_beta(beta)
-
-
 def log_phi(x):
     """log((eˣ − 1)/x)."""
-    return np.maximum(x, 0) + np.log(exprel(-np.abs(x)))
+    return np.where(np.isinf(x), x, np.maximum(x, 0) + np.log(exprel(-np.abs(x))))
 
 
 def _linear(slope, tau):
