@@ -23,10 +23,15 @@ class StandIn(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **kwargs):
+        mount_script = Path(self.app.srcdir, self.config.widget_mount_script).read_text("utf-8")
         for bundle in list(self.document.findall(nodes.container)):
             if bundle.get("nb_element") != "mime_bundle":
                 continue
             forms = {form["mime_type"]: form for form in bundle.children}
+            # a widget brings the script for pages that have none
+            if "text/html" in forms and mount_script in forms["text/html"].astext():
+                bundle.parent.remove(bundle)
+                continue
             if VIEW in forms and "image/svg+xml" in forms:
                 picture = next(forms["image/svg+xml"].findall(nodes.image))
                 picture["alt"] = forms["text/plain"].astext()

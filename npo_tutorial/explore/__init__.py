@@ -25,7 +25,7 @@ from npo_tutorial.explore.evaluation import (
     read_grid,
     written,
 )
-from npo_tutorial.explore.html import in_language, picture, save_html
+from npo_tutorial.explore.html import guest, in_language, picture, save_html
 
 anywidget, traitlets = require("anywidget"), require("traitlets")
 
@@ -38,7 +38,8 @@ LEVELS = 2**16 - 1
 class Explorer(anywidget.AnyWidget):
     """A chart with one slider for each grid, made by `explore`.
 
-    An ipywidget: `observe`, `link` and layout containers work in a running kernel.
+    An ipywidget: `observe`, `link` and layout containers work in a running kernel. Without one it moves in the pages of
+    this book, of `save_html` and of ``jupyter nbconvert --to html``, if an output shows it by itself.
 
     Attributes
     ----------
@@ -119,6 +120,14 @@ class Explorer(anywidget.AnyWidget):
 
     def __repr__(self):
         return f"Explorer({in_language(self.chart['title'])!r}, {written(self.values)})"
+
+    def _ipython_display_(self):
+        from IPython.display import publish_display_data
+
+        # an output of its own, because a page made by nbconvert shows one form of each, and of a widget only its state
+        publish_display_data({"text/html": guest()})
+        # IPython then shows the widget as it shows any other
+        raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)

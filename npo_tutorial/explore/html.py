@@ -47,10 +47,16 @@ VIEW = """<section>
 <script type="application/vnd.jupyter.widget-view+json">{view}</script>
 <noscript>{figure}</noscript>
 </section>"""
+# an output of its own, whose row in JupyterLab and in nbconvert's pages would be blank
+GUEST = """<style>.jp-OutputArea-child:has(> * > script[data-guest]) {{ display: none; }}</style>
+<script data-guest>
+{script}</script>"""
 
 
 def save_html(widgets, path, *, title, lang="en"):
     """Write explorers to one HTML file that works anywhere: from a disk, without a network, without a kernel.
+
+    A whole notebook needs no such call: in what ``jupyter nbconvert --to html`` makes of it, explorers move as well.
 
     Parameters
     ----------
@@ -94,9 +100,14 @@ def save_html(widgets, path, *, title, lang="en"):
         title=html.escape(title),
         views="\n".join(views),
         state=_json(data["manager_state"]),
-        script=Path(__file__).with_name("mount.js").read_text("utf-8"),
+        script=_mount_script(),
     )
     Path(path).write_text(page, "utf-8")
+
+
+def guest():
+    """What mounts the explorers in a page that nbconvert makes of a notebook; does nothing in a live one."""
+    return GUEST.format(script=_mount_script())
 
 
 def picture(explorer):
@@ -166,6 +177,10 @@ def _figure(explorer, lang):
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     image = f'<img src="{source}" alt="{title} ({settings}). {said}">' if svg else ""
     return f"<figure>{image}<figcaption><strong>{title}</strong> ({settings}) {said}</figcaption></figure>"
+
+
+def _mount_script():
+    return Path(__file__).with_name("mount.js").read_text("utf-8")
 
 
 def _json(data):

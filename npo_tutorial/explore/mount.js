@@ -3,9 +3,13 @@
 // The state may stand in the page, or its tag may name with data-src a script that calls npoWidgetState(…) with the same
 // JSON. Such a script is loaded when the first view that needs it comes within one screen of what is seen; where there
 // are several, data-models="id id …" says which models each of them holds.
+//
+// With data-guest on its own tag it is a guest in a page that nbconvert made, and leaves to that page's scripts what it
+// cannot mount itself.
 (() => {
   // once is enough, however often a page brings this script
   if (window.npoWidgetState) return;
+  const isGuest = "guest" in document.currentScript.dataset;
   const STATE = "application/vnd.jupyter.widget-state+json";
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const WORDS = {
@@ -119,10 +123,13 @@
       if (script.dataset.src) deferred.push(script.dataset);
       else window.npoWidgetState(JSON.parse(script.textContent));
     }
-    const views = [...document.querySelectorAll(`script[type="${VIEW}"]`)].map((script) => {
+    const views = [...document.querySelectorAll(`script[type="${VIEW}"]`)].flatMap((script) => {
       const id = JSON.parse(script.textContent).model_id;
+      if (isGuest && !raw[id]?.state._esm) return [];
       const place = document.createElement("div");
       script.after(place);
+      // another script that mounts widgets, as nbconvert's pages ask for, must not find it
+      if (isGuest) script.remove();
       const holder = raw[id] ? undefined : deferred.find(({ models }) => !models || models.split(/\s+/).includes(id));
       return { id, place, source: holder?.src };
     });
