@@ -100,3 +100,9 @@ def test_without_saved_state_there_is_the_picture(visit, convert):
     for picture in page.locator(".jp-RenderedSVG > *").all():
         assert picture.bounding_box()["height"] > 150
     assert page.locator(".jp-RenderedSVG").count() == 2
+
+
+def test_the_book_s_pages_have_the_script_in_a_file_only(site):
+    pages = [page.read_text("utf-8") for page in site.glob("book/*/*.html")]
+    assert any("mount.js" in page for page in pages)
+    assert not any("data-guest" in page for page in pages)
