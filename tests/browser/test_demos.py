@@ -77,6 +77,17 @@ def test_a_page_draws_and_says_what_python_computes(browser, server, edition, na
                 assert figure.locator(".npo-sentence").inner_text().strip() == made.widget.sentence[edition]
 
 
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_demos_move_from_files(browser, site, edition, name):
+    with Visit(browser, site.as_uri(), **DESKTOP) as visit:
+        page = visit.open(f"{site.as_uri()}/book/{edition}/{name}.html")
+        for figure in mounted(page, name):
+            start = look(figure)
+            figure.locator("input").last.press("ArrowLeft")
+            assert look(figure) != start
+        assert not visit.complaints
+
+
 @pytest.mark.parametrize(
     "name", [name for name in CHAPTERS if any(demo(d).widget.chart["animate"] for d in demos_of(name))]
 )
@@ -156,8 +167,8 @@ def test_weight_of_scripts_and_states(site):
     for name in CHAPTERS:
         found = states(site, "en", name)
         assert len(found) == len(demos_of(name))
-        for demo, files in zip(demos_of(name), found, strict=True):
-            assert sum(weight(file.read_bytes()) for file in files) <= 40_000, demo
+        for demo_name, files in zip(demos_of(name), found, strict=True):
+            assert sum(weight(file.read_bytes()) for file in files) <= 40_000, demo_name
 
 
 def test_each_demo_has_a_file_of_its_own_and_all_share_one(site):
