@@ -178,9 +178,9 @@ def digits():
             (done.retain_accuracy[t], done.remembered[t]) for done in (run(None), run(beta))
         )
         return {
-            "en": f"After {t} steps GA still recognises {left_ga} of the 10 forget images and {ga:.0%} of the "
+            "en": f"At step {t} GA still recognises {left_ga} of the 10 forget images and {ga:.0%} of the "
             f"retain images; NPO with β = {beta:g}: {left_npo} of 10 and {npo:.0%}.",
-            "zh": f"{t} 步之后，GA 在 10 张遗忘图像中还认得 {left_ga} 张，保留图像的准确率为 {ga:.0%}；"
+            "zh": f"第 {t} 步时，GA 在 10 张遗忘图像中还认得 {left_ga} 张，保留图像的准确率为 {ga:.0%}；"
             f"NPO（β = {beta:g}）还认得 {left_npo} 张，准确率为 {npo:.0%}。",
         }
 
