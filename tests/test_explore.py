@@ -1,6 +1,8 @@
 """explore/: what is drawn is what the function returned, what cannot be drawn is refused, pages stand alone."""
 
+import base64
 import gzip
+import io
 import json
 import re
 import subprocess
@@ -9,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from npo_tutorial import plots
-from npo_tutorial.explore import Band, Explorer, Grid, Marker, Points, evaluation, explore, html, save_html
+from npo_tutorial.explore import Band, Explorer, Grid, Images, Marker, Points, evaluation, explore, html, save_html
 from tests.test_plots import contrast, in_dark_mode
 
 FILES = Path(evaluation.__file__).parent
@@ -38,6 +41,13 @@ def positive(x, k):
     }
 
 
+PICTURES = np.linspace(0, 1, 8).reshape(2, 4)
+
+
+def with_images(x, k):
+    return {"images": Images(np.array([0.25, 1 / k])), "line": k * x}
+
+
 def made(fn=curves, x=X, **options):
     return explore(fn, x, **WORDS | {"k": [1, 2, 5]} | options)
 
@@ -52,6 +62,7 @@ GRIDS = {
     "three kinds of numbers": (curves, {"k": np.linspace(0.1, 3, 7), "a": Grid([1e-3, 1, 1e6], scale="log")}),
     "logarithmic axes": (positive, {"x_scale": "log", "y_scale": "log"}),
     "logarithmic down": (positive, {"y_scale": "log", "y_limits": "frame"}),
+    "images": (with_images, {"images": PICTURES, "y_scale": "log"}),
 }
 
 
@@ -64,14 +75,14 @@ def test_drawn_is_what_the_function_returned_to_16_bits(case):
     for index in np.ndindex(*map(len, grids)):
         values = {name: grid[i] for name, grid, i in zip(names, grids, index, strict=True)}
         expected, drawn = fn(X, **values), explorer.drawn(list(index))
-        assert list(drawn) == list(expected)
-        for label in expected:
+        assert set(drawn) == set(expected)
+        for curve in explorer.chart["curves"]:
+            label, kind = curve["name"], curve["kind"]
             assert type(drawn[label]) is type(expected[label])
-            kind = explorer.chart["curves"][list(expected).index(label)]["kind"]
             for axis, got, want in zip(
                 evaluation.CHANNELS[kind], flat(drawn[label]), flat(expected[label]), strict=True
             ):
-                if explorer.chart[axis]["scale"] == "log":
+                if axis in "xy" and explorer.chart[axis]["scale"] == "log":
                     got, want = np.log10(got), np.log10(want)
                 precision = np.ptp(want) / 131070
                 assert np.abs(got - want).max() <= precision * 1.000001 + 1e-12 * np.abs(want).max()
@@ -146,6 +157,45 @@ def test_limits_hold_all_that_is_drawn():
     assert made(lambda x, k: {"at": Marker(k)}).y_limits[0] < 0 < 1 < made(lambda x, k: {"at": Marker(k)}).y_limits[1]
 
 
+def test_labels_are_names_unless_others_are_given():
+    explorer = made(labels={"line": {"en": "a wave", "zh": "一列波"}})
+    assert [curve["label"] for curve in explorer.chart["curves"]] == [
+        {"en": "a wave", "zh": "一列波"},
+        "band",
+        "points",
+        "marker",
+    ]
+    assert "a wave · 一列波" in html.picture(explorer)["image/svg+xml"]
+    assert "line" in explorer.drawn()
+
+
+def test_images_are_ink_on_transparent_ground_and_take_no_colour():
+    explorer = made(with_images, images=PICTURES)
+    # the only curve with a colour comes first
+    assert [curve["name"] for curve in explorer.chart["curves"]] == ["line", "images"]
+    assert len(explorer.chart["images"]) == 2
+    for address, pixels in zip(explorer.chart["images"], PICTURES, strict=True):
+        kind, data = address.split(",")
+        assert kind == "data:image/png;base64"
+        picture = imread(io.BytesIO(base64.b64decode(data)))
+        assert (picture[..., :3] == 0).all()
+        np.testing.assert_allclose(picture[..., 3].ravel(), pixels, atol=1 / 255)
+    assert "<svg" in html.picture(explorer)["image/svg+xml"]
+
+
+def test_axes_that_can_be_switched_have_linear_limits_for_each_grid_point():
+    assert made().chart["linear"] is None
+    explorer = made(lambda x, k: {"line": x**k}, x_scale="log", y_scale="log", switch_axes=True)
+    linear = explorer.chart["linear"]
+    assert linear["x"][0] < 0.5 and 8 < linear["x"][1] < 8.3
+    assert len(linear["y"]) == 3
+    for (lo, hi), k in zip(linear["y"], [1, 2, 5], strict=True):
+        assert lo < 0.5**k and 8**k < hi < 1.05 * 8**k
+    assert explorer.linear is False
+    mixed = made(lambda x, k: {"line": -x}, x_scale="log", switch_axes=True).chart["linear"]
+    assert mixed["y"][0][0] < -8 and mixed["x"][0] < 0.5
+
+
 def replaced(kind):
     return lambda x, k: curves(x, k) | {"line": kind if k == 2 else x}
 
@@ -183,7 +233,7 @@ BAD = {
     "band": (lambda: made(lambda x, k: {"a": Band(x, x[1:])}), ValueError, r"\['a'\] must be of length 40, got 39"),
     "points": (lambda: made(lambda x, k: {"a": Points(x, x[1:])}), ValueError, r"\['a'\] must be of length 40, got 39"),
     "no dict": (lambda: made(lambda x, k: x), TypeError, r"fn\(x, k=1\) must be a dict from labels .*, got ndarray"),
-    "labels": (lambda: made(lambda x, k: {1: x}), TypeError, "must be a dict from labels"),
+    "names": (lambda: made(lambda x, k: {1: x}), TypeError, "must be a dict from labels"),
     "no curve": (lambda: made(lambda x, k: {}), ValueError, "must have 1 to 6 curves, got 0"),
     "many curves": (lambda: made(lambda x, k: SEVEN), ValueError, "must have 1 to 6 curves, got 7"),
     "kind changes": (
@@ -217,6 +267,22 @@ BAD = {
     "y_limits word": (lambda: made(y_limits="grid"), ValueError, "y_limits must be one of 'frame', got 'grid'"),
     "y_limits order": (lambda: made(y_limits=(1, 0)), ValueError, "y_limits must be a pair .*got .1.0, 0.0"),
     "y_limits log": (lambda: made(positive, y_limits=(0, 1), y_scale="log"), ValueError, "y_limits must lie between"),
+    "labels": (lambda: made(labels=["line"]), TypeError, "labels must be a dict from names of curves to texts"),
+    "label of nothing": (
+        lambda: made(labels={"lines": "a"}),
+        ValueError,
+        "labels must name curves of fn, line, band, points, marker, got 'lines'",
+    ),
+    "label": (lambda: made(labels={"line": 3}), TypeError, r"labels\['line'\] must be a str or a dict"),
+    "images": (lambda: made(with_images, images=PICTURES[:, :3]), ValueError, "images must hold square .* rows of 3"),
+    "dark images": (lambda: made(with_images, images=2 * PICTURES), ValueError, "images must .* between 0 and 2"),
+    "no images": (lambda: made(with_images), ValueError, r"\['images'\] must be of length 0, got 2"),
+    "strength": (
+        lambda: made(lambda x, k: {"images": Images(np.array([k - 2.0, 0]))}, images=PICTURES),
+        ValueError,
+        r"fn\(x, k=1\)\['images'\] must lie between 0 and 1, got \[-1.0, 0.0\]",
+    ),
+    "switch_axes": (lambda: made(switch_axes=True), ValueError, "switch_axes needs a logarithmic axis"),
     "title": (lambda: made(title=3), TypeError, "title must be a str or a dict"),
     "no English": (lambda: made(x_label={"zh": "步"}), ValueError, 'x_label must have a text for "en", got .*步'),
     "grid label": (lambda: made(k=Grid([1], label={"en": 1})), TypeError, "k.label must be a str or a dict"),
@@ -373,5 +439,5 @@ except ImportError as error:
 
 
 def test_public_names_are_documented():
-    for thing in (Explorer, explore, save_html, Grid, Band, Points, Marker):
+    for thing in (Explorer, explore, save_html, Grid, Band, Points, Marker, Images):
         assert thing.__doc__

@@ -1,7 +1,7 @@
 """A concept map as one page that needs no other file: a graph, the same as a list, and a widget beside it.
 
-`concept_map` in the configuration names the data (concepts and their relations), the glossary that the names come from,
-the page to write, and optionally the function that makes the widget. Labels, terms and formulas are checked: what is
+`concept_map` in the configuration names the data (the terms of the glossary, concepts and their relations), the page to
+write, and optionally the function that makes the widget. Labels, terms and formulas are checked: what is
 wrong is a Sphinx warning, hence with `-W` a failed build.
 """
 
@@ -59,9 +59,9 @@ def section(app, label, where):
     return found
 
 
-def read(app, data, glossary):
+def read(app, data):
     """The concepts with names, formulas, links and, on both sides, relations; and the relations as edges."""
-    kinds, terms = data["relations"], {term["en"]: term for term in glossary}
+    kinds, terms = data["relations"], {term["en"]: term for term in data["terms"]}
     concepts, edges = {}, []
     for key, own in data["concepts"].items():
         if own["term"] not in terms:
@@ -111,8 +111,8 @@ def write(app, exception):
     if exception or app.builder.format != "html" or not options:
         return
     root, out = Path(app.srcdir), Path(app.outdir)
-    data, glossary = (yaml.safe_load((root / options[name]).read_text("utf-8")) for name in ("data", "glossary"))
-    concepts, edges = read(app, data, glossary)
+    data = yaml.safe_load((root / options["data"]).read_text("utf-8"))
+    concepts, edges = read(app, data)
     words = {edition.key: OWN[edition.locale]["concept_map"] for edition in editions(app)}
     page = app.builder.templates.render(
         "concept-map.html",

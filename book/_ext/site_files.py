@@ -38,6 +38,8 @@ def sitemap(app):
         for tag, url in alternates(app, docname):
             lines.append(f'<xhtml:link rel="alternate" hreflang="{tag}" href="{escape(url)}"/>')
         lines.append("</url>")
+    if page := app.config.concept_map.get("page"):
+        lines.append(f"<url><loc>{escape(app.config.html_baseurl + page)}</loc></url>")
     return "\n".join([*lines, "</urlset>", ""])
 
 

@@ -1,11 +1,14 @@
 """Widgets of notebook outputs move in a static page, with no kernel and no other host.
 
-MyST-NB writes the state of a page's widgets into its head and asks another host for the scripts that show it. Here the
-state goes to a file that is fetched when a widget comes near, and the script that mounts it is the one that
-`widget_mount_script` names. Without JavaScript the picture that a widget's output carries stands in for it.
+MyST-NB writes the state of a page's widgets into its head and asks another host for the scripts that show it. Here each
+widget's state goes to a file of its own that is fetched when it comes near, what all of them share to one more, and the
+script that mounts them is the one that `widget_mount_script` names. Until then, in print, and without JavaScript, the
+picture that a widget's output carries stands in for it.
 """
 
 import hashlib
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +17,17 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
+# the same in every widget of a kind, and much of what a state weighs
+SHARED = ("_esm", "_css")
+
+
+class lazy_image(nodes.image):
+    """An image that is loaded when it comes near, or when the page is printed."""
+
+
+def visit_lazy_image(self, node):
+    self.visit_image(node)
+    self.body[-1] = self.body[-1].replace("<img ", '<img loading="lazy" ', 1)
 
 
 class StandIn(SphinxPostTransform):
@@ -23,28 +37,63 @@ class StandIn(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **kwargs):
+        mount_script = Path(self.app.srcdir, self.config.widget_mount_script).read_text("utf-8")
         for bundle in list(self.document.findall(nodes.container)):
             if bundle.get("nb_element") != "mime_bundle":
                 continue
             forms = {form["mime_type"]: form for form in bundle.children}
+            # a widget brings the script for pages that have none
+            if "text/html" in forms and mount_script in forms["text/html"].astext():
+                bundle.parent.remove(bundle)
+                continue
             if VIEW in forms and "image/svg+xml" in forms:
-                picture = next(forms["image/svg+xml"].findall(nodes.image))
+                picture = lazy_image("", **next(forms["image/svg+xml"].findall(nodes.image)).attributes)
                 picture["alt"] = forms["text/plain"].astext()
-                stand_in = [nodes.raw("", "<noscript>", format="html"), picture.deepcopy()]
-                forms[VIEW].extend([*stand_in, nodes.raw("", "</noscript>", format="html")])
+                forms[VIEW] += nodes.container("", picture, classes=["widget-stand-in"])
+
+
+def reached(models, start):
+    """The ids of a model and of all that it refers to."""
+    found = [start]
+    for model in found:
+        found += sorted(models.keys() & set(re.findall(r"IPY_MODEL_(\w+)", json.dumps(models[model]))) - set(found))
+    return found
+
+
+def split(models, views):
+    """Parts of the state, and for each the ids of the models that need it: first what is shared, then view by view."""
+    shared, states = {}, []
+    for view in views:
+        ids = reached(models, view)
+        own = {id: models[id] | {"state": dict(models[id]["state"])} for id in ids}
+        for id, model in own.items():
+            base = {name: model["state"].pop(name) for name in SHARED if name in model["state"]}
+            if base:
+                model["base"] = "base-" + digest(json.dumps(base))
+                shared.setdefault(model["base"], ({model["base"]: {"state": base}}, []))[1].append(id)
+        states.append((own, ids))
+    return [*shared.values(), *states]
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def move_state(app, pagename, templatename, context, doctree):
-    states = [file for file in context["script_files"] if file.attributes.get("type") == STATE]
-    for file in states:
+    for file in [file for file in context["script_files"] if file.attributes.get("type") == STATE]:
         context["script_files"].remove(file)
-        script = f"npoWidgetState({file.attributes['body']});\n"
-        name = f"widgets/{hashlib.sha256(script.encode()).hexdigest()[:12]}.js"
-        target = Path(app.outdir, "_static", name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(script, "utf-8")
-        # a script, because a page that was opened as a file may not fetch
-        context["body"] += f'<script type="{STATE}" data-src="{context["pathto"]("_static/" + name, 1)}"></script>'
+        models = json.loads(file.attributes["body"])["state"]
+        shown = re.findall(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', context["body"])
+        views = dict.fromkeys(json.loads(view)["model_id"] for view in shown)
+        for state, ids in split(models, [view for view in views if view in models]):
+            # a script, because a page that was opened as a file may not fetch
+            script = f"npoWidgetState({json.dumps({'state': state}, sort_keys=True)});\n"
+            name = f"_static/widgets/{digest(script)}.js"
+            target = Path(app.outdir, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(script, "utf-8")
+            source = f'data-src="{context["pathto"](name, 1)}" data-models="{" ".join(ids)}"'
+            context["body"] += f'<script type="{STATE}" {source}></script>\n'
 
 
 def copy_mount_script(app, exception):
@@ -54,6 +103,7 @@ def copy_mount_script(app, exception):
 
 def setup(app):
     app.add_config_value("widget_mount_script", "", "html", str)
+    app.add_node(lazy_image, html=(visit_lazy_image, lambda self, node: self.depart_image(node)))
     app.add_post_transform(StandIn)
     app.connect("html-page-context", move_state, priority=950)
     app.connect("build-finished", copy_mount_script)

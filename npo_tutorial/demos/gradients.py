@@ -62,6 +62,10 @@ def beta_to_zero():
         title={"en": "β → 0: centred NPO approaches GA", "zh": "β → 0：中心化的 NPO 趋于 GA"},
         x_label=LOG_RATIO,
         y_label={"en": "loss minus its value at u = 0 (nats)", "zh": "损失减去 u = 0 处的值（奈特）"},
+        labels={
+            "NPO": {"en": "NPO, centred", "zh": "中心化的 NPO"},
+            "u": {"en": "at the chosen u", "zh": "在选定的 u 处"},
+        },
         say=say,
         beta=Grid([d * 10.0**k for k in (-3, -2, -1, 0) for d in (1, 2, 5)] + [10], label=BETA, scale="log", start=0.1),
         u=Grid(np.arange(-20.0, 6.0), label=LOG_RATIO, start=-10.0),
@@ -71,9 +75,9 @@ def beta_to_zero():
 def adaptive_weight():
     """A small weight is not a small gradient: two orthogonal samples, the first forgotten, the second up to the reader.
 
-    The weight w = 2σ(βu), and ‖∇L_NPO‖/‖∇L_GA‖ of the logistic model as a function of the second sample's u. Both
+    The second sample's weight w = 2σ(βu), ‖∇L_GA‖ and ‖∇L_NPO‖ of the logistic model as functions of its u. Both
     margins are 0 at the reference, so log π_ref = −log 2; the first one is −40 now. Source: arXiv:2404.05868, Section
-    3.2; the example is the chapter's, "stability".
+    3.2; the counterexample, u = 0, is the chapter's, "stability".
 
     Examples
     --------
@@ -87,23 +91,23 @@ def adaptive_weight():
         return npo_weight(u - log(2), np.full_like(u, -log(2)), beta=beta)
 
     @cache
-    def ratio(beta, u):
+    def norms(beta, u):
+        """‖∇L_GA‖ and ‖∇L_NPO‖."""
         # the margin at which log σ(m) = u − log 2
         theta = np.array([forgotten, -log(2 * np.exp(-u) - 1)])
+        ga = logistic_gradient(X, y, theta, loss="ga")
         npo = logistic_gradient(X, y, theta, loss="npo", beta=beta, theta_ref=ref)
-        return float(np.linalg.norm(npo) / np.linalg.norm(logistic_gradient(X, y, theta, loss="ga")))
+        return np.linalg.norm(ga), np.linalg.norm(npo)
 
     def draw(x, beta, u):
-        at = np.array([u])
-        return {
-            "w": weight(x, beta),
-            "‖∇NPO‖/‖∇GA‖": np.array([ratio(beta, each) for each in x]),
-            "u₂": Points(np.full(2, u), np.append(weight(at, beta), ratio(beta, u))),
-        }
+        ga, npo = np.transpose([norms(beta, each) for each in x])
+        here = [*weight(np.array([u]), beta), *norms(beta, u)]
+        return {"w₂": weight(x, beta), "‖∇GA‖": ga, "‖∇NPO‖": npo, "u₂": Points(np.full(3, u), np.array(here))}
 
     def say(beta, u):
         weights = weight(np.array([u_forgotten, u]), beta)
-        w1, w2, largest, share = (rounded(value, 2) for value in (*weights, weights.max(), ratio(beta, u)))
+        ga, npo = norms(beta, u)
+        w1, w2, largest, share = (rounded(value, 2) for value in (*weights, weights.max(), npo / ga))
         small = weights.max() < 0.1
         return {
             "en": f"Sample 1 is forgotten: u₁ = {rounded(u_forgotten, 1)}, w₁ = {w1}. Sample 2 stands at "
@@ -119,8 +123,12 @@ def adaptive_weight():
         np.linspace(-20, 0, 81),
         title={"en": "Two samples, one forgotten: weights and gradients", "zh": "两个样本，忘掉一个：权重与梯度"},
         x_label=LOG_RATIO,
-        y_label={"en": "weight, ratio of norms", "zh": "权重、范数之比"},
+        y_label={"en": "weight, norms of the gradients", "zh": "权重、梯度的范数"},
         y_limits=(-0.03, 1.05),
+        labels={
+            "w₂": {"en": "weight w₂", "zh": "权重 w₂"},
+            "u₂": {"en": "sample 2 now", "zh": "样本 2 现在的位置"},
+        },
         say=say,
         beta=Grid([0.1, 0.2, 0.5, 1, 2], label=BETA, scale="log", start=1),
         u=Grid(
@@ -180,6 +188,13 @@ def softmax_policy():
         x_label=STEP,
         y_label={"en": "probability", "zh": "概率"},
         y_limits=(-0.02, 0.8),
+        labels={
+            "GA π₁": {"en": "GA: answer 1, to be forgotten", "zh": "GA：要忘掉的回答 1"},
+            "GA π₃": {"en": "GA: answer 3", "zh": "GA：回答 3"},
+            "NPO π₁": {"en": "NPO: answer 1", "zh": "NPO：回答 1"},
+            "NPO π₃": {"en": "NPO: answer 3", "zh": "NPO：回答 3"},
+            "t": {"en": "this step", "zh": "这一步"},
+        },
         say=say,
         animate="t",
         beta=Grid([0.5, 1, 2, 5], label=BETA, scale="log", start=2),

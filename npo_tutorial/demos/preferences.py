@@ -54,6 +54,11 @@ def dpo_margin():
         title={"en": "One pair: the DPO loss and its gradient", "zh": "一对回答：DPO 损失，以及梯度往哪里去"},
         x_label={"en": "preference margin v (nats)", "zh": "偏好间隔 v（奈特）"},
         y_label={"en": "loss (nats), weight", "zh": "损失（奈特）、权重"},
+        labels={
+            "L − (log 2)/β": {"en": "loss L − (log 2)/β", "zh": "损失 L − (log 2)/β"},
+            "σ(−βv)": {"en": "weight σ(−βv)", "zh": "权重 σ(−βv)"},
+            "v": {"en": "this pair", "zh": "这一对"},
+        },
         say=say,
         beta=Grid([0.1, 0.2, 0.5, 1, 2, 5], label=BETA, scale="log", start=0.5),
         v=Grid(np.linspace(-5, 5, 21), label={"en": "margin v", "zh": "间隔 v"}, start=-2.0),

@@ -8,7 +8,7 @@ import numpy as np
 from npo_tutorial.data import digits_split, forget_set, theta_with_margins
 from npo_tutorial.demos.text import BETA, STEP, rounded, significant
 from npo_tutorial.digits import forget_digits
-from npo_tutorial.explore import Grid, Marker, Points, explore
+from npo_tutorial.explore import Grid, Images, Marker, Points, explore
 from npo_tutorial.logistic import gradient_descent
 
 STEPS = np.unique(np.geomspace(1, 10_000, 61).round().astype(int))
@@ -22,12 +22,12 @@ def distance(loss, beta, step_size, n):
     return gradient_descent(X, y, theta_with_margins(X, y, 1.0), loss=loss, beta=beta, **options).distance
 
 
-def divergence(*, y_scale="log"):
+def divergence():
     """Theorem 1, measured: how far the logits of a forget set have moved after t steps of GA and of NPO.
 
     ‖m − m⁰‖ of gradient descent on n orthonormal rows with margins 1; for late steps GA's is √n ηt/n and NPO's grows
-    by √n/β for each factor e of t. ``y_scale="linear"`` draws the same on a linear vertical axis. Source:
-    arXiv:2404.05868, Theorem 2; chapter "divergence".
+    by √n/β for each factor e of t. A button makes both axes linear. Source: arXiv:2404.05868, Theorem 2; chapter
+    "divergence".
 
     Examples
     --------
@@ -61,9 +61,9 @@ def divergence(*, y_scale="log"):
         title={"en": "Distance from the start of GA and of NPO", "zh": "GA 与 NPO 离起点的距离"},
         x_label=STEP,
         y_label={"en": "distance ‖m − m⁰‖", "zh": "距离 ‖m − m⁰‖"},
-        x_scale="log" if y_scale == "log" else "linear",
-        y_scale=y_scale,
-        y_limits=None if y_scale == "log" else "frame",
+        x_scale="log",
+        y_scale="log",
+        switch_axes=True,
         say=say,
         beta=Grid([0.25, 0.5, 1, 2], label=BETA, scale="log", start=1),
         step_size=Grid([0.1, 0.4, 1], label={"en": "step size η", "zh": "步长 η"}, scale="log", start=0.4),
@@ -130,6 +130,13 @@ def decision_boundary():
         title={"en": "The boundary while five points are forgotten", "zh": "忘掉五个点时，分类边界怎样移动"},
         x_label="x₁",
         y_label="x₂",
+        labels={
+            "GA": {"en": "boundary of GA", "zh": "GA 的边界"},
+            "NPO": {"en": "boundary of NPO", "zh": "NPO 的边界"},
+            "y = 0": {"en": "keep, y = 0", "zh": "保留，y = 0"},
+            "y = 1": {"en": "keep, y = 1", "zh": "保留，y = 1"},
+            "D_FG": {"en": "forget, y = 1", "zh": "遗忘，y = 1"},
+        },
         say=say,
         animate="t",
         beta=Grid([0.2, 0.5, 1, 2, 5], label=BETA, scale="log", start=1),
@@ -141,13 +148,13 @@ def digits():
     """Ten digits to forget: how many are still recognised, and what becomes of the images to be kept.
 
     Accuracy on the forget images and on the retain images after each step of GA and of NPO on the first split of
-    `digits_split`, with η = 1. The chapter shows the ten images above the demo. Source: the losses of
-    arXiv:2404.05868, data of scikit-learn; chapter "divergence".
+    `digits_split`, with η = 1. Each of the ten images is as dark as the probability π_θ(y|x) of its label. Source: the
+    losses of arXiv:2404.05868, data of scikit-learn; chapter "divergence".
 
     Examples
     --------
     >>> digits().values
-    {'beta': 2.0, 't': 100.0}
+    {'beta': 2.0, 't': 63.0}
     """
     split = digits_split((3, 8), n_forget=10, seed=0)
     steps = np.unique(np.geomspace(1, 1000, 61).round().astype(int))
@@ -158,11 +165,12 @@ def digits():
         return forget_digits(split, loss="ga" if beta is None else "npo", beta=beta)
 
     def draw(x, beta, t):
-        curves = {}
+        curves, rows = {}, {}
         for name, done in {"GA": run(None), "NPO": run(beta)}.items():
             curves[f"{name} D_RT"] = done.retain_accuracy[steps]
             curves[f"{name} D_FG"] = done.remembered[steps] / 10
-        return curves | {"t": Marker(t)}
+            rows[f"{name} π"] = Images(np.exp(done.logp[int(t)]))
+        return curves | {"t": Marker(t)} | rows
 
     def say(beta, t):
         t = int(t)
@@ -170,9 +178,9 @@ def digits():
             (done.retain_accuracy[t], done.remembered[t]) for done in (run(None), run(beta))
         )
         return {
-            "en": f"After {t} steps GA still recognises {left_ga} of the 10 forget images and {ga:.0%} of the "
+            "en": f"At step {t} GA still recognises {left_ga} of the 10 forget images and {ga:.0%} of the "
             f"retain images; NPO with β = {beta:g}: {left_npo} of 10 and {npo:.0%}.",
-            "zh": f"{t} 步之后，GA 在 10 张遗忘图像中还认得 {left_ga} 张，保留图像的准确率为 {ga:.0%}；"
+            "zh": f"第 {t} 步时，GA 在 10 张遗忘图像中还认得 {left_ga} 张，保留图像的准确率为 {ga:.0%}；"
             f"NPO（β = {beta:g}）还认得 {left_npo} 张，准确率为 {npo:.0%}。",
         }
 
@@ -184,8 +192,21 @@ def digits():
         y_label={"en": "accuracy", "zh": "准确率"},
         x_scale="log",
         y_limits=(-0.02, 1.04),
+        labels={
+            "GA D_RT": {"en": "GA, images to keep", "zh": "GA，要保留的图像"},
+            "GA D_FG": {"en": "GA, images to forget", "zh": "GA，要忘掉的图像"},
+            "NPO D_RT": {"en": "NPO, images to keep", "zh": "NPO，要保留的图像"},
+            "NPO D_FG": {"en": "NPO, images to forget", "zh": "NPO，要忘掉的图像"},
+            "t": {"en": "this step", "zh": "这一步"},
+            "GA π": {
+                "en": "The ten images under GA, each as dark as the probability of its label",
+                "zh": "GA 下的十张图像，颜色深浅表示模型给正确标签的概率",
+            },
+            "NPO π": {"en": "The same under NPO", "zh": "NPO 下的同样十张图像"},
+        },
+        images=np.clip(split.X_forget + split.mean_image, 0, 1),
         say=say,
         animate="t",
         beta=Grid([0.5, 1, 2, 5], label=BETA, scale="log", start=2),
-        t=Grid(np.unique(np.geomspace(1, 1000, 31).round()), label=STEP, scale="log", start=100.0),
+        t=Grid(np.unique(np.geomspace(1, 1000, 31).round()), label=STEP, scale="log", start=63.0),
     )

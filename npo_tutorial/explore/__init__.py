@@ -17,19 +17,21 @@ from npo_tutorial.explore.evaluation import (
     SCALES,
     Band,
     Grid,
+    Images,
     Marker,
     Points,
+    check_labels,
     check_text,
     evaluate,
     on_scale,
     read_grid,
     written,
 )
-from npo_tutorial.explore.html import in_language, picture, save_html
+from npo_tutorial.explore.html import guest, in_language, picture, pixel_images, save_html
 
 anywidget, traitlets = require("anywidget"), require("traitlets")
 
-__all__ = ["Band", "Explorer", "Grid", "Marker", "Points", "explore", "save_html"]
+__all__ = ["Band", "Explorer", "Grid", "Images", "Marker", "Points", "explore", "save_html"]
 
 MOST_GRIDS = 3
 LEVELS = 2**16 - 1
@@ -38,12 +40,15 @@ LEVELS = 2**16 - 1
 class Explorer(anywidget.AnyWidget):
     """A chart with one slider for each grid, made by `explore`.
 
-    An ipywidget: `observe`, `link` and layout containers work in a running kernel.
+    An ipywidget: `observe`, `link` and layout containers work in a running kernel. Without one it moves in the pages of
+    this book, of `save_html` and of ``jupyter nbconvert --to html``, if an output shows it by itself.
 
     Attributes
     ----------
     index : list of int
         Position of each slider in its grid. Setting it moves the sliders, and moving a slider sets it.
+    linear : bool
+        Whether logarithmic axes are drawn linearly, for charts that can do both.
     chart : dict
         All but the numbers: texts, scales, limits, kinds and lengths of the curves, values of the grids, sentences.
     numbers : bytes
@@ -61,6 +66,7 @@ class Explorer(anywidget.AnyWidget):
     numbers = traitlets.Bytes().tag(sync=True)
     ranges = traitlets.Bytes().tag(sync=True)
     index = traitlets.List(traitlets.Int()).tag(sync=True)
+    linear = traitlets.Bool(False).tag(sync=True)
 
     @traitlets.validate("index")
     def _check_index(self, proposal):
@@ -85,7 +91,7 @@ class Explorer(anywidget.AnyWidget):
         return limits[self._frame(self.index) if len(limits) > 1 else 0]
 
     def drawn(self, index=None):
-        """What a reader sees at a position, the current one if none is given: label → curve, as `fn` returned it.
+        """What a reader sees at a position, the current one if none is given: name → curve, as `fn` returned it.
 
         Each number is, on the scale of its axis, within 1/131070 of its channel's range of what `fn` returned.
         """
@@ -99,11 +105,11 @@ class Explorer(anywidget.AnyWidget):
             for axis in CHANNELS[curve["kind"]]:
                 lo, hi = next(ranges)
                 numbers = lo + row[start : start + curve["length"]] * ((hi - lo) / LEVELS)
-                channels.append(10**numbers if self.chart[axis]["scale"] == "log" else numbers)
+                channels.append(10**numbers if axis in "xy" and self.chart[axis]["scale"] == "log" else numbers)
                 start += curve["length"]
             if curve["kind"] == "marker":
                 channels = [channels[0].item()]
-            curves[curve["label"]] = KINDS[curve["kind"]](*channels) if curve["kind"] in KINDS else channels[0]
+            curves[curve["name"]] = KINDS[curve["kind"]](*channels) if curve["kind"] in KINDS else channels[0]
         return curves
 
     @property
@@ -119,6 +125,14 @@ class Explorer(anywidget.AnyWidget):
 
     def __repr__(self):
         return f"Explorer({in_language(self.chart['title'])!r}, {written(self.values)})"
+
+    def _ipython_display_(self):
+        from IPython.display import publish_display_data
+
+        # an output of its own, because a page made by nbconvert shows one form of each, and of a widget only its state
+        publish_display_data({"text/html": guest()})
+        # IPython then shows the widget as it shows any other
+        raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
@@ -137,6 +151,9 @@ def explore(
     y_limits=None,
     say=None,
     animate=None,
+    labels=None,
+    images=None,
+    switch_axes=False,
     **grids,
 ):
     """Draw what a function returns, with a slider for each of its parameters: `interact` that survives static HTML.
@@ -146,12 +163,12 @@ def explore(
     Parameters
     ----------
     fn : callable
-        ``fn(x, **values)`` → dict: label → array over x, `Band`, `Points` or `Marker`. One to six curves, with the same
-        labels, kinds and lengths at every grid point. Labels are symbols or method names.
+        ``fn(x, **values)`` → dict: name → array over x, `Band`, `Points`, `Marker` or `Images`. One to six curves and
+        any rows of images, with the same names, kinds and lengths at every grid point.
     x : (k,) array
         Abscissae.
     title, x_label, y_label : str or dict
-        Any text but the labels of curves may be ``{"en": …, "zh": …}``: a page shows the one in its own language.
+        Any text may be ``{"en": …, "zh": …}``: a page shows the one in its own language.
     x_scale, y_scale : {"linear", "log"}
         Scales of the axes.
     y_limits : None, "frame" or (float, float)
@@ -160,6 +177,12 @@ def explore(
         ``say(**values)`` → the sentence that tells a reader what he sees.
     animate : str, optional
         Name of the grid that a play button runs through.
+    labels : dict, optional
+        Name of a curve → its label; without one the label is the name.
+    images : (k, side²) array, optional
+        What each `Images` shows: square pictures of pixels between 0 and 1, one a row; 1 is ink.
+    switch_axes : bool
+        Whether a button lets the reader see logarithmic axes linearly, each grid point in its own limits.
     **grids : sequence of float or Grid
         Parameter → increasing values; one to three parameters.
 
@@ -171,7 +194,7 @@ def explore(
     ------
     ValueError
         NaN, infinite or, on a logarithmic axis, non-positive numbers; curves that change between grid points; a state
-        of more than 2 MB; grids that are empty or do not increase; unknown scales or names.
+        of more than 2 MB; grids that are empty or do not increase; unknown scales or names; images that are not square.
     TypeError
         Not numbers, not texts, not functions.
     ImportError
@@ -204,14 +227,23 @@ def explore(
         raise ValueError(f"grids must be 1 to {MOST_GRIDS}, got {len(grids)}")
     if animate is not None:
         check_choice("animate", animate, tuple(grids))
+    if switch_axes and "log" not in scales.values():
+        raise ValueError(f"switch_axes needs a logarithmic axis, got {x_scale=} and {y_scale=}")
     title, x_label, y_label = map(check_text, ("title", "x_label", "y_label"), (title, x_label, y_label))
     grids = [read_grid(name, grid, animated=name == animate) for name, grid in grids.items()]
+    pictures = [] if images is None else pixel_images("images", images)
 
-    curves, table, sentences = evaluate(fn, say, x, scales, grids)
+    curves, table, sentences = evaluate(fn, say, x, scales, grids, len(pictures))
+    for curve, label in zip(curves, check_labels(labels, curves), strict=True):
+        curve["label"] = label
     numbers, ranges = _quantise(curves, table)
     axes = np.array(list("".join(CHANNELS[curve["kind"]] for curve in curves)))
-    x_limits = _limits(np.append(ranges[:, axes == "x"], x_on_scale), x_scale)
-    y_frames = ranges[:, axes == "y"]
+    x_range, y_frames = np.append(ranges[:, axes == "x"], x_on_scale), ranges[:, axes == "y"]
+    x_limits, linear = _limits(x_range, x_scale), None
+    if switch_axes:
+        x_range = 10**x_range if x_scale == "log" else x_range
+        frames = 10**y_frames if y_scale == "log" else y_frames
+        linear = {"x": _limits(x_range, "linear"), "y": [_limits(frame, "linear") for frame in frames]}
     if y_limits is None:
         y_limits = [_limits(y_frames, y_scale)]
     else:
@@ -225,6 +257,8 @@ def explore(
             "curves": curves,
             "grids": grids,
             "animate": animate,
+            "linear": linear,
+            "images": pictures,
             "sentences": sentences,
         },
         numbers=np.concatenate([differences >> 8, differences & 255]).astype(np.uint8).tobytes(),

@@ -18,8 +18,8 @@ SCALES = ("linear", "log")
 MOST_BYTES = 2_000_000
 # far enough from the largest and the smallest float for margins and differences
 LARGEST = 1e250
-# a curve's channels: a row of numbers for each letter, which names the axis that they are measured on
-CHANNELS = {"line": "y", "band": "yy", "points": "xy", "marker": "x"}
+# a curve's channels: a row of numbers for each letter, which names the axis that they are measured on; "s" is strength
+CHANNELS = {"line": "y", "band": "yy", "points": "xy", "marker": "x", "images": "s"}
 
 
 class Band(NamedTuple):
@@ -42,7 +42,13 @@ class Marker(NamedTuple):
     x: float
 
 
-KINDS = {"band": Band, "points": Points, "marker": Marker}
+class Images(NamedTuple):
+    """A row of the pictures that `explore` was given, each as strong as its number in [0, 1] says."""
+
+    strength: np.ndarray
+
+
+KINDS = {"band": Band, "points": Points, "marker": Marker, "images": Images}
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,19 @@ def check_text(name, text):
     return dict(text)
 
 
-def evaluate(fn, say, x, scales, grids):
+def check_labels(labels, curves):
+    """A label for each curve: the text of its name, else the name."""
+    labels = {} if labels is None else labels
+    if not isinstance(labels, dict):
+        raise TypeError(f"labels must be a dict from names of curves to texts, got {labels!r}")
+    names = [curve["name"] for curve in curves]
+    for name in labels:
+        if name not in names:
+            raise ValueError(f"labels must name curves of fn, {', '.join(names)}, got {name!r}")
+    return [check_text(f"labels[{name!r}]", labels.get(name, name)) for name in names]
+
+
+def evaluate(fn, say, x, scales, grids, n_images):
     """Curves as described in the chart, the numbers of each grid point in a row, sentences."""
     curves, rows, sentences = [], [], []
     n_points = math.prod(len(grid["values"]) for grid in grids)
@@ -108,19 +126,22 @@ def evaluate(fn, say, x, scales, grids):
         drawing = fn(x.copy(), **values)
         if not isinstance(drawing, dict) or not all(isinstance(label, str) for label in drawing):
             raise TypeError(f"{where} must be a dict from labels to curves, got {type(drawing).__name__}")
-        if curves and {curve["label"] for curve in curves} == set(drawing):
-            drawing = {curve["label"]: drawing[curve["label"]] for curve in curves}
+        # images come after all that has a colour
+        drawing = dict(sorted(drawing.items(), key=lambda item: isinstance(item[1], Images)))
+        if curves and {curve["name"] for curve in curves} == set(drawing):
+            drawing = {curve["name"]: drawing[curve["name"]] for curve in curves}
         described, channels = [], []
-        for label, curve in drawing.items():
-            kind, arrays = _channels(f"{where}[{label!r}]", curve, len(x), scales)
-            described.append({"label": label, "kind": kind, "length": len(arrays[0])})
+        for name, curve in drawing.items():
+            kind, arrays = _channels(f"{where}[{name!r}]", curve, len(x), scales, n_images)
+            described.append({"name": name, "kind": kind, "length": len(arrays[0])})
             channels += arrays
         if say:
             sentences.append(check_text(f"say({written(values)})", say(**values)))
         if not rows:
             curves = described
-            if not 1 <= len(curves) <= len(COLORS):
-                raise ValueError(f"{where} must have 1 to {len(COLORS)} curves, got {len(curves)}")
+            n_coloured = sum(curve["kind"] != "images" for curve in curves)
+            if not curves or n_coloured > len(COLORS):
+                raise ValueError(f"{where} must have 1 to {len(COLORS)} curves, got {n_coloured}")
             _refuse_large(n_points, channels, sentences, grids)
         elif described != curves:
             raise ValueError(
@@ -130,17 +151,22 @@ def evaluate(fn, say, x, scales, grids):
     return curves, np.array(rows), sentences
 
 
-def _channels(name, curve, length, scales):
+def _channels(name, curve, length, scales, n_images):
     """Kind of a curve and its channels, on the scales of their axes."""
     kind = next((kind for kind, type_ in KINDS.items() if isinstance(curve, type_)), "line")
     parts = {"line": [curve], "marker": [curve]}.get(kind, curve)
     arrays = [check_finite_array(name, part, ndim=1) for part in parts]
     if kind == "points":
         length = len(arrays[0])
+    if kind == "images":
+        length = n_images
+        if not ((arrays[0] >= 0) & (arrays[0] <= 1)).all():
+            raise ValueError(f"{name} must lie between 0 and 1, got {arrays[0].tolist()}")
     for array in arrays:
         if kind != "marker" and len(array) != length:
             raise ValueError(f"{name} must be of length {length}, got {len(array)}")
-    return kind, [on_scale(name, array, scales[axis]) for array, axis in zip(arrays, CHANNELS[kind], strict=True)]
+    axes = CHANNELS[kind]
+    return kind, [on_scale(name, array, scales.get(axis, "linear")) for array, axis in zip(arrays, axes, strict=True)]
 
 
 def on_scale(name, numbers, scale):
@@ -174,4 +200,4 @@ def written(values):
 
 
 def _listed(curves):
-    return ", ".join(f"{curve['label']} ({curve['kind']} of {curve['length']})" for curve in curves)
+    return ", ".join(f"{curve['name']} ({curve['kind']} of {curve['length']})" for curve in curves)

@@ -2,8 +2,8 @@
 // Works wherever an anywidget does: beside a kernel, or mounted in a static page by mount.js.
 
 const SVG = "http://www.w3.org/2000/svg";
-// as in evaluation.py: a row of numbers for each letter, which names the axis that they are measured on
-const CHANNELS = { line: "y", band: "yy", points: "xy", marker: "x" };
+// as in evaluation.py: a row of numbers for each letter, which names the axis that they are measured on; "s" is strength
+const CHANNELS = { line: "y", band: "yy", points: "xy", marker: "x", images: "s" };
 // regions lie under lines, lines under points
 const LAYERS = ["band", "marker", "line", "points"];
 // as in plots.py, for lines 2 pixels wide: no two curves differ by colour alone
@@ -22,6 +22,7 @@ const WORDS = {
     pause: "Pause",
     reset: "Reset",
     log: "log scale",
+    linear: "Linear axes",
     colon: ": ",
     stop: ". ",
     interval: (lo, hi) => `from ${lo} to ${hi}`,
@@ -29,12 +30,14 @@ const WORDS = {
     band: (lower, upper) => `lower edge ${lower}; upper edge ${upper}`,
     points: (n, x, y) => `${n} points, across ${x}, up ${y}`,
     marker: (at) => `vertical line at ${at}`,
+    images: (n, each) => `${n} images, of strength ${each.join(", ")}`,
   },
   zh: {
     play: "播放",
     pause: "暂停",
     reset: "重置",
     log: "对数刻度",
+    linear: "线性坐标轴",
     colon: "：",
     stop: "。",
     interval: (lo, hi) => `从 ${lo} 到 ${hi}`,
@@ -42,6 +45,7 @@ const WORDS = {
     band: (lower, upper) => `下边缘${lower}；上边缘${upper}`,
     points: (n, x, y) => `${n} 个点，横向${x}，纵向${y}`,
     marker: (at) => `竖线位于 ${at}`,
+    images: (n, each) => `${n} 张图像，深浅为 ${each.join("、")}`,
   },
 };
 
@@ -132,6 +136,7 @@ function render({ model, el }) {
   const words = WORDS[lang] ?? WORDS.en;
   const inLanguage = (text) => (typeof text === "string" ? text : (text[lang] ?? text.en));
   const sentences = chart.sentences.map(inLanguage);
+  const labels = curves.map(({ label }) => inLanguage(label));
   const id = `npo-${Math.random().toString(36).slice(2, 10)}`;
 
   const looks = (i) => ({
@@ -151,10 +156,15 @@ function render({ model, el }) {
     plot,
   );
   const samples = { line: "M0 8H32", marker: "M16-4V20", band: "M1 2H31V14H1Z" };
-  const legend = curves.map(({ kind, label }, i) => {
+  const legend = curves.flatMap(({ kind }, i) => {
+    if (kind === "images") return [];
     const sample = create("path", { ...looks(i), d: samples[kind] ?? `M16 8${SHAPES[i]}` });
-    return create("li", {}, create("svg", { width: 32, height: 16, "aria-hidden": "true" }, sample), label);
+    return create("li", {}, create("svg", { width: 32, height: 16, "aria-hidden": "true" }, sample), labels[i]);
   });
+  const pictures = curves.map(({ kind }) =>
+    kind === "images" ? chart.images.map((src) => create("img", { src, alt: "" })) : []);
+  const rows = curves.flatMap(({ kind }, i) =>
+    kind === "images" ? create("div", { class: "npo-images" }, create("div", {}, labels[i]), ...pictures[i]) : []);
   const sentence = create("p", { class: "npo-sentence", "aria-live": "polite" });
   const text = create("p", { class: "npo-text", id: `${id}-text` });
   const controls = create("div", { class: "npo-controls" });
@@ -166,6 +176,7 @@ function render({ model, el }) {
     picture,
     create("div", { class: "npo-x-label" }, inLanguage(chart.x.label)),
     create("ul", { class: "npo-legend" }, ...legend),
+    ...rows,
     controls,
     ...(sentences.length ? [sentence] : []),
     text,
@@ -229,38 +240,52 @@ function render({ model, el }) {
   reset.addEventListener("click", () => {
     pause();
     model.set("index", grids.map((grid) => grid.start));
+    model.set("linear", false);
     model.save_changes();
   });
-  controls.after(create("div", { class: "npo-buttons" }, ...(chart.animate === null ? [] : [play]), reset));
+  const straighten = create("button", { type: "button", class: "npo-linear" }, words.linear);
+  straighten.addEventListener("click", () => {
+    model.set("linear", !model.get("linear"));
+    model.save_changes();
+  });
+  const buttons = [chart.animate === null ? [] : play, reset, chart.linear ? straighten : []].flat();
+  controls.after(create("div", { class: "npo-buttons" }, ...buttons));
 
   let width = 0;
   let box, left, axesShown, xMap, yMap;
-  // a position on a scale → a pixel, to a hundredth; what is far outside stays within what a browser can draw
-  const pixels = ([lo, hi], start, end) => (v) =>
-    Math.round(100 * Math.min(1e6, Math.max(-1e6, start + ((v - lo) / (hi - lo)) * (end - start)))) / 100;
+  // a position on an axis → a pixel, to a hundredth; what is far outside stays within what a browser can draw
+  const pixels = ([lo, hi], start, end) => (at) =>
+    Math.round(100 * Math.min(1e6, Math.max(-1e6, start + ((at - lo) / (hi - lo)) * (end - start)))) / 100;
+  // an axis as it is drawn, on its own scale or linearly; `at` makes positions of the state's numbers
+  const axisOf = (name, limits) =>
+    model.get("linear")
+      ? { limits, at: scales[name].from, ticks: linearTicks }
+      : { limits: limits.map(scales[name].to), at: (v) => v, ticks: scales[name].ticks };
 
-  function drawAxes(yLimits) {
-    const limits = { x: chart.x.limits.map(scales.x.to), y: yLimits.map(scales.y.to) };
+  function drawAxes(limits) {
+    const x = axisOf("x", limits.x);
+    const y = axisOf("y", limits.y);
     const height = Math.round(Math.min(360, Math.max(220, 0.55 * width)));
-    const yTicks = scales.y.ticks(limits.y, height / 50);
+    const yTicks = y.ticks(y.limits, height / 50);
     // never narrower than before: the plot would jump from one grid point to the next
     left = Math.max(left, 10 + 7.5 * Math.max(...yTicks.map(([, words]) => words.length)));
     box = { width: Math.max(40, width - left - 16), height: height - 32 };
-    const xTicks = scales.x.ticks(limits.x, box.width / 70);
-    xMap = pixels(limits.x, 0, box.width);
-    yMap = pixels(limits.y, box.height, 0);
+    const xTicks = x.ticks(x.limits, box.width / 70);
+    const [xPixel, yPixel] = [pixels(x.limits, 0, box.width), pixels(y.limits, box.height, 0)];
+    xMap = (v) => xPixel(x.at(v));
+    yMap = (v) => yPixel(y.at(v));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     for (const [name, value] of Object.entries({ x: left, y: 8, ...box })) plot.setAttribute(name, value);
     axes.setAttribute("transform", `translate(${left} 8)`);
     const rules = [
-      ...xTicks.map(([at]) => `M${xMap(at)} 0V${box.height}`),
-      ...yTicks.map(([at]) => `M0 ${yMap(at)}H${box.width}`),
+      ...xTicks.map(([at]) => `M${xPixel(at)} 0V${box.height}`),
+      ...yTicks.map(([at]) => `M0 ${yPixel(at)}H${box.width}`),
     ];
     axes.replaceChildren(
       create("path", { class: "npo-grid", d: rules.join("") }),
       create("path", { class: "npo-frame", d: `M0 0V${box.height}H${box.width}` }),
-      ...xTicks.map(([at, words]) => create("text", { x: xMap(at), y: box.height + 18, "text-anchor": "middle" }, words)),
-      ...yTicks.map(([at, words]) => create("text", { x: -7, y: yMap(at) + 4, "text-anchor": "end" }, words)),
+      ...xTicks.map(([at, words]) => create("text", { x: xPixel(at), y: box.height + 18, "text-anchor": "middle" }, words)),
+      ...yTicks.map(([at, words]) => create("text", { x: -7, y: yPixel(at) + 4, "text-anchor": "end" }, words)),
     );
   }
 
@@ -283,6 +308,7 @@ function render({ model, el }) {
     if (curves[i].kind === "line") return course(first);
     if (curves[i].kind === "band") return words.band(course(first), course(second));
     if (curves[i].kind === "marker") return words.marker(say("x", first[0]));
+    if (curves[i].kind === "images") return words.images(first.length, Array.from(first, (v) => v.toFixed(2)));
     return words.points(first.length, words.interval(...ends("x", first)), words.interval(...ends("y", second)));
   }
 
@@ -297,17 +323,31 @@ function render({ model, el }) {
       return `${inLanguage(grids[k].label)} = ${value}`;
     });
     const found = read(frame);
-    const yLimits = chart.y.limits[chart.y.limits.length > 1 ? frame : 0];
+    const isLinear = model.get("linear");
+    straighten.setAttribute("aria-pressed", isLinear);
+    const ofFrame = isLinear ? chart.linear : { x: chart.x.limits, y: chart.y.limits };
+    const limits = { x: ofFrame.x, y: ofFrame.y[ofFrame.y.length > 1 ? frame : 0] };
     sentence.textContent = sentences[frame] ?? "";
-    const ranges = [chart.x, { ...chart.y, limits: yLimits }].map(
-      ({ label, limits }) => `${inLanguage(label)}${words.colon}${words.interval(...limits.map((limit) => written(limit)))}`,
-    );
-    const told = curves.map(({ label }, i) => `${label}${words.colon}${inWords(i, found[i])}`);
+    const ranges = ["x", "y"].map((axis) => {
+      const ends = limits[axis].map((limit) => written(limit));
+      return `${inLanguage(chart[axis].label)}${words.colon}${words.interval(...ends)}`;
+    });
+    const told = curves.map((_, i) => `${labels[i]}${words.colon}${inWords(i, found[i])}`);
     text.textContent = [...settings, ...ranges, ...told].join(words.stop) + words.stop;
     if (!width) return;
-    if (axesShown !== yLimits) drawAxes(yLimits);
-    axesShown = yLimits;
-    paths.forEach((path, i) => path.setAttribute("d", pathOf(i, found[i])));
+    if (axesShown !== limits.y) drawAxes(limits);
+    axesShown = limits.y;
+    curves.forEach(({ kind }, i) => {
+      if (kind !== "images") paths[i].setAttribute("d", pathOf(i, found[i]));
+      // never quite gone: an empty place would look like a fault
+      pictures[i].forEach((picture, k) => (picture.style.opacity = 0.1 + 0.9 * found[i][0][k]));
+    });
+  }
+
+  // other labels of ticks need other room
+  function relay() {
+    left = 0;
+    draw();
   }
 
   function resize(available) {
@@ -327,11 +367,13 @@ function render({ model, el }) {
   // not the whole, whose height changes with what is drawn: that would call the observer again
   observer.observe(title);
   model.on("change:index", draw);
+  model.on("change:linear", relay);
   draw();
   return () => {
     pause();
     observer.disconnect();
     model.off("change:index", draw);
+    model.off("change:linear", relay);
     root.remove();
   };
 }

@@ -4,10 +4,13 @@ import base64
 import html
 import io
 import json
+import math
 import warnings
 from pathlib import Path
 
-from npo_tutorial._checks import check_choice
+import numpy as np
+
+from npo_tutorial._checks import check_choice, check_finite_array
 from npo_tutorial._extras import require
 from npo_tutorial.plots import COLORS, DASHES, STYLE
 
@@ -47,10 +50,16 @@ VIEW = """<section>
 <script type="application/vnd.jupyter.widget-view+json">{view}</script>
 <noscript>{figure}</noscript>
 </section>"""
+# an output of its own, whose row in JupyterLab and in nbconvert's pages would be blank
+GUEST = """<style>.jp-OutputArea-child:has(> * > script[data-guest]) {{ display: none; }}</style>
+<script data-guest>
+{script}</script>"""
 
 
 def save_html(widgets, path, *, title, lang="en"):
     """Write explorers to one HTML file that works anywhere: from a disk, without a network, without a kernel.
+
+    A whole notebook needs no such call: in what ``jupyter nbconvert --to html`` makes of it, explorers move as well.
 
     Parameters
     ----------
@@ -94,9 +103,14 @@ def save_html(widgets, path, *, title, lang="en"):
         title=html.escape(title),
         views="\n".join(views),
         state=_json(data["manager_state"]),
-        script=Path(__file__).with_name("mount.js").read_text("utf-8"),
+        script=_mount_script(),
     )
     Path(path).write_text(page, "utf-8")
+
+
+def guest():
+    """What mounts the explorers in a page that nbconvert makes of a notebook; does nothing in a live one."""
+    return GUEST.format(script=_mount_script())
 
 
 def picture(explorer):
@@ -115,7 +129,9 @@ def picture(explorer):
         figure = Figure(figsize=(5.4, 3.4), layout="constrained")
         axes = figure.subplots()
         for i, curve in enumerate(explorer.drawn().values()):
-            _draw(axes, chart, i, curve)
+            # rows of images are left out: beside a chart that does not move they say little
+            if chart["curves"][i]["kind"] != "images":
+                _draw(axes, chart, i, curve)
         axes.set(
             xlabel=_in_all_languages(chart["x"]["label"]),
             ylabel=_in_all_languages(chart["y"]["label"]),
@@ -130,6 +146,25 @@ def picture(explorer):
     return {"image/svg+xml": svg.getvalue()}
 
 
+def pixel_images(name, pixels):
+    """Square pictures as addresses that hold them: ink on transparent ground, so that they suit a dark page too."""
+    from matplotlib.image import imsave
+
+    pixels = check_finite_array(name, pixels, ndim=2)
+    side = math.isqrt(pixels.shape[1])
+    if side**2 != pixels.shape[1] or pixels.min() < 0 or pixels.max() > 1:
+        raise ValueError(
+            f"{name} must hold square pictures of pixels between 0 and 1, got rows of {pixels.shape[1]} pixels "
+            f"between {pixels.min():g} and {pixels.max():g}"
+        )
+    addresses = []
+    for picture in pixels.reshape(-1, side, side):
+        file = io.BytesIO()
+        imsave(file, np.dstack([np.zeros((side, side, 3)), picture]), format="png", metadata={"Software": None})
+        addresses.append(f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}")
+    return addresses
+
+
 def in_language(text, lang="en"):
     """A text, or the one of several that a page in this language shows."""
     return text if isinstance(text, str) else text.get(lang, text["en"])
@@ -137,7 +172,7 @@ def in_language(text, lang="en"):
 
 def _draw(axes, chart, i, curve):
     x, kind = chart["x"]["values"], chart["curves"][i]["kind"]
-    style = {"color": COLORS[i], "label": _no_formula(chart["curves"][i]["label"])}
+    style = {"color": COLORS[i], "label": _in_all_languages(chart["curves"][i]["label"])}
     if kind == "line":
         axes.plot(x, curve, linestyle=DASHES[i], **style)
     elif kind == "band":
@@ -166,6 +201,10 @@ def _figure(explorer, lang):
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     image = f'<img src="{source}" alt="{title} ({settings}). {said}">' if svg else ""
     return f"<figure>{image}<figcaption><strong>{title}</strong> ({settings}) {said}</figcaption></figure>"
+
+
+def _mount_script():
+    return Path(__file__).with_name("mount.js").read_text("utf-8")
 
 
 def _json(data):

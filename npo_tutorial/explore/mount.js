@@ -2,10 +2,15 @@
 //
 // The state may stand in the page, or its tag may name with data-src a script that calls npoWidgetState(…) with the same
 // JSON. Such a script is loaded when the first view that needs it comes within one screen of what is seen; where there
-// are several, data-models="id id …" says which models each of them holds.
+// are several, data-models="id id …" says which models need each of them. What many models share may stand in one that
+// the others name as their `base`. A .widget-stand-in after a view is what is seen there until then.
+//
+// With data-guest on its own tag it is a guest in a page that nbconvert made, and leaves to that page's scripts what it
+// cannot mount itself.
 (() => {
   // once is enough, however often a page brings this script
   if (window.npoWidgetState) return;
+  const isGuest = "guest" in document.currentScript.dataset;
   const STATE = "application/vnd.jupyter.widget-state+json";
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const WORDS = {
@@ -59,6 +64,7 @@
 
   const raw = {};
   window.npoWidgetState = ({ state }) => Object.assign(raw, state);
+  const complete = ({ base, state, buffers }) => ({ buffers, state: { ...raw[base]?.state, ...state } });
 
   const once = (make) => {
     const made = new Map();
@@ -85,29 +91,30 @@
     document.head.append(style);
   });
   const started = once(async (id) => {
-    const model = new Model(raw[id]);
+    const model = new Model(complete(raw[id]));
     const widget = await widgetOf(model.get("_esm"));
     await widget.initialize?.({ model });
     return { model, widget };
   });
 
-  async function mount({ id, source, place }) {
+  async function mount({ id, sources, place }) {
     const words = WORDS[(place.closest("[lang]")?.lang || "en").split("-")[0]] ?? WORDS.en;
     try {
-      if (source) {
-        await loaded(source).catch((address) => {
-          throw new Error(words.unreachable + address);
-        });
-      }
+      await Promise.all(sources.map(loaded)).catch((address) => {
+        throw new Error(words.unreachable + address);
+      });
       if (!raw[id]) throw new Error(words.absent);
-      if (!raw[id].state._esm) throw new Error(words.kernel);
+      if (!complete(raw[id]).state._esm) throw new Error(words.kernel);
       const { model, widget } = await started(id);
       if (model.get("_css")) styled(model.get("_css"));
+      place.replaceChildren();
       await widget.render?.({ model, el: place });
     } catch (error) {
       console.error(error);
-      place.setAttribute("role", "alert");
-      place.textContent = words.failed + error.message;
+      const message = document.createElement("p");
+      message.setAttribute("role", "alert");
+      message.textContent = words.failed + error.message;
+      place.prepend(message);
     }
     place.style.minHeight = "";
   }
@@ -119,14 +126,18 @@
       if (script.dataset.src) deferred.push(script.dataset);
       else window.npoWidgetState(JSON.parse(script.textContent));
     }
-    const views = [...document.querySelectorAll(`script[type="${VIEW}"]`)].map((script) => {
+    const views = [...document.querySelectorAll(`script[type="${VIEW}"]`)].flatMap((script) => {
       const id = JSON.parse(script.textContent).model_id;
-      const place = document.createElement("div");
+      if (isGuest && !raw[id]?.state._esm) return [];
+      const next = script.nextElementSibling;
+      const place = next?.matches(".widget-stand-in") ? next : document.createElement("div");
       script.after(place);
-      const holder = raw[id] ? undefined : deferred.find(({ models }) => !models || models.split(/\s+/).includes(id));
-      return { id, place, source: holder?.src };
+      // another script that mounts widgets, as nbconvert's pages ask for, must not find it
+      if (isGuest) script.remove();
+      const holders = raw[id] ? [] : deferred.filter(({ models }) => !models || models.split(/\s+/).includes(id));
+      return { id, place, sources: holders.map(({ src }) => src) };
     });
-    const waiting = views.filter(({ source }) => source);
+    const waiting = views.filter(({ sources }) => sources.length);
     const near = new IntersectionObserver(
       (entries) => {
         for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
@@ -141,7 +152,7 @@
       place.style.minHeight = "30rem";
       near.observe(place);
     }
-    const here = views.filter(({ source }) => !source);
+    const here = views.filter(({ sources }) => !sources.length);
     if (here.length) Promise.all(here.map(mount)).then(ready);
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountAll);

@@ -3,13 +3,10 @@
 import re
 
 import pytest
-import yaml
 
 from tests.book.pages import EDITIONS, parse
-from tests.book.test_glossary import AVOIDED, GLOSSARY, SLIPS
-from tests.conftest import ROOT
+from tests.book.test_glossary import AVOIDED, DATA, GLOSSARY, SLIPS
 
-DATA = yaml.safe_load((ROOT / "book/concepts.yml").read_text("utf-8"))
 CONCEPTS, KINDS = DATA["concepts"], DATA["relations"]
 EDGES = [
     (start, kind, end)

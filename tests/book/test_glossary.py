@@ -7,7 +7,8 @@ import yaml
 
 from tests.conftest import ROOT
 
-GLOSSARY = yaml.safe_load((ROOT / "book/glossary.yml").read_text("utf-8"))
+DATA = yaml.safe_load((ROOT / "book/glossary.yml").read_text("utf-8"))
+GLOSSARY = DATA["terms"]
 CHINESE_PAGES = sorted((ROOT / "book/zh").glob("*.md"))
 AVOIDED = re.compile("|".join(wording for term in GLOSSARY for wording in term["avoid"]))
 

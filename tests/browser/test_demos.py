@@ -1,27 +1,24 @@
 """The demos of the built pages, in both editions: with no kernel, sliders move what Python computed."""
 
 import gzip
+import json
 import random
 import re
-from functools import cache
 
 import pytest
 
 from npo_tutorial import demos
-from tests.book.pages import CHAPTERS, EDITIONS
+from tests.book.pages import CHAPTERS, EDITIONS, parse
+from tests.browser.drawing import assert_drawn, put
 from tests.browser.test_pages import DESKTOP, PHONE, Visit, fits
 from tests.conftest import ROOT
+from tests.test_demos import demo
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
 
 
 def demos_of(name):
     return re.findall(r"^demos\.(\w+)\(\)$", (ROOT / f"book/en/{name}.md").read_text("utf-8"), re.M)
-
-
-@cache
-def explorer(demo):
-    return getattr(demos, demo)()
 
 
 def mounted(page, name):
@@ -38,7 +35,7 @@ def look(figure):
 
 
 def test_every_demo_is_in_a_chapter_and_every_chapter_has_one():
-    placed = [demo for name in CHAPTERS for demo in demos_of(name)]
+    placed = [demo_name for name in CHAPTERS for demo_name in demos_of(name)]
     assert sorted(placed) == sorted(demos.__all__)
     assert all(demos_of(name) for name in CHAPTERS)
 
@@ -64,22 +61,35 @@ def test_sliders_move_the_drawing_and_reset_brings_it_back(browser, server, edit
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
-def test_a_page_says_what_python_says(browser, server, edition, name):
+def test_a_page_draws_and_says_what_python_computes(browser, server, edition, name):
     choose = random.Random(f"{edition}/{name}")
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/{edition}/{name}.html")
-        for figure, demo in zip(mounted(page, name), demos_of(name), strict=True):
-            reference = explorer(demo)
-            for _ in range(5):
-                index = [choose.randrange(len(grid["values"])) for grid in reference.chart["grids"]]
-                for slider, position in zip(figure.locator("input[type=range]").all(), index, strict=True):
-                    slider.fill(str(position))
-                reference.index = index
-                assert figure.locator(".npo-sentence").inner_text().strip() == reference.sentence[edition]
+        for figure, name_of_demo in zip(mounted(page, name), demos_of(name), strict=True):
+            made = demo(name_of_demo)
+            chart = made.widget.chart
+            for _ in range(10):
+                index = [choose.randrange(len(grid["values"])) for grid in chart["grids"]]
+                for slider, position in zip(figure.locator("input").all(), index, strict=True):
+                    put(slider, position)
+                made.widget.index = index
+                assert_drawn(figure, chart, index, made.draw(made.x, **made.widget.values))
+                assert figure.locator(".npo-sentence").inner_text().strip() == made.widget.sentence[edition]
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_demos_move_from_files(browser, site, edition, name):
+    with Visit(browser, site.as_uri(), **DESKTOP) as visit:
+        page = visit.open(f"{site.as_uri()}/book/{edition}/{name}.html")
+        for figure in mounted(page, name):
+            start = look(figure)
+            figure.locator("input").last.press("ArrowLeft")
+            assert look(figure) != start
+        assert not visit.complaints
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in CHAPTERS if any(explorer(d).chart["animate"] for d in demos_of(name))]
+    "name", [name for name in CHAPTERS if any(demo(d).widget.chart["animate"] for d in demos_of(name))]
 )
 def test_play_moves_the_drawing_by_itself(browser, server, name):
     with Visit(browser, server, **DESKTOP) as visit:
@@ -109,7 +119,7 @@ def test_demos_fit_a_phone(browser, server, edition, name, width):
 def test_a_picture_stands_in_without_javascript(browser, site, edition, name):
     with Visit(browser, site.as_uri(), java_script_enabled=False, **DESKTOP) as visit:
         page = visit.open(f"{site.as_uri()}/book/{edition}/{name}.html")
-        pictures = page.locator("noscript img")
+        pictures = page.locator(".widget-stand-in img")
         assert pictures.count() == len(demos_of(name))
         for picture in pictures.all():
             picture.scroll_into_view_if_needed()
@@ -117,10 +127,55 @@ def test_a_picture_stands_in_without_javascript(browser, site, edition, name):
             assert len(picture.get_attribute("alt")) > 20
 
 
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_demo_that_nobody_scrolled_to_prints_as_a_picture(browser, server, edition):
+    with Visit(browser, server, **DESKTOP, color_scheme="dark") as visit:
+        page = visit.open(f"{server}book/{edition}/stability.html")
+        assert not page.locator(".npo-explorer").count()
+        page.pdf()
+        page.emulate_media(media="print")
+        for picture in page.locator(".widget-stand-in img").all():
+            assert picture.evaluate("e => e.naturalWidth > 300 && getComputedStyle(e).filter") == "none"
+
+
+def test_the_picture_goes_when_the_demo_comes(browser, server):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(f"{server}book/en/stability.html")
+        assert page.locator(".widget-stand-in img").count() == len(demos_of("stability"))
+        mounted(page, "stability")
+        assert not page.locator(".widget-stand-in img").count()
+
+
+def states(site, edition, name):
+    """The files with the states of a page's demos: for each view those that it needs."""
+    page = parse(site / f"book/{edition}/{name}.html")
+    files = {
+        (site / f"book/{edition}" / tag["data-src"]).resolve(): tag["data-models"].split()
+        for tag in page.select("script[type$='widget-state+json']")
+    }
+    views = [json.loads(tag.string)["model_id"] for tag in page.select("script[type$='widget-view+json']")]
+    return [{file for file, models in files.items() if view in models} for view in views]
+
+
+def weight(content):
+    return len(gzip.compress(content))
+
+
 def test_weight_of_scripts_and_states(site):
     scripts = b"".join((ROOT / f"npo_tutorial/explore/{file}").read_bytes() for file in ("explorer.js", "mount.js"))
-    assert len(gzip.compress(scripts)) <= 15_000
-    pages = {path: len(gzip.compress(path.read_bytes())) for path in (site / "_static/widgets").glob("*.js")}
-    assert pages
-    # at most two or three demos share a page's state
-    assert max(pages.values()) <= 40_000 * 2
+    assert weight(scripts) <= 15_000
+    for name in CHAPTERS:
+        found = states(site, "en", name)
+        assert len(found) == len(demos_of(name))
+        for demo_name, files in zip(demos_of(name), found, strict=True):
+            assert sum(weight(file.read_bytes()) for file in files) <= 40_000, demo_name
+
+
+def test_each_demo_has_a_file_of_its_own_and_all_share_one(site):
+    found = [files for name in CHAPTERS for files in states(site, "en", name)]
+    shared = set.intersection(*found)
+    assert len(shared) == 1
+    own = [files - shared for files in found]
+    assert all(len(files) == 1 for files in own) and len(set.union(*own)) == len(own)
+    # one execution, one state
+    assert found == [files for name in CHAPTERS for files in states(site, "zh", name)]

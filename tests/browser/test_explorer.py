@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from npo_tutorial.explore import Band, Grid, Marker, Points, evaluation, explore, html, save_html
+from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, html, save_html
+from tests.browser.drawing import assert_drawn, put
 from tests.browser.test_pages import DESKTOP, PHONE, Visit, fits
 from tests.test_plots import contrast
 
@@ -26,7 +27,8 @@ def distances(x, k, n, eta):
 
 
 def waves(x, k):
-    return {"sin": k * np.sin(x), "cos": np.cos(k * x), "points": Points(np.array([-20.0, 0.0]), np.array([k, -3.0]))}
+    points = Points(np.array([-20.0, 0.0]), np.array([k, -3.0]))
+    return {"sin": k * np.sin(x), "row": Images(np.array([0, k / 3])), "cos": np.cos(k * x), "points": points}
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +54,22 @@ def explorers():
             x_scale="log",
             y_scale="log",
             animate="k",
+            switch_axes=True,
             k=range(1, 13),
             n=[20],
             eta=Grid([1e-6, 1e-2, 1], scale="log"),
             **texts,
         ),
-        waves: explore(waves, U, title="Waves", y_limits=(-1.5, 1.5), k=[1, 2, 3], **texts),
+        waves: explore(
+            waves,
+            U,
+            title="Waves",
+            y_limits=(-1.5, 1.5),
+            labels={"sin": {"en": "the sine", "zh": "正弦"}},
+            images=np.eye(4)[:2],
+            k=[1, 2, 3],
+            **texts,
+        ),
     }
 
 
@@ -89,66 +101,40 @@ def drawing(explorer):
     return explorer.locator(".npo-chart").inner_html()
 
 
-def put(slider, position):
-    """What a browser does when a slider is moved to a position."""
-    slider.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", position)
-
-
 def position(explorer, k):
     return int(explorer.locator("input").nth(k).input_value())
 
 
-def path_numbers(d, kind):
-    """Rows of pixels, one for each channel, of a path."""
-    if kind == "marker":
-        return [[float(re.match(r"M(\S+) 0V", d)[1])]]
-    points = np.array([[float(n) for n in pair] for pair in re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", d)])
-    if kind == "line":
-        return [points[:, 1]]
-    if kind == "points":
-        return [points[:, 0], points[:, 1]]
-    half = len(points) // 2
-    return [points[:half, 1], points[half:, 1][::-1]]
-
-
 @pytest.mark.parametrize("fn", [losses, distances, waves])
 def test_what_is_drawn_is_what_the_function_returns(browser, folder, explorers, fn, rng):
-    model = explorers[fn]
-    grids = [grid["values"] for grid in model.chart["grids"]]
-    scale = {axis: np.log10 if model.chart[axis]["scale"] == "log" else np.asarray for axis in "xy"}
+    chart = explorers[fn].chart
     with opened(browser, folder) as page:
         explorer = place(page, explorers, fn)
-        for _ in range(10):
-            index = [int(rng.integers(len(grid))) for grid in grids]
+        for turn in range(10):
+            index = [int(rng.integers(len(grid["values"]))) for grid in chart["grids"]]
             for k, i in enumerate(index):
                 put(explorer.locator("input").nth(k), i)
-            values = {grid["name"]: grid["values"][i] for grid, i in zip(model.chart["grids"], index, strict=True)}
-            y_limits = model.chart["y"]["limits"]
-            frame = int(np.ravel_multi_index(index, [len(grid) for grid in grids]))
-            limits = {"x": model.chart["x"]["limits"], "y": y_limits[frame if len(y_limits) > 1 else 0]}
-            plot = explorer.locator(".npo-plot")
-            size = {"x": float(plot.get_attribute("width")), "y": float(plot.get_attribute("height"))}
-            ends = {axis: scale[axis](limits[axis]) for axis in "xy"}
-            # pixels for one unit on the axis' scale
-            unit = {axis: size[axis] / (ends[axis][1] - ends[axis][0]) for axis in "xy"}
-            origin, sign = {"x": 0, "y": size["y"]}, {"x": 1, "y": -1}
-            paths = {
-                path.get_attribute("style"): path.get_attribute("d") for path in plot.locator("path.npo-curve").all()
-            }
-            for i, (label, curve) in enumerate(fn(np.asarray(model.chart["x"]["values"]), **values).items()):
-                kind = model.chart["curves"][i]["kind"]
-                d = paths[f"--npo-color: var(--npo-curve-{i})"]
-                rows = np.atleast_2d(np.array(curve, float))
-                for axis, drawn, row in zip(evaluation.CHANNELS[kind], path_numbers(d, kind), rows, strict=True):
-                    row = scale[axis](row)
-                    expected = origin[axis] + sign[axis] * unit[axis] * (row - ends[axis][0])
-                    # half a hundredth of a pixel, and half a step of 16 bits
-                    precision = 0.005 + unit[axis] * np.ptp(row) / 131070
-                    assert np.abs(drawn - expected).max() <= precision + 1e-6, (label, values)
-                if kind in ("line", "band"):
-                    x = [float(n) for n in re.findall(r"[ML](-?[\d.]+) ", d)][: len(rows[0])]
-                    expected = unit["x"] * (scale["x"](model.chart["x"]["values"]) - ends["x"][0])
-                    assert np.abs(x - expected).max() <= 0.0051
+            values = {grid["name"]: grid["values"][i] for grid, i in zip(chart["grids"], index, strict=True)}
+            if chart["linear"]:
+                explorer.locator(".npo-linear").click()
+            curves = fn(np.asarray(chart["x"]["values"]), **values)
+            assert_drawn(explorer, chart, index, curves, linear=chart["linear"] and turn % 2 == 0)
+
+
+def test_axes_become_linear_and_logarithmic_again(browser, folder, explorers):
+    with opened(browser, folder) as page:
+        explorer = place(page, explorers, distances)
+        button, start = explorer.locator(".npo-linear"), drawing(explorer)
+        assert button.get_attribute("aria-pressed") == "false"
+        button.focus()
+        page.keyboard.press("Space")
+        assert button.get_attribute("aria-pressed") == "true"
+        assert drawing(explorer) != start
+        assert explorer.locator(".npo-chart text", has_text="8000").count() == 1
+        explorer.locator(".npo-reset").click()
+        assert button.get_attribute("aria-pressed") == "false"
+        assert drawing(explorer) == start
+        assert place(page, explorers, waves).locator(".npo-linear").count() == 0
 
 
 @pytest.mark.parametrize("lang", html.LANGUAGES)
@@ -213,7 +199,8 @@ def test_the_page_s_language_decides(browser, folder, explorers):
             shown = place(page, explorers, losses).inner_text()
             assert all(word in shown for word in words)
             names = place(page, explorers, distances).locator("button").all_inner_texts()
-            assert names == {"en": ["Play", "Reset"], "zh": ["播放", "重置"]}[lang]
+            assert names == {"en": ["Play", "Reset", "Linear axes"], "zh": ["播放", "重置", "线性坐标轴"]}[lang]
+            assert {"en": "the sine", "zh": "正弦"}[lang] in place(page, explorers, waves).inner_text()
 
 
 def test_room_for_the_longest_sentence_is_kept(browser, folder, explorers):

@@ -1,0 +1,65 @@
+"""Reads numbers back from the pixels of a drawn explorer, and compares them with those that a function returned."""
+
+import re
+
+import numpy as np
+
+from npo_tutorial.explore import evaluation
+
+
+def path_numbers(d, kind):
+    """Rows of pixels, one for each channel, of a path."""
+    if kind == "marker":
+        return [[float(re.match(r"M(\S+) 0V", d)[1])]]
+    points = np.array([[float(n) for n in pair] for pair in re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", d)])
+    if kind == "line":
+        return [points[:, 1]]
+    if kind == "points":
+        return [points[:, 0], points[:, 1]]
+    half = len(points) // 2
+    return [points[:half, 1], points[half:, 1][::-1]]
+
+
+def assert_drawn(figure, chart, index, curves, *, linear=False):
+    """An explorer's pixels at a position are those of the curves: to a hundredth pixel and the 16 bits of the state."""
+    scale = {axis: np.log10 if chart[axis]["scale"] == "log" else np.asarray for axis in "xy"}
+    # what an axis that is drawn linearly does with the numbers of the state
+    undo = {axis: (lambda v: 10**v) if linear and scale[axis] is np.log10 else np.asarray for axis in "xy"}
+    limits = chart["linear"] if linear else {axis: chart[axis]["limits"] for axis in "xy"}
+    frame = int(np.ravel_multi_index(index, [len(grid["values"]) for grid in chart["grids"]]))
+    ends = {"x": limits["x"], "y": limits["y"][frame if len(limits["y"]) > 1 else 0]}
+    if not linear:
+        ends = {axis: scale[axis](ends[axis]) for axis in "xy"}
+    plot = figure.locator(".npo-plot")
+    size = {"x": float(plot.get_attribute("width")), "y": float(plot.get_attribute("height"))}
+    unit = {axis: size[axis] / (ends[axis][1] - ends[axis][0]) for axis in "xy"}
+    origin, sign = {"x": 0, "y": size["y"]}, {"x": 1, "y": -1}
+
+    def pixels(axis, numbers):
+        return origin[axis] + sign[axis] * unit[axis] * (undo[axis](numbers) - ends[axis][0])
+
+    paths = {path.get_attribute("style"): path.get_attribute("d") for path in plot.locator("path.npo-curve").all()}
+    rows_of_images = figure.locator(".npo-images").all()
+    for i, curve in enumerate(chart["curves"]):
+        returned = np.atleast_2d(np.array(curves[curve["name"]], float))
+        if curve["kind"] == "images":
+            opacities = rows_of_images.pop(0).locator("img").evaluate_all("all => all.map(e => +e.style.opacity)")
+            np.testing.assert_allclose(opacities, 0.1 + 0.9 * returned[0], atol=1e-5)
+            continue
+        d = paths[f"--npo-color: var(--npo-curve-{i})"]
+        channels = zip(evaluation.CHANNELS[curve["kind"]], path_numbers(d, curve["kind"]), returned, strict=True)
+        for axis, drawn, row in channels:
+            row = scale[axis](row)
+            # half a hundredth of a pixel, and half a step of 16 bits
+            step = np.ptp(row) / 131070
+            precision = 0.005 + np.abs(pixels(axis, row + step) - pixels(axis, row)) + 1e-6
+            assert (np.abs(drawn - pixels(axis, row)) <= 1.01 * precision).all(), (curve["name"], index)
+        if curve["kind"] in ("line", "band"):
+            x = [float(n) for n in re.findall(r"[ML](-?[\d.]+) ", d)][: len(returned[0])]
+            assert np.abs(x - pixels("x", scale["x"](chart["x"]["values"]))).max() <= 0.0051
+    assert not rows_of_images
+
+
+def put(slider, position):
+    """What a browser does when a slider is moved to a position."""
+    slider.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", position)

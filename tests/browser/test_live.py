@@ -1,0 +1,173 @@
+"""Explorers in a live JupyterLab: sliders and Python follow each other, and the notebook leaves sliders their keys."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing
+from socket import create_server
+
+import pytest
+
+from tests.browser.notebooks import environment, write_notebook
+from tests.browser.test_pages import DESKTOP, Visit
+
+MAKE = """
+import ipywidgets
+import numpy as np
+from npo_tutorial.explore import explore
+def waves(title):
+    return explore(
+        lambda x, k: {"sin": np.sin(k * x)}, np.linspace(0, 6), title=title, x_label="x", y_label="y",
+        say=lambda k: f"k is {k}.", k=range(1, 8),
+    )
+watched, linked, boxed = map(waves, ("watched", "linked", "boxed"))
+heard = ipywidgets.Label("nothing yet")
+watched.observe(lambda change: heard.set_trait("value", f"k: {watched.values['k']}, was {change['old']}"), "index")
+ipywidgets.link((watched, "index"), (linked, "index"))
+ipywidgets.VBox([boxed, heard])
+"""
+SHOW = "display(watched, linked)"
+SET = "watched.index = [0]; boxed.index = [5]"
+OPTIONS = [
+    "--no-browser",
+    "--allow-root",
+    "--ServerApp.ip=127.0.0.1",
+    "--ServerApp.port_retries=0",
+    "--IdentityProvider.token=",
+]
+# the parts of JupyterLab that ask other hosts
+ASKING = ["@jupyterlab/apputils-extension:announcements", "@jupyterlab/extensionmanager-extension:plugin"]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Address of a JupyterLab in which the notebook of this module lies."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "root").mkdir()
+    (folder / "config/labconfig").mkdir(parents=True)
+    settings = {"disabledExtensions": dict.fromkeys(ASKING, True)}
+    (folder / "config/labconfig/page_config.json").write_text(json.dumps(settings), "utf-8")
+    write_notebook(folder / "root/live.ipynb", MAKE, SHOW, SET)
+    with closing(create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    place = [f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder / 'root'}"]
+    with (folder / "log").open("w+") as log:
+        command = [sys.executable, "-m", "jupyterlab", *place, *OPTIONS]
+        server = subprocess.Popen(command, env=environment(folder), stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}/"
+            wait_for(address, server, folder / "log")
+            yield address
+        finally:
+            server.terminate()
+            assert server.wait(30) == 0
+    # a kernel takes its file with it
+    assert not list(folder.glob("runtime/kernel-*.json"))
+
+
+def wait_for(address, server, log):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return urllib.request.urlopen(address + "api", timeout=10).close()
+        except OSError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+            time.sleep(0.1)
+
+
+class Notebook:
+    def __init__(self, page):
+        self.page = page
+        self.cells = page.locator(".jp-Notebook .jp-CodeCell")
+
+    def run(self, i):
+        self.cells.nth(i).locator(".jp-InputPrompt").click()
+        self.page.keyboard.press("Control+Enter")
+        self.cells.nth(i).locator(".jp-InputPrompt", has_text=f"[{i + 1}]:").wait_for()
+
+    def selected(self):
+        chosen = "cells => cells.flatMap((cell, i) => cell.matches('.jp-mod-active, .jp-mod-selected') ? [i] : [])"
+        return self.cells.evaluate_all(chosen)
+
+    def figure(self, title):
+        return self.page.get_by_role("group", name=title, exact=True)
+
+    def stands(self, title, k):
+        """Wait until a figure's slider, sentence and drawing are at k."""
+        figure = self.figure(title)
+        figure.locator(".npo-sentence", has_text=f"k is {k}.").wait_for()
+        assert figure.locator("input").input_value() == str(k - 1)
+        assert figure.locator("output").inner_text() == str(k)
+        return figure.locator("path.npo-curve").first.get_attribute("d")
+
+    def hears(self, words):
+        self.page.locator(".widget-label", has_text=words).wait_for()
+
+
+@pytest.fixture(scope="module")
+def notebook(browser, lab):
+    with Visit(browser, lab, **DESKTOP | {"viewport": {"width": 1280, "height": 3200}}) as visit:
+        visit.context.set_default_timeout(60_000)
+        visit.page.goto(lab + "doc/tree/live.ipynb")
+        visit.page.get_by_text("| Idle").wait_for()
+        notebook = Notebook(visit.page)
+        notebook.run(0)
+        notebook.run(1)
+        for title in ("watched", "linked", "boxed"):
+            notebook.stands(title, 4)
+        visit.context.set_default_timeout(10_000)
+        yield notebook
+        assert not [complaint for complaint in visit.complaints if complaint.startswith(("foreign: ", "script: "))]
+
+
+def test_python_hears_the_slider_and_a_linked_one_follows(notebook):
+    first = notebook.stands("watched", 4)
+    slider = notebook.figure("watched").locator("input")
+    slider.press("ArrowRight")
+    notebook.hears("k: 5, was [3]")
+    assert notebook.stands("watched", 5) == notebook.stands("linked", 5) != first
+    box = slider.bounding_box()
+    notebook.page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
+    notebook.hears("k: 7, was [4]")
+    assert notebook.stands("watched", 7) == notebook.stands("linked", 7)
+    # and back: the other end of the link
+    notebook.figure("linked").locator("input").press("Home")
+    notebook.hears("k: 1, was [6]")
+    notebook.stands("watched", 1)
+    notebook.stands("boxed", 4)
+
+
+def test_setting_the_trait_moves_slider_and_drawing(notebook):
+    notebook.figure("watched").locator("input").press("End")
+    before = notebook.stands("watched", 7), notebook.stands("linked", 7), notebook.stands("boxed", 4)
+    notebook.run(2)
+    after = notebook.stands("watched", 1), notebook.stands("linked", 1), notebook.stands("boxed", 6)
+    assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+def test_the_notebook_leaves_arrow_keys_to_the_slider(notebook):
+    notebook.cells.nth(1).locator(".jp-InputPrompt").click()
+    assert notebook.selected() == [1]
+    # a check that cannot fail is none
+    notebook.page.keyboard.press("ArrowUp")
+    assert notebook.selected() == [0]
+    notebook.page.keyboard.press("ArrowDown")
+    slider = notebook.figure("watched").locator("input")
+    slider.press("Home")
+    selected = notebook.selected()
+    for key, k in {"ArrowUp": 2, "ArrowRight": 3, "Shift+ArrowUp": 4, "ArrowDown": 3, "ArrowLeft": 2}.items():
+        slider.press(key)
+        notebook.stands("watched", k)
+        assert notebook.selected() == selected
+        assert slider.evaluate("input => input === document.activeElement")
+
+
+def test_mounting_for_nbconvert_leaves_no_trace(notebook):
+    script = notebook.page.locator("script[data-guest]")
+    assert script.count() == 2
+    assert not any(row.is_visible() for row in script.locator("xpath=../..").all())
+    for title in ("watched", "linked", "boxed"):
+        assert notebook.figure(title).count() == 1

@@ -1,0 +1,108 @@
+"""Explorers in what `jupyter nbconvert --to html` makes of a notebook: from a file, all other hosts blocked.
+
+nbconvert's page asks other hosts for require.js, MathJax and html-manager, which shows ipywidgets. Explorers must move
+without them, and must not be shown twice where html-manager can be had.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.browser.notebooks import environment, write_notebook
+from tests.browser.test_pages import DESKTOP, Visit
+
+MAKE = """
+import ipywidgets
+import numpy as np
+from npo_tutorial.explore import explore
+def waves(title):
+    return explore(
+        lambda x, k: {"sin": np.sin(k * x)}, np.linspace(0, 6), title=title, x_label="x", y_label="y",
+        say=lambda k: f"k is {k}.", k=[1, 2, 3],
+    )
+last = waves("second")
+display(waves("first"), ipywidgets.IntSlider())
+"""
+# does with the views that it finds what html-manager does
+HTML_MANAGER = """
+for (const script of document.querySelectorAll("script[type$='widget-view+json']"))
+  script.after(Object.assign(document.createElement("div"), {className: "by-html-manager"}));
+"""
+
+
+@pytest.fixture(scope="module")
+def convert(tmp_path_factory):
+    """A function: options of nbconvert → the page that it makes."""
+    folder = tmp_path_factory.mktemp("nbconvert")
+    write_notebook(folder / "waves.ipynb", MAKE, "last")
+
+    def convert(name, *options):
+        nbconvert = [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", f"--output={name}", *options]
+        done = subprocess.run(
+            [*nbconvert, "waves.ipynb"], cwd=folder, env=environment(folder), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return folder / name
+
+    return convert
+
+
+@pytest.fixture(scope="module")
+def page_file(convert):
+    return convert("waves.html")
+
+
+@pytest.fixture
+def visit(browser, page_file):
+    with Visit(browser, page_file.parent.as_uri() + "/", **DESKTOP) as visit:
+        yield visit
+        # what nbconvert's page itself asks of others, in vain
+        theirs = ("foreign: https://", "failed: https://", "console: Failed to load resource")
+        assert not [complaint for complaint in visit.complaints if not complaint.startswith(theirs)]
+
+
+def both_move(page):
+    page.wait_for_function("document.querySelectorAll('.npo-chart[viewBox]').length >= 2")
+    figures = page.locator(".npo-explorer")
+    assert figures.locator(".npo-title").all_inner_texts() == ["first", "second"]
+    for i in range(2):
+        sentence, curve = figures.nth(i).locator(".npo-sentence"), figures.nth(i).locator("path.npo-curve").first
+        before = curve.get_attribute("d")
+        assert sentence.inner_text() == "k is 2."
+        figures.nth(i).locator("input").press("ArrowRight")
+        assert sentence.inner_text() == "k is 3."
+        assert curve.get_attribute("d") != before
+
+
+def test_explorers_move_without_any_other_host(visit, page_file):
+    page = visit.open(page_file.as_uri())
+    both_move(page)
+    # the script's outputs leave no blank rows
+    rows = page.locator("script[data-guest]").locator("xpath=../..").all()
+    assert len(rows) == 2
+    assert not any(row.is_visible() for row in rows)
+
+
+def test_html_manager_shows_what_is_left(visit, page_file):
+    visit.context.route(
+        "**/embed-amd.js", lambda route: route.fulfill(body=HTML_MANAGER, content_type="text/javascript")
+    )
+    page = visit.open(page_file.as_uri())
+    page.wait_for_selector(".by-html-manager", state="attached")
+    both_move(page)
+    assert page.locator(".by-html-manager").count() == 1
+
+
+def test_without_saved_state_there_is_the_picture(visit, convert):
+    page = visit.open(convert("pictures.html", "--ExecutePreprocessor.store_widget_state=False").as_uri())
+    assert page.locator(".npo-explorer").count() == 0
+    for picture in page.locator(".jp-RenderedSVG > *").all():
+        assert picture.bounding_box()["height"] > 150
+    assert page.locator(".jp-RenderedSVG").count() == 2
+
+
+def test_the_book_s_pages_have_the_script_in_a_file_only(site):
+    pages = [page.read_text("utf-8") for page in site.glob("book/*/*.html")]
+    assert any("mount.js" in page for page in pages)
+    assert not any("data-guest" in page for page in pages)
