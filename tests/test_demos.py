@@ -29,6 +29,7 @@ from npo_tutorial import (
 )
 from npo_tutorial import demos as package
 from npo_tutorial.explore import Explorer, Grid, Marker, Points, explore
+from npo_tutorial.theory import divergence_bounds
 from tests.book.test_glossary import AVOIDED, SLIPS
 
 EVERY_DEMO = pytest.mark.parametrize("name", package.__all__)
@@ -102,6 +103,7 @@ def test_state_is_light_and_what_the_function_returned(name, rng):
 def test_texts_exist_in_both_languages_and_are_well_set(name):
     made = demo(name)
     texts = [made.options[key] for key in ("title", "x_label", "y_label")]
+    texts += made.options.get("labels", {}).values()
     texts += [option.label for option in made.options.values() if isinstance(option, Grid)]
     texts = [{"en": text, "zh": text} if isinstance(text, str) else text for text in texts]
     sentences = [made.options["say"](**values) for _, values in made.points()]
@@ -269,12 +271,25 @@ def test_divergence(rng):
         ga, npo = distance(None, step_size, n), distance(beta, step_size, n)
         np.testing.assert_allclose(drawn["GA"], ga[at], rtol=1e-3)
         np.testing.assert_allclose(drawn["NPO"], npo[at], rtol=1e-3)
+        options = {"loss": "npo", "beta": beta, "step_size": step_size}
+        start = np.eye(int(n)), np.ones(int(n)), np.ones(int(n))
+        for name, sharp in {"NPO uniform": False, "NPO sharp": True}.items():
+            bounds = divergence_bounds(*start, **options, sharp=sharp)
+            np.testing.assert_allclose(drawn[name].lo, bounds.lower(at + 1), rtol=1e-3)
+            np.testing.assert_allclose(drawn[name].hi, bounds.upper(at + 1), rtol=1e-3)
+        assert drawn["GA uniform"].lo == pytest.approx(
+            divergence_bounds(*start, loss="ga", step_size=step_size, sharp=False).lower(at + 1), rel=1e-3
+        )
         said = made.options["say"](**values)["en"]
+        (lo, hi), (sharp_lo, sharp_hi) = re.findall(r"between ([\d.]+) and ([\d.]*\d)", said)
+        assert float(lo) < float(sharp_lo) <= npo[9999] <= float(sharp_hi) < float(hi)
         added = float(re.search(r"added ([\d.]+) to", said)[1])
         assert added == pytest.approx(npo[9999] - npo[999], rel=6e-3)
         assert f"{np.sqrt(n) / beta * np.log(10):.3g}" in said
     for _, values in made.points():
-        ga, npo = made.draw(made.x, **values).values()
+        ga, npo, *bands = made.draw(made.x, **values).values()
+        for band, run in zip(bands, (ga, npo, npo), strict=True):
+            assert (band.lo <= run).all() and (run <= band.hi).all()
         # a line
         rate = values["step_size"] / np.sqrt(values["n"])
         assert np.gradient(ga, made.x)[-1] == pytest.approx(rate, rel=0.01)

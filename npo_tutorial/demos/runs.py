@@ -6,28 +6,32 @@ from math import log
 import numpy as np
 
 from npo_tutorial.data import digits_split, forget_set, theta_with_margins
-from npo_tutorial.demos.text import BETA, STEP, rounded, significant
+from npo_tutorial.demos.text import BETA, STEP, outwards, rounded, significant
 from npo_tutorial.digits import forget_digits
-from npo_tutorial.explore import Grid, Images, Marker, Points, explore
+from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore
 from npo_tutorial.logistic import gradient_descent
+from npo_tutorial.theory import divergence_bounds
 
 STEPS = np.unique(np.geomspace(1, 10_000, 61).round().astype(int))
 
 
 @cache
-def distance(loss, beta, step_size, n):
-    """‖m − m⁰‖ at each of `STEPS`."""
+def run_and_bounds(loss, beta, step_size, n):
+    """At each of `STEPS`: ‖m − m⁰‖, and the two forms of its bounds, uniform and sharp."""
     X, y = forget_set(n, 64, seed=0)
-    options = {"step_size": step_size, "n_steps": int(STEPS[-1]), "record": STEPS}
-    return gradient_descent(X, y, theta_with_margins(X, y, 1.0), loss=loss, beta=beta, **options).distance
+    options = {"loss": loss, "beta": beta, "step_size": step_size}
+    theta_init = theta_with_margins(X, y, 1.0)
+    run = gradient_descent(X, y, theta_init, n_steps=int(STEPS[-1]), record=STEPS, **options)
+    forms = (divergence_bounds(X, y, theta_init, sharp=sharp, **options) for sharp in (False, True))
+    return run.distance, *(Band(form.lower(STEPS), form.upper(STEPS)) for form in forms)
 
 
 def divergence():
     """Theorem 1, measured: how far the logits of a forget set have moved after t steps of GA and of NPO.
 
     ‖m − m⁰‖ of gradient descent on n orthonormal rows with margins 1; for late steps GA's is √n ηt/n and NPO's grows
-    by √n/β for each factor e of t. A button makes both axes linear. Source: arXiv:2404.05868, Theorem 2; chapter
-    "divergence".
+    by √n/β for each factor e of t. Around both lie the bounds with uniform constants, around NPO the sharper ones too.
+    A button makes both axes linear. Source: arXiv:2404.05868, Theorem 2; chapter "divergence".
 
     Examples
     --------
@@ -36,23 +40,27 @@ def divergence():
     """
 
     def runs(beta, step_size, n):
-        return distance("ga", None, step_size, int(n)), distance("npo", beta, step_size, int(n))
+        return run_and_bounds("ga", None, step_size, int(n)), run_and_bounds("npo", beta, step_size, int(n))
 
     def draw(t, beta, step_size, n):
-        ga, npo = runs(beta, step_size, n)
-        return {"GA": ga, "NPO": npo}
+        (ga, ga_uniform, _), (npo, uniform, sharp) = runs(beta, step_size, n)
+        return {"GA": ga, "NPO": npo, "GA uniform": ga_uniform, "NPO uniform": uniform, "NPO sharp": sharp}
 
     def say(beta, step_size, n):
-        ga, npo = (run[np.searchsorted(STEPS, [1000, 10_000])] for run in runs(beta, step_size, n))
-        ga, factor, npo, added, predicted = (
-            significant(value) for value in (ga[1], ga[1] / ga[0], npo[1], npo[1] - npo[0], np.sqrt(n) / beta * log(10))
+        (ga, *_), (npo, uniform, sharp) = runs(beta, step_size, n)
+        decade = np.searchsorted(STEPS, 1000)
+        ga, npo, added, predicted = map(
+            significant, (ga[-1], npo[-1], npo[-1] - npo[decade], np.sqrt(n) / beta * log(10))
         )
+        (lo, hi), (sharp_lo, sharp_hi) = (outwards(band.lo[-1], band.hi[-1]) for band in (uniform, sharp))
         return {
-            "en": f"After 10000 steps GA has moved the logits by {ga}, NPO by {npo}. The last ten-fold increase of t "
-            f"multiplied GA's distance by {factor} and added {added} to NPO's; for large t the prediction is "
-            f"(√n/β) log 10 = {predicted}.",
-            "zh": f"10000 步之后，对数几率移动的距离，GA 是 {ga}，NPO 是 {npo}。步数最后一次增加到十倍时，"
-            f"GA 的距离变为原来的 {factor} 倍，NPO 的只增加 {added}；t 很大时的预测值是 (√n/β) log 10 = {predicted}。",
+            "en": f"After 10000 steps GA has moved the logits by {ga}, NPO by {npo}. The theorem with uniform "
+            f"constants puts NPO between {lo} and {hi}, the sharper one between {sharp_lo} and {sharp_hi}. The last "
+            f"ten-fold increase of t added {added} to NPO's distance; for large t the prediction is (√n/β) log 10 = "
+            f"{predicted}.",
+            "zh": f"10000 步之后，对数几率移动的距离，GA 是 {ga}，NPO 是 {npo}。对于 NPO，"
+            f"用一致常数的定理给出的范围是 {lo} 到 {hi}，更精细的定理给出 {sharp_lo} 到 {sharp_hi}。"
+            f"步数最后一次增加到十倍，NPO 的距离只增加 {added}；t 很大时的预测值是 (√n/β) log 10 = {predicted}。",
         }
 
     return explore(
@@ -64,6 +72,14 @@ def divergence():
         x_scale="log",
         y_scale="log",
         switch_axes=True,
+        labels={
+            "GA uniform": {"en": "GA, bounds with uniform constants", "zh": "GA，一致常数的界"},
+            "NPO uniform": {"en": "NPO, bounds with uniform constants", "zh": "NPO，一致常数的界"},
+            "NPO sharp": {
+                "en": "NPO, sharper bounds, about as thin as the line",
+                "zh": "NPO，更精细的界，几乎和曲线一样窄",
+            },
+        },
         say=say,
         beta=Grid([0.25, 0.5, 1, 2], label=BETA, scale="log", start=1),
         step_size=Grid([0.1, 0.4, 1], label={"en": "step size η", "zh": "步长 η"}, scale="log", start=0.4),
