@@ -420,6 +420,16 @@ def test_overflow_leaves_true_bounds(norm, margin, beta, step_size, sharp):
     assert not np.isnan(late).any() and 0 <= late[0] <= late[1]
 
 
+@pytest.mark.parametrize("options", [{"loss": "npo", "beta": 1.0}, {"loss": "ga"}], ids=["npo", "ga"])
+def test_rounding_does_not_leave_a_band_thinner_than_it(options):
+    """One sample and tiny steps: exact arithmetic would need a band as wide as 10⁻¹⁴ of the distance."""
+    problem = [[2.0]], [1], [0.7]
+    run = gradient_descent(*problem, **options, step_size=1e-14, n_steps=1000)
+    bounds = divergence_bounds(*problem, **options, step_size=1e-14)
+    assert (bounds.lower(run.steps) <= run.distance).all() and (run.distance <= bounds.upper(run.steps)).all()
+    assert bounds.upper(1000) / bounds.lower(1000) < 1 + 1e-11
+
+
 def test_tiny_coherence_and_huge_steps_are_no_nan():
     X, y = forget_set(3, 9, coherence=1e-3, seed=0)
     for step_size in (1e-12, 1e3, 1e6, 1e300):
