@@ -152,7 +152,7 @@ def as_float64(name, x, kinds):
     if array is None or (array.dtype.kind not in kinds and array.size):
         raise TypeError(f"{name} must be an array of real numbers or a number, got {_kind(x)}")
     with np.errstate(over="ignore"):
-        return array.astype(np.float64)
+        return array.astype(np.float64, order="C")
 
 
 def _is_readable(x):

@@ -27,6 +27,26 @@ def fourth_order_gradient(f, x, step=1e-3):
     return gradient
 
 
+def autograd_trajectory(X, y, theta, loss, beta, step_size, n_steps):
+    """θ at every step, by PyTorch's autograd and plain gradient descent on the package's losses."""
+    # imported here: not every test needs it, and it is slow to load
+    import torch
+
+    from npo_tutorial import ga_loss, npo_loss
+
+    X, sign = torch.tensor(X), torch.tensor(2.0 * y - 1)
+    theta = torch.tensor(theta, requires_grad=True)
+    ref_logp = torch.nn.functional.logsigmoid(sign * (X @ theta)).detach()
+    path = [theta.detach().numpy().copy()]
+    for _ in range(n_steps):
+        logp = torch.nn.functional.logsigmoid(sign * (X @ theta))
+        value = ga_loss(logp) if loss == "ga" else npo_loss(logp, ref_logp, beta=beta)
+        (gradient,) = torch.autograd.grad(value, theta)
+        theta = (theta - step_size * gradient).detach().requires_grad_()
+        path.append(theta.detach().numpy().copy())
+    return np.array(path)
+
+
 @pytest.fixture(scope="session")
 def site():
     """The folder of the built site, made now if it is not up to date; a warning fails every test that asks for it."""

@@ -200,7 +200,9 @@ def signed_rows_and_theta(X, y, theta, theta_name, batch=False):
             f"{theta_name} must have one entry for each column of X, shape ({X.shape[-1]},), got {theta.shape}"
         )
     common_batch(**{"X": X.shape[:-1], "y": y.shape, theta_name: theta.shape})
-    return (2 * y - 1)[..., None] * X, theta
+    sign = (2 * y - 1)[..., None]
+    # in place where it fits, for X is a copy already
+    return np.multiply(sign, X, out=None if sign.ndim > X.ndim else X), theta
 
 
 def common_batch(**shapes):

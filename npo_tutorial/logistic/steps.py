@@ -40,7 +40,7 @@ def _compiled_stepper(problem, rate, batch):
     )
     gram = np.empty((0, 0)) if problem.gram is None else problem.gram
     arrays = [
-        np.broadcast_to(np.ascontiguousarray(array), batch + array.shape[array.ndim - ndim :])
+        np.broadcast_to(array, batch + array.shape[array.ndim - ndim :])
         for array, ndim in ((problem.margins_init, 1), (problem.ref_logp, 1), (gram, 2), (problem.rows, 2))
     ]
 

@@ -7,7 +7,6 @@ import math
 from functools import partial
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 
 from npo_tutorial.theory.flow import BETA_LIMIT, CLOCK_LIMIT, MARGIN_LIMIT, ga_flow, npo_flow
@@ -31,6 +30,8 @@ def sharp_ga(products, a, m0, step_ratio):
 
 
 def sharp_npo(products, a, m0, beta, step_ratio):
+    from scipy.optimize import minimize_scalar  # loading it would double the time of `import npo_tutorial`
+
     n, log_a, log_q = len(a), np.log(a), log_expit(-m0)
     log_H = _log_peak_speed(m0, beta)
     nu = np.maximum(expit(m0) - beta / 2 * expit(-m0), 0)

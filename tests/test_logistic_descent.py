@@ -1,4 +1,4 @@
-"""logistic.py: trajectories against autograd, the two speeds of the theorem, unlearning classifiers, clear errors."""
+"""logistic/descent.py and model.py: trajectories against autograd, the two speeds of the theorem, clear errors."""
 
 import pickle
 import tracemalloc
@@ -8,24 +8,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
 
 from npo_tutorial import (
     Trajectory,
-    classifier_logp,
-    digits_split,
     forget_set,
     ga_loss,
     gradient_descent,
     logistic_gradient,
     npo_loss,
     theta_with_margins,
-    unlearn,
 )
-from tests.conftest import fourth_order_gradient
+from tests.conftest import autograd_trajectory, fourth_order_gradient
 
 LOSSES = [("ga", None), ("npo", 0.5), ("npo", 3.0)]
 
@@ -38,21 +31,6 @@ def log_probs(X, y, theta):
 def loss_value(X, y, theta, theta_ref, loss, beta):
     logp = log_probs(X, y, theta)
     return float(ga_loss(logp) if loss == "ga" else npo_loss(logp, log_probs(X, y, theta_ref), beta=beta))
-
-
-def autograd_trajectory(X, y, theta, loss, beta, step_size, n_steps):
-    """What a student would write: PyTorch, autograd and plain gradient descent on the package's losses."""
-    X, sign = torch.tensor(X), torch.tensor(2.0 * y - 1)
-    theta = torch.tensor(theta, requires_grad=True)
-    ref_logp = torch.nn.functional.logsigmoid(sign * (X @ theta)).detach()
-    path = [theta.detach().numpy().copy()]
-    for _ in range(n_steps):
-        logp = torch.nn.functional.logsigmoid(sign * (X @ theta))
-        value = ga_loss(logp) if loss == "ga" else npo_loss(logp, ref_logp, beta=beta)
-        (gradient,) = torch.autograd.grad(value, theta)
-        theta = (theta - step_size * gradient).detach().requires_grad_()
-        path.append(theta.detach().numpy().copy())
-    return np.array(path)
 
 
 @pytest.mark.parametrize(("n", "d"), [(4, 9), (9, 4), (1, 1)], ids=["n<d", "n>d", "scalar"])
@@ -179,53 +157,17 @@ def test_distance_is_from_the_start_also_when_the_start_is_not_recorded():
     assert isinstance(last, Trajectory)
 
 
-# scikit-learn --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("names", [(3, 8), ("drei", "acht"), (True, False)])
-@pytest.mark.parametrize(("loss", "beta"), [("ga", 1.0), ("npo", 0.5)])
-def test_unlearning_a_fitted_classifier(names, fit_intercept, loss, beta):
-    split = digits_split((3, 8), n_forget=5)
-    name = np.array(names)
-    y_train, y_forget = name[(split.y_train == 8).astype(int)], name[(split.y_forget == 8).astype(int)]
-    classifier = LogisticRegression(fit_intercept=fit_intercept, max_iter=1000).fit(split.X_train, y_train)
-    before = pickle.dumps(classifier)
-    forgotten = unlearn(classifier, split.X_forget, y_forget, loss=loss, beta=beta, step_size=1.0, n_steps=150)
-
-    assert pickle.dumps(classifier) == before
-    assert forgotten.score(split.X_forget, y_forget) < classifier.score(split.X_forget, y_forget) == 1
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(forgotten)).coef_, forgotten.coef_)
-    assert not hasattr(clone(forgotten), "coef_")
-    assert clone(forgotten).get_params() == classifier.get_params()
-    np.testing.assert_allclose(forgotten.predict_proba(split.X_test).sum(axis=1), 1)
-    if not fit_intercept:
-        assert forgotten.intercept_ == classifier.intercept_
-
-    # the same as gradient descent on rows with a column of ones
-    ones = np.ones((5, 1)) if fit_intercept else np.ones((5, 0))
-    theta = np.append(classifier.coef_[0], classifier.intercept_[: ones.shape[1]])
-    expected = autograd_trajectory(
-        np.hstack([split.X_forget, ones]), (y_forget == classifier.classes_[1]) * 1, theta, loss, beta, 1.0, 150
-    )[-1]
-    np.testing.assert_allclose(np.append(forgotten.coef_, forgotten.intercept_[: ones.shape[1]]), expected, rtol=1e-9)
-
-
-def test_zero_steps_change_nothing_and_dtype_stays():
-    X = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)
-    classifier = LogisticRegression().fit(X, [0, 0, 1, 1])
-    same = unlearn(classifier, X[:1], [0], step_size=1.0, n_steps=0)
-    np.testing.assert_array_equal(same.coef_, classifier.coef_)
-    assert same.coef_.dtype == classifier.coef_.dtype
-    assert same.coef_ is not classifier.coef_
+def test_distance_keeps_its_digits_when_nothing_has_moved_yet():
+    run = gradient_descent([[1.0]], [1], [36.0], loss="ga", step_size=0.1, n_steps=100)
+    # 100 steps of 0.1 σ(−36): far less than the rounding of the margin itself
+    assert run.distance[-1] == pytest.approx(10 * np.exp(-36), rel=1e-6)
+    assert run.margins[-1, 0] == 36
 
 
 # Bad input -----------------------------------------------------------------------------------------------------------
 
 X2, Y2, T2 = np.eye(2), [0, 1], np.zeros(2)
 GOOD = dict(loss="npo", beta=1.0, step_size=0.1, n_steps=3)
-TWO = LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], ["a", "a", "b", "b"])
-THREE = LogisticRegression().fit([[0.0], [1.0], [2.0]], [0, 1, 2])
 BAD = [
     (lambda: gradient_descent(X2, [0, 2], T2, **GOOD), ValueError, "y must hold labels 0 and 1 only, got 2 at index 1"),
     (
@@ -343,48 +285,6 @@ BAD = [
         ValueError,
         "theta_ref must be given with loss='npo' and left",
     ),
-    (
-        lambda: unlearn(LogisticRegression(), [[1.0]], ["a"], step_size=1.0, n_steps=1),
-        NotFittedError,
-        "classifier must be fitted",
-    ),
-    (
-        lambda: unlearn(THREE, [[1.0]], [1], step_size=1.0, n_steps=1),
-        ValueError,
-        "classifier must have two classes, got 3",
-    ),
-    (
-        lambda: unlearn(DecisionTreeClassifier(), [[1.0]], [1], step_size=1.0, n_steps=1),
-        TypeError,
-        "classifier must be a .* got DecisionTree",
-    ),
-    (
-        lambda: unlearn(TWO, [[1.0]], ["c"], step_size=1.0, n_steps=1),
-        ValueError,
-        r"y_forget must hold classes among \['a', 'b'\], got .*'c'",
-    ),
-    (
-        lambda: unlearn(TWO, [[1.0, 2.0]], ["a"], step_size=1.0, n_steps=1),
-        ValueError,
-        r"X_forget must have 1 columns.* \(1, 2\)",
-    ),
-    (
-        lambda: unlearn(TWO, [[1.0]], ["a", "b"], step_size=1.0, n_steps=1),
-        ValueError,
-        r"y_forget must have shape \(1,\), got \(2,\)",
-    ),
-    (lambda: unlearn(TWO, [[np.nan]], ["a"], step_size=1.0, n_steps=1), ValueError, "X_forget must be finite, got nan"),
-    (
-        lambda: unlearn(TWO, [[1.0]], ["a"], loss="sgd", step_size=1.0, n_steps=1),
-        ValueError,
-        "loss must be one of .* got 'sgd'",
-    ),
-    (lambda: unlearn(TWO, [[1.0]], ["a"], beta=-1, step_size=1.0, n_steps=1), ValueError, r"beta .* got -1\.0"),
-    (
-        lambda: unlearn(TWO, [[1.0]], ["a"], step_size=0, n_steps=1),
-        ValueError,
-        r"step_size must be positive and finite, got 0\.0",
-    ),
 ]
 
 
@@ -392,52 +292,3 @@ BAD = [
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-class Frame(np.ndarray):
-    """As much of a data frame as scikit-learn asks for."""
-
-    columns = ("b", "a")
-
-
-def test_renamed_columns_are_refused():
-    classifier = LogisticRegression().fit(np.array([[0.0, 1.0], [1.0, 0.0]]), [0, 1])
-    classifier.feature_names_in_ = np.array(["a", "b"], dtype=object)
-    X = np.zeros((1, 2)).view(Frame)
-    with pytest.raises(
-        ValueError, match=r"X_forget must have the columns \['a', 'b'\] in that order, got \['b', 'a'\]"
-    ):
-        unlearn(classifier, X, [0], step_size=1.0, n_steps=1)
-
-
-def test_distance_keeps_its_digits_when_nothing_has_moved_yet():
-    run = gradient_descent([[1.0]], [1], [36.0], loss="ga", step_size=0.1, n_steps=100)
-    # 100 steps of 0.1 σ(−36): far less than the rounding of the margin itself
-    assert run.distance[-1] == pytest.approx(10 * np.exp(-36), rel=1e-6)
-    assert run.margins[-1, 0] == 36
-
-
-def test_classifier_logp_equals_scikit_learn_and_does_not_underflow():
-    split = digits_split((3, 8), n_forget=5)
-    classifier = LogisticRegression().fit(split.X_train, split.y_train)
-    expected = classifier.predict_log_proba(split.X_test)[np.arange(100), (split.y_test == 8).astype(int)]
-    np.testing.assert_allclose(classifier_logp(classifier, split.X_test, split.y_test), expected, rtol=1e-9, atol=1e-12)
-    assert np.isfinite(classifier_logp(classifier, 1e6 * split.X_test, 11 - split.y_test)).all()
-    with pytest.raises(ValueError, match=r"y must hold classes among \[3, 8\], got .*4"):
-        classifier_logp(classifier, split.X_test[:1], [4])
-
-
-def test_sparse_and_intercept_switched_off_after_fit():
-    split = digits_split((3, 8), n_forget=5)
-    settings = dict(step_size=1.0, n_steps=50)
-    classifier = LogisticRegression().fit(split.X_train, split.y_train)
-    expected = unlearn(classifier, split.X_forget, split.y_forget, **settings)
-    classifier.set_params(fit_intercept=False)
-    same = unlearn(classifier, split.X_forget, split.y_forget, **settings)
-    np.testing.assert_array_equal(same.intercept_, expected.intercept_)
-    sparse = unlearn(classifier.sparsify(), split.X_forget, split.y_forget, **settings)
-    np.testing.assert_allclose(sparse.coef_, expected.coef_)
-
-
-def test_not_fitted_is_a_value_error():
-    assert issubclass(NotFittedError, ValueError)

@@ -1,0 +1,103 @@
+"""logistic/flow.py: the flow against exact solutions, against gradient descent with small steps, and far out."""
+
+import numpy as np
+import pytest
+
+from npo_tutorial import forget_set, ga_flow, gradient_descent, gradient_flow, npo_flow, theta_with_margins
+
+LOSSES = [("ga", None), ("npo", 0.1), ("npo", 1.0), ("npo", 2.5)]
+
+
+def exact_flow(margins, tau, loss, beta, a):
+    options = {} if loss == "ga" else {"beta": beta}
+    return (ga_flow if loss == "ga" else npo_flow)(margins, tau, a=a, **options)
+
+
+@pytest.mark.parametrize(("loss", "beta"), LOSSES)
+@pytest.mark.parametrize("scale", [0, 1, 10])
+def test_orthogonal_rows_follow_the_exact_flow(rng, loss, beta, scale):
+    lengths, signs = rng.uniform(0.3, 3, 5), np.array([1, -1, 1, -1, -1])
+    margins = scale * rng.standard_normal(5)
+    times = np.append(0, np.geomspace(1e-6, 1e12, 60))
+    run = gradient_flow(np.diag(lengths), signs > 0, signs * margins / lengths, loss=loss, beta=beta, times=times)
+    expected = exact_flow(margins, times[:, None] / 5, loss, beta, lengths**2)
+    moved = np.abs(run.theta(slice(None)) - run.theta(0)) * lengths
+    np.testing.assert_allclose(run.distance, np.linalg.norm(expected, axis=1), rtol=1e-9)
+    # near its threshold GA multiplies an error of the time by the margin
+    np.testing.assert_allclose(run.margins, margins - expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(moved, expected, rtol=1e-9, atol=1e-9)
+    assert run.steps is None and run.times is not times and (run.times == times).all()
+
+
+@pytest.mark.parametrize(("n", "d"), [(5, 8), (8, 5)])
+@pytest.mark.parametrize(("loss", "beta"), LOSSES)
+def test_gradient_descent_converges_to_the_flow_with_first_order(rng, n, d, loss, beta):
+    X, y, theta = rng.standard_normal((n, d)), rng.integers(0, 2, n), rng.standard_normal(d)
+    flow = gradient_flow(X, y, theta, loss=loss, beta=beta, times=[5.0]).theta()
+    errors = []
+    for n_steps in (2000, 4000, 8000):
+        run = gradient_descent(X, y, theta, loss=loss, beta=beta, step_size=5 / n_steps, n_steps=n_steps)
+        assert run.times[-1] == pytest.approx(5)
+        errors.append(np.linalg.norm(run.theta() - flow))
+    orders = -np.diff(np.log2(errors))
+    np.testing.assert_allclose(orders, 1, atol=0.02)
+
+
+def test_slope_over_twelve_decades_is_root_n_over_beta():
+    X, y = forget_set(4, 32, seed=3)
+    times = np.geomspace(1, 1e24, 25)
+    run = gradient_flow(X, y, theta_with_margins(X, y, 1.0), loss="npo", beta=0.5, times=times)
+    slopes = np.diff(run.distance) / np.log(10) * 0.5 / 2
+    np.testing.assert_allclose(slopes[12:], 1, rtol=1e-9)
+
+
+def test_times_do_not_change_the_solution(rng):
+    X, y, theta = rng.standard_normal((4, 6)), rng.integers(0, 2, 4), 3 * rng.standard_normal(6)
+    options = dict(loss="npo", beta=0.7)
+    many = gradient_flow(X, y, theta, **options, times=np.geomspace(1e-9, 1e15, 97))
+    for k in (0, 40, 96):
+        one = gradient_flow(X, y, theta, **options, times=many.times[[k]])
+        np.testing.assert_allclose(one.distance, many.distance[k], rtol=1e-9)
+        np.testing.assert_allclose(one.theta(), many.theta(k), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("loss", "beta"), [("ga", None), ("npo", 3.0)])
+def test_the_same_image_with_both_labels_leaves_under_ga_and_comes_to_rest_for_large_beta(loss, beta):
+    run = gradient_flow(np.ones((2, 1)), [0, 1], [1e-3], loss=loss, beta=beta, times=[1.0, 1e6, 1e12])
+    if loss == "ga":
+        assert run.distance[-1] > 1e11
+    else:
+        assert run.distance[2] == pytest.approx(run.distance[1], rel=1e-9)
+
+
+def test_saturated_margins_rest():
+    # σ(−800) = 0 in floating point
+    run = gradient_flow(np.eye(2), [1, 1], [800.0, -800.0], loss="ga", times=[1e3])
+    np.testing.assert_allclose(run.margins, [[800, -1300]])
+
+
+BAD = [
+    (dict(times=[1.0, 1.0]), ValueError, "times must be increasing and at least 0"),
+    (dict(times=[-1.0, 1.0]), ValueError, "times must be increasing and at least 0"),
+    (dict(times=[]), ValueError, "times must not be empty"),
+    (dict(times=[np.inf]), ValueError, "times must be finite, got inf at index 0"),
+    (dict(times=5.0), ValueError, "times must have 1 dimension"),
+    (dict(times="soon"), TypeError, "times must be an array of real numbers"),
+    (dict(beta=None), ValueError, "beta must be given"),
+    (dict(beta=[1.0, 2.0]), TypeError, "beta must be a real number"),
+    (dict(X=np.ones((2, 2, 2))), ValueError, "X must have 2 dimensions, got shape"),
+    (dict(X=1e200 * np.eye(2)), ValueError, r"X is too large, .* got entries up to 1e\+200"),
+    (dict(loss="ga", beta=None, times=[1.7e308], X=2 * np.eye(2)), ValueError, r"X or times is too large.* 1\.7e\+308"),
+    (
+        dict(X=np.ones((2, 2)), y=[0, 1], theta_init=[1e-3, 0], beta=3.0),
+        RuntimeError,
+        r"the integrator gave up before t = 1e\+12",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), BAD, ids=[message for _, _, message in BAD])
+def test_bad_input_is_named(change, error, message):
+    good = dict(X=np.eye(2), y=[0, 1], theta_init=np.zeros(2), loss="npo", beta=1.0, times=[1.0, 1e12])
+    with pytest.raises(error, match=message):
+        gradient_flow(**good | change)
