@@ -73,11 +73,11 @@ def divergence():
         y_scale="log",
         switch_axes=True,
         labels={
-            "GA uniform": {"en": "GA, bounds with uniform constants", "zh": "GA，一致常数的界"},
-            "NPO uniform": {"en": "NPO, bounds with uniform constants", "zh": "NPO，一致常数的界"},
+            "GA uniform": {"en": "GA, uniform bounds", "zh": "GA，一致常数的界"},
+            "NPO uniform": {"en": "NPO, uniform bounds", "zh": "NPO，一致常数的界"},
             "NPO sharp": {
-                "en": "NPO, sharper bounds, about as thin as the line",
-                "zh": "NPO，更精细的界，几乎和曲线一样窄",
+                "en": "NPO, sharper bounds, as thin as the line",
+                "zh": "NPO，更精细的界，和曲线一样细",
             },
         },
         say=say,

@@ -27,7 +27,7 @@ from npo_tutorial.explore.evaluation import (
     read_grid,
     written,
 )
-from npo_tutorial.explore.html import guest, in_language, picture, pixel_images, save_html
+from npo_tutorial.explore.html import guest, in_all_languages, picture, pixel_images, save_html
 
 anywidget, traitlets = require("anywidget"), require("traitlets")
 
@@ -124,7 +124,8 @@ class Explorer(anywidget.AnyWidget):
         return int(np.ravel_multi_index(index, lengths))
 
     def __repr__(self):
-        return f"Explorer({in_language(self.chart['title'])!r}, {written(self.values)})"
+        # a page shows it to those who cannot see the picture, whatever their language
+        return f"Explorer({in_all_languages(self.chart['title'])!r}, {written(self.values)})"
 
     def _ipython_display_(self):
         from IPython.display import publish_display_data

@@ -126,21 +126,24 @@ def picture(explorer):
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # Matplotlib measures text with its own font, which has no Han characters
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure = Figure(figsize=(5.4, 3.4), layout="constrained")
+        columns = 2 if any(isinstance(curve["label"], dict) for curve in chart["curves"]) else 3
+        n_rows = -(-len(chart["curves"]) // columns)
+        figure = Figure(figsize=(5.4, 3.1 + (5 - columns) * 0.17 * n_rows), layout="constrained")
         axes = figure.subplots()
         for i, curve in enumerate(explorer.drawn().values()):
             # rows of images are left out: beside a chart that does not move they say little
             if chart["curves"][i]["kind"] != "images":
                 _draw(axes, chart, i, curve)
         axes.set(
-            xlabel=_in_all_languages(chart["x"]["label"]),
-            ylabel=_in_all_languages(chart["y"]["label"]),
+            xlabel=_no_formula(in_all_languages(chart["x"]["label"])),
             xscale=chart["x"]["scale"],
             yscale=chart["y"]["scale"],
             xlim=chart["x"]["limits"],
             ylim=explorer.y_limits,
         )
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+        # not beside the axis, where two languages find no room
+        axes.set_title(_no_formula(in_all_languages(chart["y"]["label"])), loc="left", fontsize=STYLE["font.size"])
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
     return {"image/svg+xml": svg.getvalue()}
@@ -170,9 +173,13 @@ def in_language(text, lang="en"):
     return text if isinstance(text, str) else text.get(lang, text["en"])
 
 
+def in_all_languages(text, separator=" · "):
+    return text if isinstance(text, str) else separator.join(dict.fromkeys(text.values()))
+
+
 def _draw(axes, chart, i, curve):
     x, kind = chart["x"]["values"], chart["curves"][i]["kind"]
-    style = {"color": COLORS[i], "label": _in_all_languages(chart["curves"][i]["label"])}
+    style = {"color": COLORS[i], "label": _no_formula(in_all_languages(chart["curves"][i]["label"], "\n"))}
     if kind == "line":
         axes.plot(x, curve, linestyle=DASHES[i], **style)
     elif kind == "band":
@@ -181,10 +188,6 @@ def _draw(axes, chart, i, curve):
         axes.plot(curve.x, curve.y, linestyle="none", marker=MARKERS[i], **style)
     else:
         axes.axvline(curve.x, linestyle=DASHES[i], **style)
-
-
-def _in_all_languages(text):
-    return _no_formula(text if isinstance(text, str) else " · ".join(dict.fromkeys(text.values())))
 
 
 def _no_formula(text):
