@@ -7,7 +7,14 @@ functions that use them; PyTorch, JAX and CuPy never: their arrays are recognise
 from npo_tutorial.autograd import loss_gradient
 from npo_tutorial.data import DigitsSplit, coherence, digits_split, forget_set, theta_with_margins
 from npo_tutorial.digits import DigitsRun, forget_digits
-from npo_tutorial.logistic import Trajectory, classifier_logp, gradient_descent, gradient_flow, logistic_gradient, unlearn
+from npo_tutorial.logistic import (
+    Trajectory,
+    classifier_logp,
+    gradient_descent,
+    gradient_flow,
+    logistic_gradient,
+    unlearn,
+)
 from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight
 from npo_tutorial.theory import (
     DivergenceBounds,
