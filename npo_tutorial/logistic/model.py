@@ -61,7 +61,7 @@ class Trajectory:
     times: np.ndarray
     margins: np.ndarray
     _coordinates: np.ndarray = field(repr=False)
-    _problem: Problem = field(repr=False)
+    _problem: object = field(repr=False)  # a Problem, which the API reference need not name
 
     @property
     def distance(self):
