@@ -160,7 +160,7 @@ def test_distance_is_from_the_start_also_when_the_start_is_not_recorded():
 def test_distance_keeps_its_digits_when_nothing_has_moved_yet():
     run = gradient_descent([[1.0]], [1], [36.0], loss="ga", step_size=0.1, n_steps=100)
     # 100 steps of 0.1 σ(−36): far less than the rounding of the margin itself
-    assert run.distance[-1] == pytest.approx(10 * np.exp(-36), rel=1e-6)
+    assert run.distance[-1] == pytest.approx(10 * np.exp(-36), rel=1e-6, abs=0)
     assert run.margins[-1, 0] == 36
 
 

@@ -43,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What a solver recorded along its way: k records of one problem, or of each problem of a batch.
+    """What a solver recorded along its way: k records, its ``len``, of one problem or of each problem of a batch.
 
     Attributes
     ----------
@@ -55,15 +55,13 @@ class Trajectory:
         m_i = s_i⟨x_i, θ_t⟩ of each forget sample; log π_θ(y_i|x_i) = log σ(m_i).
     distance : (k,) or (batch, k) array
         ‖θ_t − θ_init‖_{XᵀX}, which is ‖m_t − m_init‖₂: how far the logits of the forget set have moved.
-
-    ``len`` of it is k.
     """
 
     steps: np.ndarray | None
     times: np.ndarray
     margins: np.ndarray
     _coordinates: np.ndarray = field(repr=False)
-    _problem: Problem = field(repr=False)
+    _problem: object = field(repr=False)  # a Problem, which the API reference need not name
 
     @property
     def distance(self):

@@ -1,0 +1,19 @@
+"""results/: what is stored can be read, says where it comes from, and keeps what was promised."""
+
+import importlib.util
+
+from npo_tutorial import results
+
+
+def test_solver_speed():
+    speed = results.load("solver_speed")
+    python, module, name, write = speed["command"].split()
+    assert (python, module, write) == ("python", "-m", "--write") and importlib.util.find_spec(name)
+    assert speed["versions"].keys() == {"python", "numpy", "scipy", "numba", "torch"}
+    for promise in speed["promises"]:
+        value, bound = promise["measured"], promise["bound"]
+        assert promise["reached"] and (value >= bound if promise["relation"] == ">=" else value <= bound), promise
+    by_n, by_steps = speed["microseconds_a_step"], speed["seconds_a_run"]
+    assert all(len(column) == len(by_n["n"]) and min(column) > 0 for column in by_n.values())
+    assert all(len(column) <= len(by_steps["steps"]) and min(column) > 0 for column in by_steps.values())
+    assert len(by_steps["flow"]) == len(by_steps["steps"])
