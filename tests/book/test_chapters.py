@@ -76,4 +76,4 @@ def test_every_figure_has_a_number_a_caption_and_alt_text(site, edition, name):
 def test_no_figure_stands_outside_a_numbered_figure(site, edition, name):
     page = article(site, edition, name)
     # but for the pictures that stand in for a demo
-    assert len(page.select("img")) == len(page.select("figure img, noscript img"))
+    assert len(page.select("img")) == len(page.select("figure img, .widget-stand-in img"))
