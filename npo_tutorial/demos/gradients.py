@@ -173,7 +173,7 @@ def softmax_policy():
         en, zh = "", ""
         if ga[2] < start[2] / 2:
             en = " GA has taken answer 3 along, which nobody asked it to forget."
-            zh = "GA 把回答 3 也带走了，而没有人要忘掉它。"
+            zh = "GA 连回答 3 也压低了，可谁也没有要它忘掉回答 3。"
         return {
             "en": f"Step {t:g}, answer 1 is to be forgotten. GA: {listed(ga)}. "
             f"NPO with β = {beta:g}: {listed(npo)}.{en}",

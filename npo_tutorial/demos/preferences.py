@@ -40,7 +40,7 @@ def dpo_margin():
         settled = significant(-log_ratio_at_weight(0.2, beta=beta))
         order = np.sign(v).astype(int) + 1
         stands_en = ("The pair is ordered worse than", "The pair stands as", "The pair is ordered better than")[order]
-        stands_zh = ("这一对的顺序比参考模型处更差", "这一对与参考模型处相同", "这一对的顺序比参考模型处更好")[order]
+        stands_zh = ("这一对的排序不如参考模型", "这一对的排序与参考模型相同", "这一对的排序好于参考模型")[order]
         return {
             "en": f"{stands_en} at the reference. A step pushes the chosen response up and the rejected one down, each "
             f"with weight σ(−βv) = {weight}. With β = {beta:g} the weight is down to 0.1 at v = {settled}.",
@@ -51,7 +51,7 @@ def dpo_margin():
     return explore(
         draw,
         np.linspace(-5, 5, 81),
-        title={"en": "One pair: the DPO loss and its gradient", "zh": "一对回答：DPO 损失，以及梯度往哪里去"},
+        title={"en": "One pair: the DPO loss and its gradient", "zh": "一对回答的 DPO 损失及其梯度"},
         x_label={"en": "preference margin v (nats)", "zh": "偏好间隔 v（奈特）"},
         y_label={"en": "loss (nats), weight", "zh": "损失（奈特）、权重"},
         labels={
@@ -93,7 +93,7 @@ def dpo_to_npo():
             return {
                 "en": "The winner stands still, u_chosen = 0: twice the DPO loss is the NPO loss, at every u. "
                 f"At u = 0 both push the rejected response down with weight {weight}, as gradient ascent does.",
-                "zh": "优选回答停住了，u_chosen = 0：在每个 u 处，两倍的 DPO 损失就是 NPO 损失。"
+                "zh": "优选回答停在原处，u_chosen = 0：在每个 u 处，两倍的 DPO 损失就是 NPO 损失。"
                 f"在 u = 0 处，两者都以权重 {weight} 压低劣选回答，与梯度上升一样。",
             }
         return {

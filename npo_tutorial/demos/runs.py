@@ -59,8 +59,8 @@ def divergence():
             f"ten-fold increase of t added {added} to NPO's distance; for large t the prediction is (√n/β) log 10 = "
             f"{predicted}.",
             "zh": f"10000 步之后，对数几率移动的距离，GA 是 {ga}，NPO 是 {npo}。对于 NPO，"
-            f"用一致常数的定理给出的范围是 {lo} 到 {hi}，更精细的定理给出 {sharp_lo} 到 {sharp_hi}。"
-            f"步数最后一次增加到十倍，NPO 的距离只增加 {added}；t 很大时的预测值是 (√n/β) log 10 = {predicted}。",
+            f"用统一常数的定理给出的范围是 {lo} 到 {hi}，更精细的定理给出 {sharp_lo} 到 {sharp_hi}。"
+            f"在步数的最后一个数量级里，NPO 的距离只增加 {added}；t 很大时的预测值是 (√n/β) log 10 = {predicted}。",
         }
 
     return explore(
@@ -73,11 +73,11 @@ def divergence():
         y_scale="log",
         switch_axes=True,
         labels={
-            "GA uniform": {"en": "GA, uniform bounds", "zh": "GA，一致常数的界"},
-            "NPO uniform": {"en": "NPO, uniform bounds", "zh": "NPO，一致常数的界"},
+            "GA uniform": {"en": "GA, uniform bounds", "zh": "GA，统一常数的上下界"},
+            "NPO uniform": {"en": "NPO, uniform bounds", "zh": "NPO，统一常数的上下界"},
             "NPO sharp": {
                 "en": "NPO, sharper bounds, as thin as the line",
-                "zh": "NPO，更精细的界，和曲线一样细",
+                "zh": "NPO，更精细的上下界，和曲线一样细",
             },
         },
         say=say,
@@ -203,7 +203,7 @@ def digits():
     return explore(
         draw,
         steps.astype(float),
-        title={"en": "Ten digits to forget, and all the others", "zh": "忘掉十个数字，其余的怎样了"},
+        title={"en": "Ten digits to forget, and all the others", "zh": "忘掉十张图像，其余的怎样了"},
         x_label=STEP,
         y_label={"en": "accuracy", "zh": "准确率"},
         x_scale="log",
@@ -218,7 +218,7 @@ def digits():
                 "en": "The ten images under GA, each as dark as the probability of its label",
                 "zh": "GA 下的十张图像，颜色深浅表示模型给正确标签的概率",
             },
-            "NPO π": {"en": "The same under NPO", "zh": "NPO 下的同样十张图像"},
+            "NPO π": {"en": "The same under NPO", "zh": "NPO 下的这十张图像"},
         },
         images=np.clip(split.X_forget + split.mean_image, 0, 1),
         say=say,

@@ -42,7 +42,7 @@ const WORDS = {
     stop: "。",
     interval: (lo, hi) => `从 ${lo} 到 ${hi}`,
     line: (first, last, lo, hi) => `从 ${first} 到 ${last}，最低 ${lo}，最高 ${hi}`,
-    band: (lower, upper) => `下边缘${lower}；上边缘${upper}`,
+    band: (lower, upper) => `下沿${lower}；上沿${upper}`,
     points: (n, x, y) => `${n} 个点，横向${x}，纵向${y}`,
     marker: (at) => `竖线位于 ${at}`,
     images: (n, each) => `${n} 张图像，深浅为 ${each.join("、")}`,
