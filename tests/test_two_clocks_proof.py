@@ -182,6 +182,17 @@ def test_lemma_one_step(samples, rng):
         assert at_most(inverse, alpha * a * fast)
 
 
+def test_lemma_neighbours(samples):
+    # the strongest case: both clocks of the lemma exactly at their ends
+    lost, m0, beta = samples
+    other, m0_other = lost[::-1] * beta[::-1] / beta, m0[::-1]
+    q, top, *_ = factors(m0_other, beta, 1.0, 1.0, 0.0)
+    own = np.exp(log_q(m0))
+    early = top / own
+    late = KAPPA * clock(lost, m0, beta) / (clock(other, m0_other, beta) * q)
+    assert at_most(h(other, m0_other, beta) / h(lost, m0, beta), early + late)
+
+
 def worst_case(rng, n, loss):
     """A problem exactly at the boundary of the condition: any symmetric G with that row will do."""
     m0, beta = rng.normal(0, 3, n), np.full(n, np.exp(rng.uniform(-3, 1.2)))
@@ -221,7 +232,7 @@ def test_theorem_npo(case):
 def test_theorem_ga(case):
     rng = np.random.default_rng([case, 2])
     n = int(rng.integers(2, 7))
-    m0, _, a, epsilon, alpha, gram, _ = worst_case(rng, n, "ga")
+    m0, _, a, epsilon, alpha, gram, (q, *_) = worst_case(rng, n, "ga")
     lost = np.zeros(n)
     for t in range(1, 1001):
         lost = lost + alpha * gram @ np.exp(log_expit(lost - m0))
@@ -229,6 +240,7 @@ def test_theorem_ga(case):
         late = (1 + epsilon) * a * alpha * np.exp(m0)
         assert at_most(reading, (1 + epsilon) * s)
         assert at_most((1 - epsilon) * s, reading + late)
+        assert at_most((1 - epsilon) * q * s, lost)
 
 
 def test_corollary_uniform(rng):
