@@ -1,16 +1,8 @@
 """Explorers in a live JupyterLab: sliders and Python follow each other, and the notebook leaves sliders their keys."""
 
-import json
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import closing
-from socket import create_server
-
 import pytest
 
-from tests.browser.notebooks import environment, write_notebook
+from tests.browser.notebooks import jupyterlab, write_notebook
 from tests.browser.test_pages import DESKTOP, Visit
 
 MAKE = """
@@ -30,15 +22,6 @@ ipywidgets.VBox([boxed, heard])
 """
 SHOW = "display(watched, linked)"
 SET = "watched.index = [0]; boxed.index = [5]"
-OPTIONS = [
-    "--no-browser",
-    "--allow-root",
-    "--ServerApp.ip=127.0.0.1",
-    "--ServerApp.port_retries=0",
-    "--IdentityProvider.token=",
-]
-# the parts of JupyterLab that ask other hosts
-ASKING = ["@jupyterlab/apputils-extension:announcements", "@jupyterlab/extensionmanager-extension:plugin"]
 
 
 @pytest.fixture(scope="module")
@@ -46,36 +29,9 @@ def lab(tmp_path_factory):
     """Address of a JupyterLab in which the notebook of this module lies."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "root").mkdir()
-    (folder / "config/labconfig").mkdir(parents=True)
-    settings = {"disabledExtensions": dict.fromkeys(ASKING, True)}
-    (folder / "config/labconfig/page_config.json").write_text(json.dumps(settings), "utf-8")
     write_notebook(folder / "root/live.ipynb", MAKE, SHOW, SET)
-    with closing(create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    place = [f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder / 'root'}"]
-    with (folder / "log").open("w+") as log:
-        command = [sys.executable, "-m", "jupyterlab", *place, *OPTIONS]
-        server = subprocess.Popen(command, env=environment(folder), stdout=log, stderr=log)
-        try:
-            address = f"http://127.0.0.1:{port}/"
-            wait_for(address, server, folder / "log")
-            yield address
-        finally:
-            server.terminate()
-            assert server.wait(30) == 0
-    # a kernel takes its file with it
-    assert not list(folder.glob("runtime/kernel-*.json"))
-
-
-def wait_for(address, server, log):
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return urllib.request.urlopen(address + "api", timeout=10).close()
-        except OSError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
-            time.sleep(0.1)
+    with jupyterlab(folder) as address:
+        yield address
 
 
 class Notebook:

@@ -1,0 +1,139 @@
+"""The notebooks of the site: their form, their links, and that every one of them runs."""
+
+import re
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import npo_tutorial
+from tests.book.pages import EDITIONS, parse
+from tests.book.test_site import BASE, REPOSITORY
+from tests.browser.notebooks import environment
+from tests.conftest import ROOT
+
+CELL = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1$", re.M | re.S)
+NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md") if CELL.search(path.read_text("utf-8")))
+BOTH = [(edition, name) for edition in EDITIONS for name in NAMES]
+# what MyST writes and Markdown does not know
+MYST = re.compile(r":::|^\s*[`~]{3,}\{|\{[a-z:]+\}`|^\(?[a-z-]+\)=\s*$|^\s*:(label|class|name|alt): ", re.M)
+FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
+
+
+@cache
+def load(site, edition, name):
+    return nbformat.read(site / f"notebooks/{edition}/{name}.ipynb", as_version=4)
+
+
+def code(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def test_every_page_with_cells_has_a_notebook(site):
+    written = {path.relative_to(site / "notebooks").as_posix() for path in (site / "notebooks").rglob("*.ipynb")}
+    assert written == {f"{edition}/{name}.ipynb" for edition, name in BOTH}
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_form(site, edition, name):
+    notebook = load(site, edition, name)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info.name == "python"
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    for cell in notebook.cells:
+        assert cell.source.strip()
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_prose_is_plain_markdown(site, edition, name):
+    for text in prose(load(site, edition, name)):
+        assert not MYST.search(text), text
+        rest = FORMULA.sub("", re.sub(r"`[^`\n]+`", "", text))
+        assert not re.search(r"\$|\\[a-zA-Z]|</?(span|div|p|a|math|svg)\b", rest), text
+        assert "\n" not in "".join(FORMULA.findall(text)), text
+        # each opened fold is closed in its own cell, and Markdown is read again after its first line
+        assert text.count("<details>\n<summary>") == text.count("</summary>\n\n") == text.count("\n\n</details>")
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_cells_are_those_of_the_source(site, edition, name):
+    first, *cells = code(load(site, edition, name))
+    sources = [match[2] for match in CELL.finditer((ROOT / f"book/{edition}/{name}.md").read_text("utf-8"))]
+    shown = [source for source in sources if ":tags: [remove-cell]" not in source]
+    assert cells == [source.replace("from myst_nb import glue\n", "").rstrip("\n") for source in shown]
+    assert f'%pip install -q "npo-tutorial[fast,torch,widgets] @ git+{REPOSITORY}"' in first
+    assert not any("myst_nb" in source for source in cells)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_editions_have_the_same_cells_in_the_same_places(site, name):
+    zh, en = (load(site, edition, name) for edition in EDITIONS)
+    assert [cell.cell_type for cell in zh.cells] == [cell.cell_type for cell in en.cells]
+    assert code(zh) == code(en)
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_links_lead_to_places_that_exist(site, edition, name):
+    page = f"book/{edition}/{name}.html"
+    texts = prose(load(site, edition, name))
+    other = next(key for key in EDITIONS if key != edition)
+    assert f"({BASE}{page})" in texts[0] and f"({BASE}book/{other}/{name}.html)" in texts[0]
+    found = re.findall(r"\]\(([^)\s]+)\)", "\n".join(texts))
+    for link in found:
+        if link.startswith(BASE):
+            target = urlparse(link)
+            file = site / unquote(target.path).removeprefix(urlparse(BASE).path)
+            assert file.is_file(), link
+            assert not target.fragment or parse(file).find(id=unquote(target.fragment)), link
+        else:
+            assert link.startswith("https://"), link
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_numbers_and_texts_are_those_of_the_page(site, edition, name):
+    whole = "\n".join(prose(load(site, edition, name)))
+    article = parse(site / f"book/{edition}/{name}.html").select_one("article.bd-article")
+    for number in article.select(".eqno"):
+        assert rf"\tag{{{re.sub(r'[^0-9.]', '', number.get_text())}}}" in whole
+    for number in article.select(".caption-number"):
+        assert f"**{number.get_text().strip()}**" in whole
+    assert whole.count("\n<summary>") >= len(article.select(".solution, figure"))
+    for image in article.select("figure img"):
+        assert image["alt"].replace("_", r"\_").replace("<", "&lt;") in whole
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_the_page_offers_it_for_download(site, edition, name):
+    buttons = parse(site / f"book/{edition}/{name}.html").select("a.btn-download-notebook-button")
+    assert [button["href"] for button in buttons] == [f"../../notebooks/{edition}/{name}.ipynb"]
+    assert buttons[0].has_attr("download") and not buttons[0].has_attr("target")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs(site, name, tmp_path, monkeypatch):
+    # away from the sources but for the package that is tested here, and without the book's own glue
+    (tmp_path / "npo_tutorial").symlink_to(Path(npo_tutorial.__file__).parent)
+    (tmp_path / "myst_nb.py").write_text("raise ImportError\n", "utf-8")
+    (tmp_path / "startup").mkdir()
+    for key, value in environment(tmp_path / "startup").items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.delenv("PYTHONPATH")
+    notebook = deepcopy(load(site, "en", name))
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    pictures = [output for output in outputs if "image/svg+xml" in output.get("data", {})]
+    sources = "\n".join(code(notebook))
+    figures = len(parse(site / f"book/en/{name}.html").select("article figure"))
+    assert len(pictures) == figures + len(re.findall(r"^demos\.\w+\(", sources, re.M))
