@@ -230,7 +230,15 @@ def test_what_is_large_and_unused_is_not_loaded(site):
 def test_addresses_stand_in_one_place():
     mentions = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ("*", "book/**/*.md", "book/_ext/**/*", "npo_tutorial/*", ".ci/*")
+        for pattern in (
+            "*",
+            "book/**/*.md",
+            "book/_ext/**/*",
+            "npo_tutorial/*",
+            ".ci/*",
+            ".binder/*",
+            ".github/workflows/*",
+        )
         for path in ROOT.glob(pattern)
         if path.is_file()
         and path.suffix not in (".woff2", ".png")

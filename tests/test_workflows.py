@@ -1,0 +1,125 @@
+"""The workflows: valid, pinned, with no more rights than they need; and the scripts that they run."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+# BaseLoader: otherwise `on` is read as true
+WORKFLOWS = {path.stem: yaml.load(path.read_text("utf-8"), yaml.BaseLoader) for path in FILES}
+JOBS = {f"{name}/{job}": content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
+STEPS = [step for job in JOBS.values() for step in job.get("steps", [])]
+
+
+def test_workflows_follow_the_schema():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    check = subprocess.run([*command, *FILES], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout + check.stderr
+
+
+def test_actions_are_pinned_by_commit_and_say_their_version():
+    for path in FILES:
+        for action in re.findall(r"uses: (.+)", path.read_text("utf-8")):
+            assert re.fullmatch(r"\./\S+|actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+    assert all((ROOT / job["uses"]).is_file() for job in JOBS.values() if "uses" in job)
+
+
+def test_only_publishing_may_write_and_it_runs_nothing_else():
+    for name, workflow in WORKFLOWS.items():
+        assert workflow["permissions"] == {"contents": "read"}, name
+        assert "concurrency" in workflow, name
+        assert "pull_request_target" not in workflow["on"], name
+    writers = {name: job["permissions"] for name, job in JOBS.items() if "permissions" in job}
+    assert writers == {"publish/publish": {"contents": "write"}}
+    assert JOBS["publish/publish"]["needs"] == "tests"
+    assert [step["run"].split()[0] for step in JOBS["publish/publish"]["steps"] if "run" in step] == [".ci/publish"]
+    for name, job in JOBS.items():
+        for step in job.get("steps", []):
+            if step.get("uses", "").startswith("actions/checkout") and name not in writers:
+                assert step["with"]["persist-credentials"] == "false", name
+
+
+def test_workflows_use_no_secret_and_end():
+    for path in FILES:
+        assert "secrets" not in path.read_text("utf-8"), path.name
+    for name, job in JOBS.items():
+        assert "uses" in job or int(job["timeout-minutes"]) <= 60, name
+
+
+def test_steps_are_one_line_and_run_scripts_of_this_repository():
+    for command in (step["run"] for step in STEPS if "run" in step):
+        assert "\n" not in command
+        # what an event brings must reach a shell as a variable
+        assert "${{" not in command
+        assert command.startswith((".ci/", "git config ")), command
+        if command.startswith(".ci/"):
+            assert os.access(ROOT / command.split()[0], os.X_OK), command
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / ".ci").iterdir()))
+def test_scripts_are_bash_that_stops_at_the_first_error(script):
+    path = ROOT / ".ci" / script
+    assert path.read_text("utf-8").startswith("#!/usr/bin/env bash\n#")
+    assert "\nset -euo pipefail\n" in path.read_text("utf-8")
+    subprocess.run(["bash", "-n", path], check=True)
+
+
+def test_every_supported_version_of_python_is_tested():
+    versions = JOBS["tests/everything"]["strategy"]["matrix"]["python"]
+    assert versions == ["3.11", "3.12", "3.13"]
+    assert f">={versions[0]}" in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert f"{versions[0]}–{versions[-1]}" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
+    def git(*arguments, where="clone"):
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+        return subprocess.run(command, cwd=tmp_path / where, capture_output=True, text=True, check=True).stdout
+
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "origin"], check=True)
+    subprocess.run(["git", "clone", "-q", tmp_path / "origin", tmp_path / "clone"], check=True, capture_output=True)
+    (tmp_path / "clone/.ci").mkdir()
+    script = tmp_path / "clone/.ci/publish"
+    script.write_text((ROOT / ".ci/publish").read_text("utf-8"))
+    # what main ignores may be part of the site
+    (tmp_path / "clone/.gitignore").write_text("_static/\n*.zip\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "main")
+    pages = {"index.html", "_static/site.css", "notebooks/zh/npo.ipynb", "book/zh/中文.html", "npo-tutorial.zip"}
+    for text in ("first", "second"):
+        for page in pages:
+            (tmp_path / "site" / page).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "site" / page).write_text(text)
+        subprocess.run(["bash", script, tmp_path / "site"], check=True, capture_output=True)
+    listed = git("ls-tree", "-r", "-z", "--name-only", "gh-pages", where="origin").split("\0")
+    assert {name for name in listed if name} == pages | {".nojekyll"}
+    assert git("rev-list", "--count", "gh-pages", where="origin").strip() == "1"
+    assert git("show", "gh-pages:index.html", where="origin") == "second"
+    assert git("status", "--short") == ""
+    (tmp_path / "empty").mkdir()
+    refused = subprocess.run(["bash", script, tmp_path / "empty"], capture_output=True, text=True)
+    assert refused.returncode and "no index.html" in refused.stderr
+
+
+def test_binder_has_the_pins_of_the_book():
+    environment = yaml.safe_load((ROOT / ".binder/environment.yml").read_text("utf-8"))
+    pins = dict(re.findall(r"^([\w-]+)==(.+)$", (ROOT / "requirements.txt").read_text("utf-8"), re.M))
+    versions = dict(dependency.split("=") for dependency in environment["dependencies"] if "=" in dependency)
+    assert environment["channels"] == ["conda-forge"]
+    assert versions.pop("pytorch-cpu") == pins["torch"]
+    assert versions.pop("python") in JOBS["tests/everything"]["strategy"]["matrix"]["python"]
+    assert not versions
+    build = ROOT / ".binder/postBuild"
+    assert os.access(build, os.X_OK)
+    subprocess.run(["bash", "-n", build], check=True)
+    # the very line that keeps pip from replacing PyTorch
+    (keep,) = re.findall(r"^(grep .*?) \|", build.read_text("utf-8"), re.M)
+    kept = subprocess.run(keep, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {name for name in pins if f"{name}==" not in kept} == {"torch"}
+    assert "-e .\n" in kept
