@@ -1,0 +1,77 @@
+"""Comments: the settings of the configuration, and the pages that have them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.book.pages import EDITIONS, NAMES, all_pages, parse
+from tests.book.test_site import CONFIG
+from tests.conftest import ROOT
+
+SETTINGS = CONFIG["sphinx"]["config"]["comments"]
+# where a page tells what it has instead
+WITHOUT = ["index", "how-to-run"]
+
+
+def test_settings_are_those_of_the_source_document():
+    assert SETTINGS == {
+        "host": "https://giscus.app",
+        "repo": "InuyashaYang/AIDIY",
+        "repo-id": "R_kgDOM1VVTQ",
+        "category": "Announcements",
+        "category-id": "DIC_kwDOM1VVTc4Ckls_",
+        "mapping": "pathname",
+        "strict": 0,
+        "reactions-enabled": 1,
+        "emit-metadata": 0,
+        "input-position": "bottom",
+        "theme": "preferred_color_scheme",
+    }
+
+
+def test_chapters_and_appendices_have_comments_and_no_other_page(site):
+    expected = {f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES if name not in WITHOUT}
+    found = {page for page in all_pages(site) if parse(site / page).select("details.comments")}
+    assert found == expected
+    with_script = {page for page in all_pages(site) if parse(site / page).select("script[src*='comments.js']")}
+    assert with_script == expected
+
+
+CONF = """
+extensions = ["myst_nb", "editions", "comments"]
+exclude_patterns = ["_build"]
+html_theme = "basic"
+nb_execution_mode = "off"
+templates_path = [{templates!r}]
+html_sidebars = {{"**": ["comments.html"]}}
+editions = {{"en": {edition!r}}}
+comments = {comments!r}
+"""
+PAGES = {
+    "index": "# Door\n\n```{toctree}\nen/index\nen/talk\nen/quiet\nen/quiet-cells\n```",
+    "en/index": "# Home",
+    "en/talk": "# Talk",
+    "en/quiet": "---\ncomments: false\n---\n# Quiet",
+    "en/quiet-cells": "---\ncomments: false\njupytext: {text_representation: {extension: .md, format_name: myst}}\n"
+    "kernelspec: {display_name: Python 3, language: python, name: python3}\n---\n# Cells\n\n"
+    "```{code-cell} ipython3\n1 + 1\n```",
+}
+
+
+@pytest.mark.parametrize(
+    ("comments", "expected"), [(SETTINGS, {"en/talk"}), ({}, set()), (False, set())], ids=["on", "empty", "false"]
+)
+def test_off_by_one_setting_and_by_front_matter(tmp_path, comments, expected):
+    extensions = ROOT / "book/_ext"
+    edition = CONFIG["sphinx"]["config"]["editions"]["en"] | {"home": "en/index"}
+    conf = CONF.format(templates=str(extensions / "templates"), edition=edition, comments=comments)
+    (tmp_path / "conf.py").write_text(conf, "utf-8")
+    for name, text in PAGES.items():
+        file = tmp_path / f"{name}.md"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, "utf-8")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", tmp_path, tmp_path / "_build"]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(extensions)}, check=True)
+    assert {name for name in PAGES if parse(tmp_path / f"_build/{name}.html").select("details.comments")} == expected

@@ -1,0 +1,171 @@
+"""Comments in a browser: fetched when opened and not before, in the page's language and colours, harmless if absent."""
+
+import json
+import re
+
+import pytest
+
+from tests.book.pages import EDITIONS
+from tests.book.test_comments import SETTINGS
+from tests.browser.test_pages import DESKTOP, Visit
+
+HOST = SETTINGS["host"]
+PAGE = "book/{}/references.html"
+LANGUAGES = {"zh": "zh-CN", "en": "en"}
+# what giscus does, as far as the page meets it: a frame from its host, which says how high it is and takes settings
+CLIENT = f"""
+const {{ dataset }} = document.currentScript;
+const frame = document.createElement("iframe");
+frame.src = "{HOST}/widget";
+frame.title = "Comments";
+document.querySelector(".giscus").replaceChildren(frame);
+window.asked = {{ ...dataset }};
+"""
+WIDGET = """<!doctype html><p>three comments</p><script>
+window.heard = [];
+addEventListener("message", ({ data }) => heard.push(data.giscus.setConfig.theme));
+parent.postMessage({ giscus: { resizeHeight: 300 } }, "*");
+</script>"""
+
+
+class Comments(Visit):
+    """A page with comments, and a host that answers, refuses or is silent."""
+
+    def __init__(self, browser, own, host="answers", **options):
+        super().__init__(browser, own, **DESKTOP | options)
+        self.asked = []
+        self.host = host
+        self.context.route(f"{HOST}/**", self.answer)
+
+    def answer(self, route):
+        path = route.request.url.removeprefix(HOST)
+        self.asked.append(path)
+        if self.host == "refuses":
+            route.abort("connectionrefused")
+        elif path == "/client.js":
+            route.fulfill(body=CLIENT, content_type="text/javascript", headers={"Access-Control-Allow-Origin": "*"})
+        elif self.host == "answers":
+            route.fulfill(body=WIDGET, content_type="text/html")
+        else:
+            # a silent host: the frame is there and says nothing
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    def open_comments(self):
+        self.page.locator(".comments summary").click()
+
+    def heard(self):
+        return next(frame for frame in self.page.frames if frame.url.startswith(HOST)).evaluate("heard")
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_asked_for_when_opened_with_the_settings_of_the_configuration(browser, server, edition):
+    with Comments(browser, server) as visit:
+        page = visit.open(server + PAGE.format(edition))
+        page.locator(".comments").scroll_into_view_if_needed()
+        page.wait_for_timeout(500)
+        assert not visit.asked
+        summary = page.locator(".comments summary")
+        assert summary.inner_text() == {"zh": "评论", "en": "Comments"}[edition]
+        summary.focus()
+        page.keyboard.press("Enter")
+        page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
+        assert visit.asked == ["/client.js", "/widget"]
+        words = {
+            re.sub("[A-Z]", lambda m: "-" + m[0].lower(), key): value for key, value in page.evaluate("asked").items()
+        }
+        expected = {key: str(value) for key, value in SETTINGS.items() if key != "host"}
+        # a reader who has chosen neither light nor dark gets what the configuration says
+        assert words == expected | {"lang": LANGUAGES[edition]}
+        assert not page.locator(".comments p:visible").count()
+        # closed and opened again, they are still there
+        summary.click()
+        summary.click()
+        page.wait_for_timeout(200)
+        assert len(visit.asked) == 2
+        assert not visit.complaints
+
+
+def test_follow_the_switch_of_colours(browser, server):
+    with Comments(browser, server, color_scheme="dark") as visit:
+        page = visit.open(server + PAGE.format("en"))
+        switch = page.locator(".theme-switch-button:visible")
+        while page.evaluate("document.documentElement.dataset.mode") != "light":
+            switch.click()
+        visit.open_comments()
+        page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
+        assert page.evaluate("asked.theme") == "light"
+        expected = []
+        for _ in range(3):
+            switch.click()
+            mode = page.evaluate("document.documentElement.dataset.mode")
+            expected.append(SETTINGS["theme"] if mode == "auto" else mode)
+        page.wait_for_timeout(200)
+        assert sorted(expected) == ["dark", "light", SETTINGS["theme"]]
+        assert visit.heard()[-3:] == expected
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+@pytest.mark.parametrize("host", ["refuses", "is silent"])
+def test_a_host_out_of_reach_is_said_and_does_no_harm(browser, server, edition, host):
+    with Comments(browser, server, host) as visit:
+        page = visit.open(server + PAGE.format(edition))
+        visit.open_comments()
+        failed = page.locator("[role=status] .comments-failed")
+        failed.wait_for()
+        assert {"zh": "连不上 giscus.app", "en": "giscus.app cannot be reached"}[edition] in failed.inner_text()
+        assert failed.locator("a").get_attribute("href") == f"https://github.com/{SETTINGS['repo']}/discussions"
+        assert not page.locator(".comments-waiting").is_visible()
+        assert not [complaint for complaint in visit.complaints if complaint.startswith("script: ")]
+        # the reader may try again, and the host may be back
+        visit.host = "answers"
+        visit.open_comments()
+        visit.open_comments()
+        page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
+        assert not failed.is_visible()
+
+
+def test_a_page_from_files_asks_nobody(browser, site):
+    own = site.as_uri() + "/"
+    with Comments(browser, own) as visit:
+        page = visit.open(own + PAGE.format("zh"))
+        visit.open_comments()
+        page.locator(".comments-failed").wait_for()
+        assert not visit.asked
+        assert not visit.complaints
+
+
+def test_whoever_comes_back_from_signing_in_finds_them_open(browser, server):
+    with Comments(browser, server) as visit:
+        visit.open(server + PAGE.format("en") + "?giscus=session")
+        visit.page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
+        assert not visit.complaints
+
+
+def test_other_messages_are_nobodys_business(browser, server):
+    with Comments(browser, server, "is silent") as visit:
+        page = visit.open(server + PAGE.format("en"))
+        visit.open_comments()
+        for data in (None, "text", {"giscus": {"resizeHeight": 1}}):
+            page.evaluate("data => postMessage(data, '*')", data)
+        page.wait_for_timeout(300)
+        assert page.locator(".comments-waiting").is_visible()
+        assert not visit.complaints
+
+
+def test_without_javascript_and_in_print(browser, server):
+    with Visit(browser, server, java_script_enabled=False, **DESKTOP) as visit:
+        page = visit.open(server + PAGE.format("en"))
+        page.locator(".comments summary").click()
+        assert page.locator(".comments a").first.is_visible()
+    with Comments(browser, server) as visit:
+        page = visit.open(server + PAGE.format("en"))
+        page.pdf()
+        page.emulate_media(media="print")
+        assert not page.locator(".comments").is_visible()
+        assert not visit.asked
+
+
+def test_settings_reach_the_page_as_json(site):
+    page = (site / PAGE.format("en")).read_text("utf-8")
+    assert len(json.loads(re.search(r'data-attributes="(.*?)"', page)[1].replace("&#34;", '"'))) == len(SETTINGS)
