@@ -10,8 +10,9 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from docutils import nodes
 from editions import edition_of, editions, language_of, twin
+from notebook_pieces import Cell, grouped
 from page_head import address
-from plain_markdown import Cell, Writer
+from plain_markdown import Writer
 
 WORDS = {
     "en": {"site": "This page on the site", "alt": "What the figure shows, in words", "download": "Download notebook"},
@@ -53,24 +54,11 @@ def write(app, pagename, templatename, context, doctree):
         if other != edition and (docname := twin(app, pagename, other)):
             links.append(f"[{other.name}]({address(app, docname)})")
     setup = Cell(SETUP.format(repository=app.config.html_theme_options["repository_url"]))
-    notebook = as_notebook([f"{title}\n\n{' · '.join(links)}", setup, *sections(pieces)])
+    notebook = as_notebook([f"{title}\n\n{' · '.join(links)}", setup, *grouped(pieces)])
     target = Path(app.outdir, name_of(app, pagename))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", "utf-8")
     offer(context, name_of(app, pagename), WORDS[edition.locale]["download"])
-
-
-def sections(pieces):
-    """The pieces as cells: code as it is, text cut before each heading."""
-    run = []
-    for piece in [*pieces, None]:
-        if run and (not isinstance(piece, str) or piece.startswith("#")):
-            yield "\n\n".join(run)
-            run = []
-        if isinstance(piece, Cell):
-            yield piece
-        elif piece is not None:
-            run.append(piece)
 
 
 def as_notebook(pieces):

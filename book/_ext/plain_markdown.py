@@ -4,18 +4,13 @@ HTML and not MyST: there every number is counted, every reference resolved, ever
 """
 
 import re
-from dataclasses import dataclass
 from textwrap import indent
 from urllib.parse import urljoin
 
+from notebook_pieces import Cell, details, join, quote
+
 # what only a page shows
-SKIPPED = "script, style, .headerlink, .katex-html, .cell_output"
-
-
-@dataclass
-class Cell:
-    source: str
-    folded: bool = False
+SKIPPED = "script, style, .headerlink, .katex-html, .cell_output, .embed"
 
 
 class Writer:
@@ -140,36 +135,3 @@ def emphasis(tag, text):
     # Markdown's stars do not close between a punctuation mark and a letter, as in Chinese, nor after a space
     star = {"em": "*", "strong": "**"}[tag]
     return f"{star}{text}{star}" if re.fullmatch(r"\w(.*\w)?", text) else f"<{tag}>{text}</{tag}>"
-
-
-def details(summary, pieces):
-    """Closed until asked for. A cell cannot lie inside, so its code is folded and the text goes on after it."""
-    found = []
-    for piece in grouped(pieces):
-        if isinstance(piece, Cell):
-            found.append(Cell(piece.source, folded=True))
-        else:
-            found.append(f"<details>\n<summary>{summary}</summary>\n\n{piece}\n\n</details>")
-    return found
-
-
-def quote(pieces):
-    return [
-        piece if isinstance(piece, Cell) else "\n".join(f"> {line}".rstrip() for line in piece.split("\n"))
-        for piece in grouped(pieces)
-    ]
-
-
-def grouped(pieces):
-    """The same pieces, blocks of text that follow each other made one."""
-    found = []
-    for piece in pieces:
-        if found and isinstance(piece, str) and isinstance(found[-1], str):
-            found[-1] += "\n\n" + piece
-        else:
-            found.append(piece)
-    return found
-
-
-def join(blocks):
-    return "\n\n".join(blocks)

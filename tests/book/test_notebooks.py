@@ -76,6 +76,14 @@ def test_cells_are_those_of_the_source(site, edition, name):
     assert not any("myst_nb" in source for source in cells)
 
 
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_the_code_of_solutions_is_folded(site, edition, name):
+    cells = [cell for cell in load(site, edition, name).cells if cell.cell_type == "code"][1:]
+    shown = parse(site / f"book/{edition}/{name}.html").select("article .cell")
+    folded = [bool(cell.metadata.get("jupyter", {}).get("source_hidden")) for cell in cells]
+    assert folded == [cell.find_parent(class_="dropdown") is not None for cell in shown]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_editions_have_the_same_cells_in_the_same_places(site, name):
     zh, en = (load(site, edition, name) for edition in EDITIONS)
