@@ -88,6 +88,13 @@ def check_count(name, value, *, minimum=1):
     return int(value)
 
 
+def check_flag(name, value):
+    """True or False, and nothing that merely counts as one of them: "no" would be true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def check_choice(name, value, choices):
     """One of a few strings."""
     if not isinstance(value, str) or value not in choices:
@@ -127,7 +134,7 @@ def check_labels(name, value, n, *, batch=False):
 def _as_float_array(name, x):
     if not is_array_api_obj(x):
         return as_float64(name, x, "iuf")
-    _refuse_masked(name, x)
+    refuse_masked(name, x)
     try:
         is_float = array_namespace(x).isdtype(x.dtype, "real floating")
     except TypeError:  # a type that the library lends from elsewhere
@@ -137,14 +144,14 @@ def _as_float_array(name, x):
     return x
 
 
-def _refuse_masked(name, x):
+def refuse_masked(name, x):
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array, whose mask would be ignored: select the valid entries")
 
 
 def as_float64(name, x, kinds):
     """A float64 NumPy array; unlike NumPy's own conversion it takes neither None for NaN nor text for numbers."""
-    _refuse_masked(name, x)
+    refuse_masked(name, x)
     try:
         array = np.asarray(x)
     except (ValueError, RuntimeError):  # ragged lists, tensors within lists

@@ -14,7 +14,7 @@ arXiv:2404.05868.
 
 import math
 
-from npo_tutorial._checks import check_beta, check_choice, check_log_probs
+from npo_tutorial._checks import check_beta, check_choice, check_flag, check_log_probs
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -104,8 +104,7 @@ def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
     1.006409
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    if not isinstance(centered, bool):
-        raise TypeError(f"centered must be True or False, got {centered!r}")
+    check_flag("centered", centered)
     xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
     beta = check_beta(beta, xp.finfo(logp.dtype))
     z = beta * (logp - ref_logp)

@@ -74,21 +74,36 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
         raise TypeError(f"curves must be a dict from labels to arrays, got {type(curves).__name__}")
     if not 1 <= len(curves) <= len(COLORS):
         raise ValueError(f"curves must be 1 to {len(COLORS)}, got {len(curves)}")
-    bands = bands or {}
+    for name, text in [
+        ("x_label", x_label),
+        ("y_label", y_label),
+        *(("each label of curves", label) for label in curves),
+    ]:
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must be a str, got {text!r}")
+    bands = {} if bands is None else bands
+    if not isinstance(bands, dict):
+        raise TypeError(f"bands must be a dict from labels to pairs of arrays, got {type(bands).__name__}")
     if not bands.keys() <= curves.keys():
         raise ValueError(f"bands must have labels among {list(curves)}, got {list(bands)}")
+    if y_limits is not None:
+        y_limits = check_finite_array("y_limits", y_limits, ndim=1)
+        if len(y_limits) != 2 or y_limits[0] == y_limits[1]:
+            raise ValueError(f"y_limits must be a pair of two numbers, got {y_limits.tolist()}")
     figure, ((axes,),) = _figure()
     for (label, curve), color, dash in zip(curves.items(), COLORS, DASHES, strict=False):
         name = f"curves[{label!r}]"
         if isinstance(curve, tuple) and len(curve) != 2:
             raise ValueError(f"{name} must be an array or a pair (x, y), got a tuple of {len(curve)}")
         curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
-        curve_x = check_finite_array("x", curve_x, ndim=1)
+        curve_x = check_finite_array(f"x of {name}" if isinstance(curve, tuple) else "x", curve_x, ndim=1)
         axes.plot(curve_x, _over(curve_x, name, curve_y), color=color, linestyle=dash, label=label)
         if label in bands:
-            if len(bands[label]) != 2:
-                raise ValueError(f"bands[{label!r}] must be a pair (lower, upper), got {len(bands[label])} arrays")
-            edges = [_over(curve_x, f"bands[{label!r}]", edge) for edge in bands[label]]
+            try:
+                lower, upper = bands[label]
+            except (TypeError, ValueError):
+                raise ValueError(f"bands[{label!r}] must be a pair (lower, upper), got {bands[label]!r}") from None
+            edges = [_over(curve_x, f"bands[{label!r}]", edge) for edge in (lower, upper)]
             axes.fill_between(curve_x, *edges, color=color, alpha=0.13, linewidth=0)
             for edge in edges:
                 axes.plot(curve_x, edge, color=color, linestyle=dash, linewidth=0.8)

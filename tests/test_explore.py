@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from traitlets import TraitError
 
 from npo_tutorial import plots
 from npo_tutorial.explore import Band, Explorer, Grid, Images, Marker, Points, evaluation, explore, html, save_html
@@ -103,12 +104,12 @@ def test_position_values_and_sentence_go_together():
     assert made().sentence is None
 
 
-@pytest.mark.parametrize("index", [[], [3], [-1], [0, 0]])
+@pytest.mark.parametrize("index", [[], [3], [-1], [0, 0], ["1"], [[1]], 1, "1"])
 def test_positions_outside_the_grid_are_refused(index):
     explorer = made()
-    with pytest.raises(ValueError, match=r"index must hold one position for each grid, of lengths \[3\], got \["):
+    with pytest.raises(ValueError, match=r"index must hold one position for each grid, of lengths \[3\], got "):
         explorer.drawn(index)
-    with pytest.raises(ValueError, match="index must hold"):
+    with pytest.raises((ValueError, TraitError), match="index"):
         explorer.index = index
     assert explorer.index == [1]
 
@@ -192,6 +193,9 @@ def test_axes_that_can_be_switched_have_linear_limits_for_each_grid_point():
     for (lo, hi), k in zip(linear["y"], [1, 2, 5], strict=True):
         assert lo < 0.5**k and 8**k < hi < 1.05 * 8**k
     assert explorer.linear is False
+    explorer.linear = True
+    with pytest.raises(ValueError, match="linear must be False for an explorer made without switch_axes"):
+        made().linear = True
     mixed = made(lambda x, k: {"line": -x}, x_scale="log", switch_axes=True).chart["linear"]
     assert mixed["y"][0][0] < -8 and mixed["x"][0] < 0.5
 
@@ -235,6 +239,11 @@ BAD = {
     "no dict": (lambda: made(lambda x, k: x), TypeError, r"fn\(x, k=1\) must be a dict from labels .*, got ndarray"),
     "names": (lambda: made(lambda x, k: {1: x}), TypeError, "must be a dict from labels"),
     "no curve": (lambda: made(lambda x, k: {}), ValueError, "must have 1 to 6 curves, got 0"),
+    "images only": (
+        lambda: made(lambda x, k: {"images": Images([0, 1])}, images=PICTURES),
+        ValueError,
+        "must have 1 to 6 curves, got 0",
+    ),
     "many curves": (lambda: made(lambda x, k: SEVEN), ValueError, "must have 1 to 6 curves, got 7"),
     "kind changes": (
         lambda: made(replaced(Marker(1))),
@@ -282,6 +291,8 @@ BAD = {
         ValueError,
         r"fn\(x, k=1\)\['images'\] must lie between 0 and 1, got \[-1.0, 0.0\]",
     ),
+    "say array": (lambda: made(say=X), TypeError, "say must be a function, got array"),
+    "switch_axes word": (lambda: made(switch_axes="no"), TypeError, "switch_axes must be True or False, got 'no'"),
     "switch_axes": (lambda: made(switch_axes=True), ValueError, "switch_axes needs a logarithmic axis"),
     "title": (lambda: made(title=3), TypeError, "title must be a str or a dict"),
     "no English": (lambda: made(x_label={"zh": "步"}), ValueError, 'x_label must have a text for "en", got .*步'),
@@ -411,11 +422,14 @@ def test_save_html_names_what_it_cannot_save(tmp_path):
     for widgets, options, error, message in (
         ([], {}, ValueError, "widgets must not be empty"),
         (["a"], {}, TypeError, "widgets must be made by explore, got 'a'"),
+        (None, {}, TypeError, "widgets must be made by explore, got None"),
         (made(), {"title": 3}, TypeError, "title must be a str, got 3"),
         (made(), {"lang": "fr"}, ValueError, "lang must be one of 'en', 'zh', got 'fr'"),
     ):
         with pytest.raises(error, match=message):
             save_html(widgets, path, **{"title": "T"} | options)
+    with pytest.raises(TypeError, match="path must be a str or a path, got 3"):
+        save_html(made(), 3, title="T")
     assert not path.exists()
 
 

@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 import tqdm.auto
 
 from npo_tutorial import forget_set, gradient_descent
@@ -163,9 +164,10 @@ def test_bad_batches_are_named(change, message):
         gradient_descent(**(dict(X=X2, y=Y2, theta_init=T2) | GOOD | change))
 
 
-def test_a_text_is_no_batch():
+@pytest.mark.parametrize("step_size", ["fast", [[1], [1, 2]], [True, True], [torch.tensor(0.1, requires_grad=True)]])
+def test_only_numbers_make_a_batch(step_size):
     with pytest.raises(TypeError, match="step_size must be a"):
-        gradient_descent(X2, Y2, T2, **GOOD | {"step_size": "fast"})
+        gradient_descent(X2, Y2, T2, **GOOD | {"step_size": step_size})
 
 
 # Symmetries ----------------------------------------------------------------------------------------------------------

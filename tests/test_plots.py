@@ -142,12 +142,35 @@ BAD = [
     (
         lambda: plots.lines([0], {"GA": [0]}, bands={"GA": [[0]]}, x_label="", y_label=""),
         ValueError,
-        r"bands\['GA'\] must be a pair \(lower, upper\), got 1 arrays",
+        r"bands\['GA'\] must be a pair \(lower, upper\), got \[\[0\]\]",
     ),
     (
         lambda: plots.lines([0], {"GA": [0]}, bands={"GA": ([0, 1], [0, 1])}, x_label="", y_label=""),
         ValueError,
         r"bands\['GA'\] must have the shape of its x",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": 3}, x_label="", y_label=""),
+        ValueError,
+        r"bands\['GA'\] must be a pair \(lower, upper\), got 3",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, bands=[0], x_label="", y_label=""),
+        TypeError,
+        "bands must be a dict .* list",
+    ),
+    (lambda: plots.lines([0], {None: [0]}, x_label="", y_label=""), TypeError, "each label of curves must be a str"),
+    (lambda: plots.lines([0], {"GA": [0]}, x_label=3, y_label=""), TypeError, "x_label must be a str, got 3"),
+    (lambda: plots.lines(None, {"GA": (None, [0])}, x_label="", y_label=""), TypeError, r"x of curves\['GA'\] must be"),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, x_label="", y_label="", y_limits=(1, 1)),
+        ValueError,
+        r"y_limits must be a pair of two numbers, got \[1.0, 1.0\]",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, x_label="", y_label="", y_limits="ab"),
+        TypeError,
+        "y_limits must be an array",
     ),
     (lambda: plots.images(np.zeros((2, 64)), ["", ""], columns=0), ValueError, "columns must be at least 1, got 0"),
     (lambda: plots.images(np.zeros((2, 63)), ["", ""]), ValueError, "pixels must hold square images, got rows of 63"),

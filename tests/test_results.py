@@ -2,6 +2,8 @@
 
 import importlib.util
 
+import pytest
+
 from npo_tutorial import results
 
 
@@ -17,3 +19,9 @@ def test_solver_speed():
     assert all(len(column) == len(by_n["n"]) and min(column) > 0 for column in by_n.values())
     assert all(len(column) <= len(by_steps["steps"]) and min(column) > 0 for column in by_steps.values())
     assert len(by_steps["flow"]) == len(by_steps["steps"])
+
+
+@pytest.mark.parametrize("name", ["speed", "", "solver_speed.json", "../results/solver_speed", None, 1])
+def test_unknown_names_are_refused_with_the_known_ones(name):
+    with pytest.raises(ValueError, match=r"name must be one of .*'solver_speed'.*, got "):
+        results.load(name)

@@ -402,6 +402,12 @@ def test_one_sample_needs_no_condition():
         (1, 800, None, 1),
         (1, -800, None, 1),
         (50, 2500, None, 1e-3),
+        (1, 1e5, None, 1e300),
+        (1, 1, 1, 1.7e308),
+        (1, 1, 1e307, 1e5),
+        (1, 700, 1e307, 1),
+        (1, 1e308, 1e5, 1),
+        (1e150, 0.1, 1e-5, 1),
     ],
 )
 def test_overflow_leaves_true_bounds(norm, margin, beta, step_size, sharp):
@@ -416,8 +422,8 @@ def test_overflow_leaves_true_bounds(norm, margin, beta, step_size, sharp):
     rounding = 1e-12 * abs(margin)
     assert (lower <= lost + rounding).all() and (lost <= upper + rounding).all()
     assert np.isfinite(lower).all() and (lower[0] == 0).all() and (upper[0] == 0).all()
-    late = bounds.lower(1e100), bounds.upper(1e100)
-    assert not np.isnan(late).any() and 0 <= late[0] <= late[1]
+    late = bounds.lower([1e12, 1e100], per_sample=True), bounds.upper([1e12, 1e100], per_sample=True)
+    assert (late[0] >= 0).all() and (late[0] <= late[1]).all() and np.isfinite(late[0]).all()
 
 
 @pytest.mark.parametrize("options", [{"loss": "npo", "beta": 1.0}, {"loss": "ga"}], ids=["npo", "ga"])
@@ -432,7 +438,7 @@ def test_rounding_does_not_leave_a_band_thinner_than_it(options):
 
 def test_tiny_coherence_and_huge_steps_are_no_nan():
     X, y = forget_set(3, 9, coherence=1e-3, seed=0)
-    for step_size in (1e-12, 1e3, 1e6, 1e300):
+    for step_size in (1e-12, 1e3, 1e6, 1e300, 1.7e308):
         bounds = divergence_bounds(X, y, np.zeros(9), loss="npo", beta=2.0, step_size=step_size)
         assert bounds.applies == (bounds.load <= 1)
         assert bounds.load > 0 and bounds.C0 >= 0
@@ -453,11 +459,20 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="X or theta_init is too large, the inner products overflow"):
         divergence_bounds(1e200 * X, y, theta, loss="ga", step_size=1)
     bounds = divergence_bounds(X, y, theta, loss="ga", step_size=1)
-    for t in (-1, np.nan, np.inf, [[1]]):
+    for t in (-1, np.nan, np.inf, [[1]], []):
         with pytest.raises(ValueError, match="t must be a number of steps ≥ 0"):
             bounds.lower(t)
     with pytest.raises(TypeError, match="t must be an array of real numbers"):
         bounds.upper("late")
+    with pytest.raises(TypeError, match="per_sample must be True or False, got 'no'"):
+        bounds.upper(1, per_sample="no")
+    with pytest.raises(TypeError, match="sharp must be True or False, got 'uniform'"):
+        divergence_bounds(X, y, theta, loss="ga", step_size=1, sharp="uniform")
+    for sharp in (True, False):
+        with pytest.raises(ValueError, match=r"step_size / n must be positive and finite, got 0\.0"):
+            divergence_bounds(X, y, theta, loss="ga", step_size=5e-324, sharp=sharp)
+        with pytest.raises(ValueError, match="X or theta_init is too large"):
+            divergence_bounds(X, y, [1.5e308, 1.5e308], loss="ga", step_size=1, sharp=sharp)
     with pytest.raises(ValueError, match=r"r must be at most R=1\.0, got 2\.0"):
         uniform_constants(2, 1, 0, loss="ga")
     with pytest.raises(ValueError, match=r"R0 must be at least 0 and finite, got -1\.0"):

@@ -196,6 +196,8 @@ BAD = [
     (lambda: npo_flow(0, 1, beta=0), ValueError, "beta must be positive"),
     (lambda: npo_flow(0, 1, beta=2e4), ValueError, r"beta must be at most 10000, got 20000\.0"),
     (lambda: npo_flow(0, None, beta=1), TypeError, "tau must be an array of real numbers"),
+    (lambda: ga_flow(0, 1, as_margin="no"), TypeError, "as_margin must be True or False, got 'no'"),
+    (lambda: npo_flow(0, 1, beta=1, as_margin=1), TypeError, "as_margin must be True or False, got 1"),
 ]
 
 

@@ -94,7 +94,6 @@ def visit_math_block(self, node):
 def add_files(app, pagename, templatename, context, doctree):
     if doctree and app.env.get_domain("math").has_equations(pagename):
         app.add_css_file("katex/katex.min.css")
-        app.add_js_file("wide-formulas.js", loading_method="defer")
 
 
 def copy_files(app, exception):

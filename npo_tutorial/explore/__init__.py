@@ -5,11 +5,13 @@ beside this module only looks numbers up and draws them. Nothing here knows what
 """
 
 import math
+from collections.abc import Iterable
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
-from npo_tutorial._checks import check_choice, check_finite_array
+from npo_tutorial._checks import check_choice, check_finite_array, check_flag
 from npo_tutorial._extras import require
 from npo_tutorial.explore.evaluation import (
     CHANNELS,
@@ -73,6 +75,12 @@ class Explorer(anywidget.AnyWidget):
         self._frame(proposal["value"])
         return proposal["value"]
 
+    @traitlets.validate("linear")
+    def _check_linear(self, proposal):
+        if proposal["value"] and not self.chart["linear"]:
+            raise ValueError("linear must be False for an explorer made without switch_axes, got True")
+        return proposal["value"]
+
     @property
     def values(self):
         """The parameters at the current position: name → value."""
@@ -119,9 +127,12 @@ class Explorer(anywidget.AnyWidget):
     def _frame(self, index):
         """Number of the grid point at a position."""
         lengths = self._lengths
-        if len(index) != len(lengths) or not all(0 <= i < n for i, n in zip(index, lengths, strict=True)):
+        positions = list(index) if isinstance(index, Iterable) else []
+        if len(positions) != len(lengths) or not all(
+            isinstance(i, Integral) and 0 <= i < n for i, n in zip(positions, lengths, strict=True)
+        ):
             raise ValueError(f"index must hold one position for each grid, of lengths {lengths}, got {index!r}")
-        return int(np.ravel_multi_index(index, lengths))
+        return int(np.ravel_multi_index(positions, lengths))
 
     def __repr__(self):
         # a page shows it to those who cannot see the picture, whatever their language
@@ -212,7 +223,7 @@ def explore(
     ({'k': 2}, True)
     """
     for name, function in {"fn": fn, "say": say}.items():
-        if not callable(function) and (name, function) != ("say", None):
+        if not callable(function) and not (name == "say" and function is None):
             raise TypeError(f"{name} must be a function, got {function!r}")
     scales = {"x": check_choice("x_scale", x_scale, SCALES), "y": check_choice("y_scale", y_scale, SCALES)}
     x = check_finite_array("x", x, ndim=1)
@@ -228,7 +239,7 @@ def explore(
         raise ValueError(f"grids must be 1 to {MOST_GRIDS}, got {len(grids)}")
     if animate is not None:
         check_choice("animate", animate, tuple(grids))
-    if switch_axes and "log" not in scales.values():
+    if check_flag("switch_axes", switch_axes) and "log" not in scales.values():
         raise ValueError(f"switch_axes needs a logarithmic axis, got {x_scale=} and {y_scale=}")
     title, x_label, y_label = map(check_text, ("title", "x_label", "y_label"), (title, x_label, y_label))
     grids = [read_grid(name, grid, animated=name == animate) for name, grid in grids.items()]

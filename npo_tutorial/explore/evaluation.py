@@ -140,7 +140,7 @@ def evaluate(fn, say, x, scales, grids, n_images):
         if not rows:
             curves = described
             n_coloured = sum(curve["kind"] != "images" for curve in curves)
-            if not curves or n_coloured > len(COLORS):
+            if not 1 <= n_coloured <= len(COLORS):
                 raise ValueError(f"{where} must have 1 to {len(COLORS)} curves, got {n_coloured}")
             _refuse_large(n_points, channels, sentences, grids)
         elif described != curves:

@@ -5,7 +5,9 @@ import html
 import io
 import json
 import math
+import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +79,11 @@ def save_html(widgets, path, *, title, lang="en"):
     ValueError
         No widget, an unknown language.
     TypeError
-        Widgets of another kind, which need more than this page brings; a title that is no text.
+        Widgets of another kind, which need more than this page brings; a title that is no text, a path that is none.
     """
     from npo_tutorial.explore import Explorer
 
-    widgets = [widgets] if isinstance(widgets, Explorer) else list(widgets)
+    widgets = list(widgets) if isinstance(widgets, Iterable) else [widgets]
     for widget in widgets:
         if not isinstance(widget, Explorer):
             raise TypeError(f"widgets must be made by explore, got {widget!r}")
@@ -89,6 +91,8 @@ def save_html(widgets, path, *, title, lang="en"):
         raise ValueError("widgets must not be empty")
     if not isinstance(title, str):
         raise TypeError(f"title must be a str, got {title!r}")
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a str or a path, got {path!r}")
     check_choice("lang", lang, LANGUAGES)
     embed = require("ipywidgets.embed")
     # without the defaults an anywidget has neither script nor style

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from npo_tutorial._checks import check_count, check_positive
+from npo_tutorial._checks import check_count, check_positive, refuse_masked
 from npo_tutorial.logistic.model import Trajectory, checked_problem, common_batch, one_or_each
 from npo_tutorial.logistic.progress import Progress
 from npo_tutorial.logistic.steps import stepper
@@ -133,13 +133,14 @@ def _steps_to_record(record, n_steps):
         return np.unique(
             np.concatenate([[0], np.geomspace(1, max(n_steps, 1), 200).round(), [n_steps]]).astype(int).clip(0, n_steps)
         )
+    refuse_masked("record", record)
     try:
         steps = np.asarray(record)
-    except ValueError:
+    except (ValueError, RuntimeError):  # ragged lists, tensors that need a gradient
         steps = np.empty(0)
-    if steps.ndim != 1 or steps.size == 0 or not np.issubdtype(steps.dtype, np.integer):
+    if steps.ndim != 1 or steps.size == 0 or steps.dtype.kind not in "iu":
         raise TypeError(f"record must be a sequence of integers, got {record!r}")
     steps = steps.astype(np.int64)  # a copy, and differences of unsigned integers would wrap
     if steps.min() < 0 or steps.max() > n_steps or (np.diff(steps) <= 0).any():
-        raise ValueError(f"record must hold increasing steps between 0 and n_steps={n_steps}, got {record!r}")
+        raise ValueError(f"record must hold increasing steps between 0 and n_steps={n_steps}, got {steps}")
     return steps

@@ -45,7 +45,7 @@ def gradient_flow(X, y, theta_init, *, loss, beta=None, times):
         An argument is not a number or an array of numbers.
     RuntimeError
         The integrator gave up, as it does where n ≤ d rows are linearly dependent, pull against each other and come
-        to rest: their coefficients grow on until rounding hides what they cancel to.
+        to rest: their coefficients grow on until rounding hides what they cancel to; or for β of 10⁵ and more.
 
     Notes
     -----
@@ -88,21 +88,27 @@ def _integrate(problem, times):
         )
     scale = n / max(largest, tiny)
     scale = min([scale, *times[times > 0][:1]])
+    if not np.isfinite(times[-1] / scale):
+        raise ValueError(
+            f"X or times is too large: got times up to {times[-1]:g} for a flow to be followed from {scale:.3g} on"
+        )
     h = speed(problem.margins_init, problem.beta, problem.ref_logp)
-    # what the coordinates move by at first, and would if no two samples pulled against each other
-    start = np.maximum(h @ np.abs(problem.rows) if problem.gram is None else h, tiny)
+    # what the coordinates move by up to that scale, and would if no two samples pulled against each other
+    start = np.maximum(scale / n * (h @ np.abs(problem.rows) if problem.gram is None else h), tiny)
 
     def derivative(s, z_over_start):
         m = problem.margins_init - problem.lowered(start * z_over_start)
         h = speed(m, problem.beta, problem.ref_logp)
-        return scale / n * np.exp(s) * (problem.push(h) / start)
+        return np.exp(s) * (scale / n * problem.push(h) / start)
 
-    tolerances = {"rtol": RELATIVE_TOLERANCE, "atol": 1e-3 * RELATIVE_TOLERANCE * scale / n, "mxstep": 20_000}
+    tolerances = {"rtol": RELATIVE_TOLERANCE, "atol": 1e-3 * RELATIVE_TOLERANCE, "mxstep": 20_000}
     s = np.log1p(np.append(0, times) / scale)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ODEintWarning)
         try:
             z_over_start = odeint(derivative, np.zeros(len(start)), s, tfirst=True, **tolerances)[1:]
         except ODEintWarning as warning:
-            raise RuntimeError(f"the integrator gave up before t = {times[-1]:g}: {warning}") from None
+            raise RuntimeError(
+                f"the integrator gave up before t = {times[-1]:g}: {str(warning).partition(' Run with')[0]}"
+            ) from None
     return start * z_over_start

@@ -68,7 +68,8 @@ class Trajectory:
         # not the difference of the margins, which would cancel when they have hardly moved
         problem = self._problem
         matrix = problem.rows.mT if problem.gram is None else problem.gram
-        return np.hypot.reduce(self._coordinates @ matrix, axis=-1)
+        with np.errstate(over="ignore"):
+            return np.hypot.reduce(self._coordinates @ matrix, axis=-1)
 
     @property
     def logp(self):
@@ -81,9 +82,14 @@ class Trajectory:
         `record` is an index of a record, by default the last: a (d,) array; or a slice of k of them: a (k, d) array. A
         batch adds its axis in front.
         """
+        if isinstance(record, (bool, np.bool_)) or not isinstance(record, (Integral, slice)):
+            raise TypeError(f"record must be an integer or a slice, got {record!r}")
+        if isinstance(record, Integral) and not -len(self) <= record < len(self):
+            raise ValueError(f"record must be one of {len(self)} records, got {record}")
         chosen = self._coordinates[..., [record] if isinstance(record, Integral) else record, :]
-        moved = chosen if self._problem.gram is None else chosen @ self._problem.rows
-        theta = self._problem.theta_init[..., None, :] - moved
+        with np.errstate(over="ignore"):
+            moved = chosen if self._problem.gram is None else chosen @ self._problem.rows
+            theta = self._problem.theta_init[..., None, :] - moved
         return theta[..., 0, :] if isinstance(record, Integral) else theta
 
     def __len__(self):
@@ -184,8 +190,9 @@ def checked_beta(loss, beta, batch=False):
 
 def one_or_each(name, value, check, batch):
     """A checked number as a float; in a batch also a sequence of them, as a (batch, 1) array."""
-    if batch and isinstance(value, (Sequence, np.ndarray)) and np.ndim(value):
-        return np.array([[check(float(number))] for number in check_finite_array(name, value, ndim=1)])
+    if batch and (isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim)):
+        check_finite_array(name, value, ndim=1)
+        return np.array([[check(number)] for number in value])
     return check(value)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npo_tutorial._checks import as_float64, check_positive
+from npo_tutorial._checks import as_float64, check_flag, check_positive
 from npo_tutorial.logistic.model import checked_beta, signed_rows_and_theta
 from npo_tutorial.theory.sharp import sharp_ga, sharp_npo
 from npo_tutorial.theory.uniform import uniform_form
@@ -61,21 +61,22 @@ class DivergenceBounds:
         `t` is a number ≥ 0 or a (k,) array; the result has its shape, with ``per_sample=True`` and one more axis of n
         samples. Raises ``ValueError`` where the theorem does not apply.
         """
-        return self._at(self._lower, t, per_sample) * (1 - ROUNDING)
+        return self._at(self._lower, t, per_sample, np.finfo(float).max) * (1 - ROUNDING)
 
     def upper(self, t, *, per_sample=False):
         """Upper bound of the distance after `t` steps, or of each Δ_i; see `lower`."""
-        return self._at(self._upper, t, per_sample) * (1 + ROUNDING)
+        return self._at(self._upper, t, per_sample, np.inf) * (1 + ROUNDING)
 
-    def _at(self, bound, t, per_sample):
+    def _at(self, bound, t, per_sample, largest):
         if not self.applies:
             raise ValueError(f"the bounds do not apply: {self.reason}")
         t = as_float64("t", t, "iuf")
-        if t.ndim > 1 or not ((t >= 0) & (t < np.inf)).all():
+        if t.ndim > 1 or t.size == 0 or not ((t >= 0) & (t < np.inf)).all():
             raise ValueError(f"t must be a number of steps ≥ 0 or a one-dimensional array of them, got {t}")
+        check_flag("per_sample", per_sample)
         with np.errstate(all="ignore"):
-            samples = bound(self._ratio * t[..., None])
-            return samples if per_sample else np.hypot.reduce(samples, axis=-1)
+            samples = bound(np.minimum(self._ratio * t[..., None], largest))
+            return np.minimum(samples if per_sample else np.hypot.reduce(samples, axis=-1), largest)
 
 
 def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=True):
@@ -142,10 +143,12 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
     """
     Z, theta_init = signed_rows_and_theta(X, y, theta_init, "theta_init")
     beta = checked_beta(loss, beta)
-    n, step_ratio = len(Z), check_positive("step_size", step_size) / len(Z)
+    n, step_size = len(Z), check_positive("step_size", step_size)
+    step_ratio = check_positive("step_size / n", step_size / n)
+    check_flag("sharp", sharp)
     with np.errstate(over="ignore", invalid="ignore"):
-        products, m0 = np.abs(Z @ Z.T), Z @ theta_init
-    if not (np.isfinite(products).all() and np.isfinite(m0).all()):
+        products, m0, R0 = np.abs(Z @ Z.T), Z @ theta_init, np.hypot.reduce(theta_init)
+    if not (np.isfinite(products).all() and np.isfinite(m0).all() and np.isfinite(R0)):
         raise ValueError("X or theta_init is too large, the inner products overflow")
     a = np.diag(products).copy()
     np.fill_diagonal(products, 0)
@@ -155,7 +158,7 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
         reason = f"row {int(np.argmin(a))} of X is zero, or too short to be squared: its margin cannot move"
         return DivergenceBounds(False, reason, np.inf, coherence, 0.0, None, {}, step_ratio, None, None)
     if not sharp:
-        form = uniform_form(np.sqrt(a), np.linalg.norm(theta_init), coherence, n, loss, beta, step_ratio)
+        form = uniform_form(np.sqrt(a), R0, coherence, n, loss, beta, step_ratio)
     elif loss == "ga":
         form = sharp_ga(products, a, m0, step_ratio)
     else:

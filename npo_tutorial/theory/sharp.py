@@ -33,20 +33,24 @@ def sharp_npo(products, a, m0, beta, step_ratio):
     from scipy.optimize import minimize_scalar  # loading it would double the time of `import npo_tutorial`
 
     n, log_a, log_q = len(a), np.log(a), log_expit(-m0)
-    log_H = _log_peak_speed(m0, beta)
+    with np.errstate(over="ignore"):
+        log_H, log_kappa = _log_peak_speed(m0, beta), math.log(2 * beta) - beta * log_q
     nu = np.maximum(expit(m0) - beta / 2 * expit(-m0), 0)
 
     def log_rates(x):
         """log λ⁻ and log λ⁺ at ε = σ(x), which keeps the digits of ε and of 1 − ε."""
         S = (1 + expit(x)) * step_ratio * a * np.exp(log_H)
-        return log_expit(-x) + log_phi(-nu * S), np.log1p(expit(x)) + log_phi(beta * S)
+        nu_S = np.multiply(nu, S, out=np.zeros(n), where=nu > 0)  # S may overflow, and 0·∞ is NaN
+        return log_expit(-x) + log_phi(-nu_S), np.log1p(expit(x)) + log_phi(beta * S)
 
     def log_load(x, log_products):
         """The logarithm of the condition's left side over its right side, for the worst i."""
         log_lo, log_hi = log_rates(x)
         ratio = (log_hi + log_a)[:, None] - log_lo - log_a - log_q
-        pairs = log_products + np.logaddexp(log_H - log_q[:, None], math.log(KAPPA_STAR) + ratio)
-        return np.max(np.logaddexp.reduce(pairs, axis=1) - log_a) - log_expit(x)
+        factors = np.logaddexp(log_H - log_q[:, None], math.log(KAPPA_STAR) + ratio)
+        pairs = np.add(log_products, factors, out=np.full((n, n), -np.inf), where=log_products > -np.inf)
+        # finite, for the search subtracts one from another
+        return min(np.max(np.logaddexp.reduce(pairs, axis=1) - log_a) - log_expit(x), 1e300)
 
     def lightest(log_products):
         return minimize_scalar(log_load, bounds=(-X_LIMIT, X_LIMIT), args=(log_products,), options={"xatol": 1e-9})
@@ -66,7 +70,7 @@ def sharp_npo(products, a, m0, beta, step_ratio):
     constants = {"a": a, "m0": m0, "q": np.exp(log_q), "H": np.exp(log_H), "nu": nu}
     constants |= {"log_lambda_lo": log_lo, "log_lambda_hi": log_hi}
     lower = partial(_npo_clock, m0, log_a + log_lo, math.log(beta) + log_q, beta)
-    upper = partial(_npo_clock, m0, log_a + log_hi, math.log(2 * beta) - beta * log_q, beta)
+    upper = partial(_npo_clock, m0, log_a + log_hi, log_kappa, beta)
     return load, C0, float(expit(x)), constants, lower, upper
 
 
@@ -74,7 +78,7 @@ def _log_peak_speed(m0, beta):
     """log max h over Δ ≥ 0: h has its only peak where e^m = β(1 − w/2), and 1 − w/2 is between ½ and 1."""
     low, high = np.minimum(math.log(beta / 2), m0), np.minimum(math.log(beta), m0)
     for _ in range(60):
-        m = (low + high) / 2
+        m = low / 2 + high / 2  # their sum may overflow
         falls = m > math.log(beta) + log_expit(beta * (log_expit(m0) - log_expit(m)))
         low, high = np.where(falls, low, m), np.where(falls, m, high)
     return math.log(2) + log_expit(beta * (log_expit(high) - log_expit(m0))) + log_expit(-high)
@@ -85,7 +89,8 @@ def _ga_upper(m0, a, epsilon, tau):
 
 
 def _ga_lower(m0, a, epsilon, step_ratio, tau):
-    clock = np.maximum((1 - epsilon) * a * tau - (1 + epsilon) * a * step_ratio * np.exp(m0), 0)
+    # not `maximum`: where both overflow their difference is NaN, and 0 is a bound
+    clock = np.fmax((1 - epsilon) * a * tau - (1 + epsilon) * a * step_ratio * np.exp(m0), 0)
     slowest = (1 - epsilon) * a * expit(-m0) * tau
     return np.maximum(_ga_clock(m0, clock, otherwise=slowest), slowest)
 
@@ -98,9 +103,11 @@ def _ga_clock(m0, clock, otherwise):
 
 def _npo_clock(m0, log_rate, log_kappa, beta, tau):
     """The flow at the clock e^{log_rate}·τ; where that is out of range the wider (1/β)log(1 + e^{log_kappa}·clock)."""
-    clock = np.where(tau > 0, np.exp(log_rate) * tau, 0)
-    usable = (clock <= CLOCK_LIMIT) & (np.abs(m0) <= MARGIN_LIMIT) & (beta <= BETA_LIMIT)
-    margin = np.clip(m0, -MARGIN_LIMIT, MARGIN_LIMIT)
-    exact = npo_flow(margin, np.where(usable, clock, 0), beta=min(beta, BETA_LIMIT))
     wide = logarithmic(log_kappa + log_rate, beta, tau)
-    return np.where(tau > 0, np.where(usable, exact, wide), 0)
+    if beta > BETA_LIMIT:
+        return wide
+    clock = np.where(tau > 0, np.exp(log_rate) * tau, 0)
+    in_range = np.abs(m0) <= MARGIN_LIMIT
+    usable = (clock <= CLOCK_LIMIT) & in_range
+    exact = npo_flow(np.where(in_range, m0, 0), np.where(usable, clock, 0), beta=beta)
+    return np.where(usable, exact, wide)

@@ -102,7 +102,8 @@ def uniform_form(norms, R0, coherence, n, loss, beta, step_ratio):
 
 def log_phi(x):
     """log((eˣ − 1)/x)."""
-    return np.where(np.isinf(x), x, np.maximum(x, 0) + np.log(exprel(-np.abs(x))))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isinf(x), x, np.maximum(x, 0) + np.log(exprel(-np.abs(x))))
 
 
 def _linear(slope, tau):
@@ -110,4 +111,4 @@ def _linear(slope, tau):
 
 
 def logarithmic(log_kappa, beta, tau):
-    return np.logaddexp(0, log_kappa + np.log(tau)) / beta
+    return np.where(tau > 0, np.logaddexp(0, log_kappa + np.log(tau)), 0) / beta

@@ -22,6 +22,17 @@ OPTIONS = [
 ]
 # the parts of JupyterLab that ask other hosts
 ASKING = ["@jupyterlab/apputils-extension:announcements", "@jupyterlab/extensionmanager-extension:plugin"]
+# what a notebook needs to make explorers
+WAVES = """
+import ipywidgets
+import numpy as np
+from npo_tutorial.explore import explore
+def waves(title, k):
+    return explore(
+        lambda x, k: {"sin": np.sin(k * x)}, np.linspace(0, 6), title=title, x_label="x", y_label="y",
+        say=lambda k: f"k is {k}.", k=k,
+    )
+"""
 
 
 def write_notebook(path, *cells):

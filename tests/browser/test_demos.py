@@ -94,7 +94,9 @@ def test_demos_move_from_files(browser, site, edition, name):
 def test_play_moves_the_drawing_by_itself(browser, server, name):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/en/{name}.html")
-        for figure in mounted(page, name):
+        figures, n_animated = mounted(page, name), sum(bool(demo(d).widget.chart["animate"]) for d in demos_of(name))
+        assert page.locator(".npo-play").count() == n_animated
+        for figure in figures:
             for play in figure.locator(".npo-play").all():
                 start = look(figure)
                 play.click()
@@ -134,7 +136,9 @@ def test_a_demo_that_nobody_scrolled_to_prints_as_a_picture(browser, server, edi
         assert not page.locator(".npo-explorer").count()
         page.pdf()
         page.emulate_media(media="print")
-        for picture in page.locator(".widget-stand-in img").all():
+        pictures = page.locator(".widget-stand-in img")
+        assert pictures.count() == len(demos_of("stability"))
+        for picture in pictures.all():
             assert picture.evaluate("e => e.naturalWidth > 300 && getComputedStyle(e).filter") == "none"
 
 

@@ -2,24 +2,19 @@
 
 import pytest
 
-from tests.browser.notebooks import jupyterlab, write_notebook
+from tests.browser.notebooks import WAVES, jupyterlab, write_notebook
 from tests.browser.test_pages import DESKTOP, Visit
 
-MAKE = """
-import ipywidgets
-import numpy as np
-from npo_tutorial.explore import explore
-def waves(title):
-    return explore(
-        lambda x, k: {"sin": np.sin(k * x)}, np.linspace(0, 6), title=title, x_label="x", y_label="y",
-        say=lambda k: f"k is {k}.", k=range(1, 8),
-    )
-watched, linked, boxed = map(waves, ("watched", "linked", "boxed"))
+MAKE = (
+    WAVES
+    + """
+watched, linked, boxed = (waves(title, range(1, 8)) for title in ("watched", "linked", "boxed"))
 heard = ipywidgets.Label("nothing yet")
 watched.observe(lambda change: heard.set_trait("value", f"k: {watched.values['k']}, was {change['old']}"), "index")
 ipywidgets.link((watched, "index"), (linked, "index"))
 ipywidgets.VBox([boxed, heard])
 """
+)
 SHOW = "display(watched, linked)"
 SET = "watched.index = [0]; boxed.index = [5]"
 

@@ -9,21 +9,16 @@ import sys
 
 import pytest
 
-from tests.browser.notebooks import environment, write_notebook
+from tests.browser.notebooks import WAVES, environment, write_notebook
 from tests.browser.test_pages import DESKTOP, Visit
 
-MAKE = """
-import ipywidgets
-import numpy as np
-from npo_tutorial.explore import explore
-def waves(title):
-    return explore(
-        lambda x, k: {"sin": np.sin(k * x)}, np.linspace(0, 6), title=title, x_label="x", y_label="y",
-        say=lambda k: f"k is {k}.", k=[1, 2, 3],
-    )
-last = waves("second")
-display(waves("first"), ipywidgets.IntSlider())
+MAKE = (
+    WAVES
+    + """
+last = waves("second", [1, 2, 3])
+display(waves("first", [1, 2, 3]), ipywidgets.IntSlider())
 """
+)
 # does with the views that it finds what html-manager does
 HTML_MANAGER = """
 for (const script of document.querySelectorAll("script[type$='widget-view+json']"))
