@@ -7,12 +7,9 @@ The addresses are patterns in the configuration, filled in with the repository's
 from urllib.parse import urlparse
 
 from editions import edition_of
+from interface_strings import OWN
 from notebooks import has_cells, name_of
 
-WORDS = {
-    "en": {"menu": "Run this page", "button": "Open the notebook on {service}"},
-    "zh_CN": {"menu": "运行本页", "button": "在 {service} 上打开笔记本"},
-}
 ICONS = {"Binder": "_static/images/logo_binder.svg", "Colab": "_static/images/logo_colab.png"}
 
 
@@ -26,7 +23,7 @@ def add_buttons(app, pagename, templatename, context, doctree):
         "branch": theme["repository_branch"],
         "notebook": name_of(app, pagename),
     }
-    words = WORDS[edition.locale]
+    words = OWN[edition.locale]["launch"]
     buttons = [
         {
             "type": "link",

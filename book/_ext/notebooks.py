@@ -10,14 +10,11 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from docutils import nodes
 from editions import edition_of, editions, language_of, twin
+from interface_strings import OWN
 from notebook_pieces import Cell, grouped
 from page_head import address
 from plain_markdown import Writer
 
-WORDS = {
-    "en": {"site": "This page on the site", "alt": "What the figure shows, in words", "download": "Download notebook"},
-    "zh_CN": {"site": "本页的网页版", "alt": "图的文字说明", "download": "下载 notebook"},
-}
 # the site's text takes results over by myst_nb's function; a notebook shows the figures among them
 GLUE = "from myst_nb import glue\n"
 SETUP = """\
@@ -48,8 +45,9 @@ def write(app, pagename, templatename, context, doctree):
     if not has_cells(doctree) or edition_of(app, pagename) is None:
         return
     article = BeautifulSoup(context["body"], "html.parser")
-    title, *pieces = Writer(address(app, pagename), WORDS[edition.locale]).pieces(article)
-    links = [f"[{WORDS[edition.locale]['site']}]({address(app, pagename)})"]
+    words = OWN[edition.locale]["notebooks"]
+    title, *pieces = Writer(address(app, pagename), words).pieces(article)
+    links = [f"[{words['site']}]({address(app, pagename)})"]
     for other in editions(app):
         if other != edition and (docname := twin(app, pagename, other)):
             links.append(f"[{other.name}]({address(app, docname)})")
@@ -58,7 +56,7 @@ def write(app, pagename, templatename, context, doctree):
     target = Path(app.outdir, name_of(app, pagename))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    offer(context, name_of(app, pagename), WORDS[edition.locale]["download"])
+    offer(context, name_of(app, pagename), words["download"])
 
 
 def as_notebook(pieces):

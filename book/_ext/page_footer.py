@@ -5,30 +5,8 @@ from functools import cache
 from urllib.parse import urlencode
 
 from editions import edition_of, language_of
+from interface_strings import OWN
 from page_head import address
-
-WORDS = {
-    "en": {
-        "cite": "Cite this page",
-        "page": "{author}, “{title}”, in: {book}, {year}.",
-        "book": "{author}, {title}, {year}.",
-        "changed": "Last changed on",
-        "report": "Report an error on this page",
-        "issue": "Error on the page “{title}”",
-        "languages": "All languages",
-        "licence": "Text: CC BY 4.0. Code: MIT.",
-    },
-    "zh_CN": {
-        "cite": "引用本页",
-        "page": "{author}：“{title}”，载《{book}》，{year} 年。",
-        "book": "{author}：《{title}》，{year} 年。",
-        "changed": "最近修改：",
-        "report": "报告本页的错误",
-        "issue": "页面“{title}”有误",
-        "languages": "选择语言",
-        "licence": "文字采用 CC BY 4.0 许可，代码采用 MIT 许可。",
-    },
-}
 
 
 @cache
@@ -52,7 +30,7 @@ def add_footer(app, pagename, templatename, context, doctree):
     if doctree is None:
         return
     edition, url = language_of(app, pagename), address(app, pagename)
-    words, changed = WORDS[edition.locale], last_changes(app.srcdir).get(app.env.doc2path(pagename, base=False))
+    words, changed = OWN[edition.locale]["footer"], last_changes(app.srcdir).get(app.env.doc2path(pagename, base=False))
     facts = {
         "author": app.config.author,
         "title": context["pagetitle"],

@@ -9,14 +9,11 @@ from pathlib import Path
 
 from docutils import nodes
 from editions import edition_of
+from interface_strings import OWN
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
-HEADINGS = {
-    "en": ["Chapter", "Reading (min)", "Exercises", "With exercises (min)"],
-    "zh_CN": ["章节", "阅读（分钟）", "习题数", "连同习题（分钟）"],
-}
 # readers of technical prose manage about 200 English words or 300 Han characters a minute
 PACES = [(r"[A-Za-z]{2,}", 200), (r"[\u4e00-\u9fff]", 300)]
 # a displayed formula or a cell holds a reader up for half a minute, a formula in the line for three seconds
@@ -56,7 +53,7 @@ class MakeTable(SphinxPostTransform):
         numbers = {name: found[""] for name, found in self.env.toc_secnumbers.items() if found.get("")}
         chapters = [name for name in sorted(numbers, key=numbers.get) if edition_of(self.app, name) == edition]
         group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 1, 1, 1)), cols=4)
-        group += nodes.thead("", row(nodes.Text(heading) for heading in HEADINGS[edition.locale]))
+        group += nodes.thead("", row(nodes.Text(heading) for heading in OWN[edition.locale]["reading_times"]))
         group += nodes.tbody("", *(row(self.cells(name, numbers[name])) for name in chapters))
         return nodes.table("", group, classes=["reading-times"])
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.book.pages import EDITIONS
 from tests.book.test_concepts import CONCEPTS, EDGES
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, fits
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
 
 PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
 TRANSFORM = "document.querySelector('.plane').style.transform"
@@ -171,7 +171,7 @@ def test_phone_gets_a_list_that_fits(browser, server, width, edition):
     with opened(browser, server, f"?lang={edition}", **{**PHONE, "viewport": {"width": width, "height": 780}}) as page:
         assert page.locator("section.concept:visible").count() == len(CONCEPTS)
         assert not page.locator(".stage").is_visible()
-        assert not fits(page)
+        assert not too_wide(page)
         wide = (
             "[...document.querySelectorAll('.math')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
         )
@@ -180,7 +180,7 @@ def test_phone_gets_a_list_that_fits(browser, server, width, edition):
         page.wait_for_function("document.activeElement.closest('section')?.id === 'dpo'")
         page.tap("[data-do=map]")
         assert page.locator(".stage").is_visible()
-        assert not fits(page)
+        assert not too_wide(page)
         node(page, "npo").tap()
         assert shown(page) == "npo"
 

@@ -10,7 +10,7 @@ import pytest
 from npo_tutorial import demos
 from tests.book.pages import CHAPTERS, EDITIONS, parse
 from tests.browser.drawing import assert_drawn, put
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, fits
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
 from tests.conftest import ROOT
 from tests.test_demos import demo
 
@@ -114,7 +114,7 @@ def test_demos_fit_a_phone(browser, server, edition, name, width):
     with Visit(browser, server, **PHONE | {"viewport": {"width": width, "height": 800}}) as visit:
         page = visit.open(f"{server}book/{edition}/{name}.html")
         mounted(page, name)
-        assert not fits(page)
+        assert not too_wide(page)
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)

@@ -14,7 +14,7 @@ from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages, parse
 from tests.book.test_site import BASE, LOADED
 from tests.browser.test_accessibility import opened, violations
 from tests.browser.test_demos import demos_of, look
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, fits
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
 
 PAGES = {(edition, name): f"embed/{edition}/{name}.html" for edition in EDITIONS for name in demos.__all__}
 CHAPTER_OF = {demo: name for name in CHAPTERS for demo in demos_of(name)}
@@ -122,4 +122,4 @@ def test_a_page_to_frame_is_accessible_and_fits_a_phone(browser, server, edition
     with Visit(browser, server, **PHONE | {"viewport": {"width": 320, "height": 800}}) as visit:
         page = visit.open(page_address)
         page.locator(".npo-explorer").wait_for()
-        assert not fits(page)
+        assert not too_wide(page)

@@ -9,7 +9,7 @@ import pytest
 
 from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, html, save_html
 from tests.browser.drawing import assert_drawn, put
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, fits
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
 from tests.test_plots import contrast
 
 SMALL_PHONE = PHONE | {"viewport": {"width": 320, "height": 640}}
@@ -294,7 +294,7 @@ def test_all_can_be_read_in_every_theme(browser, folder, explorers, theme):
 @pytest.mark.parametrize("phone", [PHONE, SMALL_PHONE], ids=["390 px", "320 px"])
 def test_it_fits_a_phone(browser, folder, lang, phone):
     with opened(browser, folder, f"{lang}.html", **phone) as page:
-        assert not fits(page)
+        assert not too_wide(page)
         sizes = page.evaluate(
             """[...document.querySelectorAll(".npo-explorer *")].filter(e => e.textContent.trim() &&
             !e.matches(".npo-text")).map(e => parseFloat(getComputedStyle(e).fontSize) *

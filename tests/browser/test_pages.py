@@ -67,13 +67,13 @@ def crawl(browser, site, own, check=None, **options):
     return complaints
 
 
-def fits(page):
-    """No sideways scroll: what sticks out, if something does."""
+def too_wide(page):
+    """What sticks out sideways; nothing, if the page does not scroll that way."""
     # a phone widens its window to what sticks out, but not its screen
     wide = page.evaluate(
-        """() => document.documentElement.scrollWidth <= screen.width ? [] :
-        [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > screen.width + 1)
-        .slice(-3).map(e => e.outerHTML.slice(0, 120))"""
+        """() => document.documentElement.scrollWidth <= screen.width ? [] : ["the page",
+        ...[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > screen.width + 1)
+        .slice(-3).map(e => e.outerHTML.slice(0, 120))]"""
     )
     return [f"sticks out sideways: {element}" for element in wide]
 
@@ -93,7 +93,7 @@ def test_every_page_on_a_phone(browser, site, server, scheme):
             "document.documentElement.dataset.theme ?? matchMedia('(prefers-color-scheme: dark)').matches"
         )
         wrong = [] if theme in (scheme, scheme == "dark") else [f"is shown {theme}, not {scheme}"]
-        return wrong + fits(page)
+        return wrong + too_wide(page)
 
     assert not crawl(browser, site, server, check, **PHONE, color_scheme=scheme)
 
@@ -105,7 +105,7 @@ def test_the_crawl_hears_what_is_wrong(browser, site, server, tmp_path):
         '<img src="https://example.invalid/a.png"><script>console.error("x"); null.y</script>'
         '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>'
     )
-    heard = " ".join(crawl(browser, tmp_path, tmp_path.as_uri() + "/", fits, **PHONE))
+    heard = " ".join(crawl(browser, tmp_path, tmp_path.as_uri() + "/", too_wide, **PHONE))
     for complaint in ("foreign: https://example.invalid/a.png", "console: x", "script: ", "sticks out sideways"):
         assert complaint in heard
 
