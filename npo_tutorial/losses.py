@@ -195,7 +195,11 @@ def npo_weight(logp, ref_logp, *, beta):
     """
     xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
     beta = check_beta(beta, xp.finfo(logp.dtype))
-    z = beta * (logp - ref_logp)
+    return twice_sigmoid(xp, beta * (logp - ref_logp))
+
+
+def twice_sigmoid(xp, z):
+    """2σ(z), the weight at z = βu, without checks: solvers need it at every step."""
     below, above = _split_at_zero(xp, z)
     # e^z/(1 + e^z) or 1/(1 + e^{−z}), whichever does not overflow: small weights keep all their digits
     return 2 * xp.exp(below) / (xp.exp(below) + xp.exp(-above))

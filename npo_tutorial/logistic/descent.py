@@ -81,7 +81,7 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     problem = checked_problem(X, y, theta_init, loss=loss, beta=beta, batch=True)
     step_size = one_or_each("step_size", step_size, partial(check_positive, "step_size"), batch=True)
     n_steps = check_count("n_steps", n_steps, minimum=0)
-    steps = _steps_to_record(record, n_steps)
+    steps = steps_to_record(record, n_steps)
     shapes = {"X, y or theta_init": problem.margins_init.shape, "beta": np.shape(problem.beta)}
     batch = common_batch(**shapes, step_size=np.shape(step_size))
 
@@ -128,7 +128,8 @@ def _check_finite(m, step, step_size):
         )
 
 
-def _steps_to_record(record, n_steps):
+def steps_to_record(record, n_steps):
+    """The steps that `record` asks for; without it 0, up to two hundred logarithmically spaced ones, and the last."""
     if record is None:
         return np.unique(
             np.concatenate([[0], np.geomspace(1, max(n_steps, 1), 200).round(), [n_steps]]).astype(int).clip(0, n_steps)

@@ -1,0 +1,139 @@
+"""The problem: data drawn from a seed, the model that learnt all of it, and the one that never saw what to forget."""
+
+from dataclasses import dataclass
+from functools import cache
+from math import inf
+
+import numpy as np
+from scipy.special import expit
+
+from npo_tutorial._checks import check_count, check_real
+from npo_tutorial.synthetic.descent import descend
+
+DIMENSION = 16
+N_FEATURES = 128
+N_FORGET, N_RETAIN, N_TEST = 200, 1000, 1000
+TRAINING_STEPS, TRAINING_STEP_SIZE = 20_000, 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class SyntheticProblem:
+    """A forget set and a retain set for the model P(y = 1|x) = σ(⟨θ, φ(x)⟩) with N = 128 random features φ.
+
+    Attributes
+    ----------
+    alpha : float
+        The clouds' centres are μ_f = α·1 and μ_r = −α·1 in 16 dimensions.
+    seed : int
+        What everything was drawn from.
+    X_forget, y_forget : (200, 128), (200,) array
+        Features φ(x) of the forget set and its labels, 0 or 1.
+    X_retain, y_retain : (1000, 128), (1000,) array
+        The same of the retain set.
+    y_other : (200,) array
+        For each forget sample a label drawn from Bern(1/2), which says nothing: the answer of IDK and DPO.
+    X_forget_test, X_retain_test : (1000, 128) array
+        Fresh samples of either cloud, on which the distances are measured.
+    theta_init : (128,) array
+        The model that learnt forget and retain set; unlearning starts from it, and it is the reference model π_ref.
+    theta_retrained : (128,) array
+        The model that learnt the retain set only: what unlearning tries to reach.
+    """
+
+    alpha: float
+    seed: int
+    X_forget: np.ndarray
+    y_forget: np.ndarray
+    X_retain: np.ndarray
+    y_retain: np.ndarray
+    y_other: np.ndarray
+    X_forget_test: np.ndarray
+    X_retain_test: np.ndarray
+    theta_init: np.ndarray
+    theta_retrained: np.ndarray
+
+    def __repr__(self):
+        return f"SyntheticProblem(alpha={self.alpha:g}, seed={self.seed})"
+
+
+def make_problem(alpha, seed):
+    """Draw the problem of a seed and train its initial and its retrained model.
+
+    x ~ N(μ, I) in 16 dimensions with μ_f = α·1, μ_r = −α·1; P(y = 1|x) = σ(⟨x − μ_f, θ_f⟩ + 1) for the forget cloud and
+    σ(⟨x − μ_r, θ_r⟩ − 1) for the retain cloud, with θ_f = −θ_r = 1/4·1; φ(x) = relu(Vx) with V_ij ~ N(0, 1/16). Both
+    models start from θ = 0 and make 20,000 steps of gradient descent on their mean cross-entropy, with step size 0.05.
+
+    Parameters
+    ----------
+    alpha : float
+        How far apart the clouds are, ≥ 0. The paper has 1 and 0; at 0 they lie on each other and only labels differ.
+    seed : int
+        ≥ 0. The same seed gives the same problem, made once and kept: its arrays cannot be written to.
+
+    Returns
+    -------
+    SyntheticProblem
+
+    Raises
+    ------
+    ValueError
+        `alpha` is negative, infinite or NaN, `seed` is negative.
+    TypeError
+        `alpha` is not a real number, `seed` is not an integer.
+
+    Notes
+    -----
+    Source: arXiv:2404.05868, Section 4.1 and Appendix D.1. It takes about a second.
+
+    Examples
+    --------
+    >>> problem = make_problem(alpha=1, seed=0)
+    >>> problem, problem.X_forget.shape
+    (SyntheticProblem(alpha=1, seed=0), (200, 128))
+    """
+    alpha = check_real("alpha", alpha)
+    if not 0 <= alpha < inf:
+        raise ValueError(f"alpha must be at least 0 and finite, got {alpha!r}")
+    return _problem(alpha, check_count("seed", seed, minimum=0))
+
+
+@cache
+def _problem(alpha, seed):
+    arrays = draw(alpha, seed)
+    arrays["theta_init"], arrays["theta_retrained"] = _train(**arrays)
+    for array in arrays.values():
+        array.setflags(write=False)
+    return SyntheticProblem(alpha, seed, **arrays)
+
+
+def draw(alpha, seed):
+    """The data, by their names in `SyntheticProblem`."""
+    rng = np.random.default_rng(seed)
+    projection = rng.normal(0, DIMENSION**-0.5, (DIMENSION, N_FEATURES))
+    arrays = {}
+    # the forget cloud lies at +α and its labels depend on x by +1/4 and +1, the retain cloud's by −1/4 and −1
+    for name, sign, n in (("forget", 1, N_FORGET), ("retain", -1, N_RETAIN)):
+        noise = rng.normal(size=(n + N_TEST, DIMENSION))
+        features = np.maximum((noise + sign * alpha) @ projection, 0)
+        probability = expit(sign * (noise[:n].sum(axis=1) * DIMENSION**-0.5 + 1))
+        arrays |= {
+            f"X_{name}": features[:n].copy(),
+            f"y_{name}": (rng.random(n) < probability).astype(float),
+            f"X_{name}_test": features[n:].copy(),
+        }
+    return arrays | {"y_other": rng.integers(0, 2, N_FORGET).astype(float)}
+
+
+def _train(X_forget, y_forget, X_retain, y_retain, **_):
+    """θ of the initial and of the retrained model: two columns of one descent."""
+    rows = np.concatenate([X_forget, X_retain])
+    labels = np.concatenate([y_forget, y_retain])[:, None]
+    n = len(rows)
+    weights = np.stack([np.full(n, 1 / n), np.where(np.arange(n) < N_FORGET, 0, 1 / N_RETAIN)], axis=1)
+
+    def derivative(logits):
+        return weights * (expit(logits) - labels)
+
+    thetas = np.zeros((N_FEATURES, 2))
+    *_, (_, thetas) = descend(rows, derivative, thetas, TRAINING_STEP_SIZE, [TRAINING_STEPS])
+    return thetas.T.copy()

@@ -1,0 +1,266 @@
+"""Unlearning runs, and how far they are from the retrained model along their way."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from scipy.special import expit, log_expit
+
+from npo_tutorial._checks import check_beta, check_choice, check_count, check_positive, check_real
+from npo_tutorial.logistic.descent import steps_to_record
+from npo_tutorial.logistic.progress import Progress
+from npo_tutorial.synthetic.descent import LARGEST, descend
+from npo_tutorial.synthetic.objectives import METHODS, NEEDS_BETA, RETAIN_TERMS, Objective
+from npo_tutorial.synthetic.problem import SyntheticProblem
+
+# α → method → (step size, β): arXiv:2404.05868, Table 1
+TABLE_1 = {
+    1.0: {
+        "GA": (5e-4, None),
+        "GA+RT": (5e-4, None),
+        "IDK+RT": (5e-4, None),
+        "NPO": (5e-3, 1.0),
+        "NPO+RT": (5e-3, 1.0),
+        "DPO+RT": (5e-3, 0.1),
+    },
+    0.0: {
+        "GA": (1e-4, None),
+        "GA+RT": (1e-4, None),
+        "IDK+RT": (1e-4, None),
+        "NPO": (5e-2, 10.0),
+        "NPO+RT": (5e-2, 10.0),
+        "DPO+RT": (5e-2, 5.0),
+    },
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SyntheticRun:
+    """What `run` measured at k records. Several problems add an axis in front, several runs one after it.
+
+    Attributes
+    ----------
+    steps : (k,) int array
+        The recorded steps; step 0 is the initial model.
+    forget_distance, retain_distance : (..., k) array
+        E KL(π_retrained(·|x) ‖ π_θ(·|x)) over fresh samples of the forget or the retain cloud, in nats.
+    kl_model_ref, kl_ref_model : (..., k) array
+        KL(π_θ‖π_ref) and KL(π_ref‖π_θ), means over the forget set, in nats: how far the model has gone.
+    theta : (..., k, 128) array
+        Parameters.
+    """
+
+    steps: np.ndarray
+    forget_distance: np.ndarray
+    retain_distance: np.ndarray
+    kl_model_ref: np.ndarray
+    kl_ref_model: np.ndarray
+    theta: np.ndarray
+
+    def __repr__(self):
+        return f"SyntheticRun(steps 0 to {self.steps[-1]}, records {self.forget_distance.shape})"
+
+
+def run(
+    method,
+    problem,
+    *,
+    step_size=None,
+    beta=None,
+    n_steps=2000,
+    record=None,
+    retain=None,
+    retain_weight=1.0,
+):
+    """Unlearn by full-batch gradient descent, and measure the distances to the retrained model along the way.
+
+    Each of `method`, `step_size`, `beta` and `retain_weight` may be a sequence, of one common length: that many runs,
+    made at once. `problem` may be a sequence as well: every run on every problem.
+
+    Parameters
+    ----------
+    method : str or sequence of str
+        "GA", "GA+RT", "IDK+RT", "NPO", "NPO+RT" or "DPO+RT"; RT adds a retain term. DPO carries 2/β as in the authors'
+        code. The factor 1/β of `dpo_loss` is the same run at half the step size and twice the retain weight.
+    problem : SyntheticProblem or sequence of them
+        From `make_problem`.
+    step_size : float or sequence, optional
+        η > 0; by default the paper's for this method and this α, `TABLE_1`.
+    beta : float or sequence, optional
+        Inverse temperature of NPO and DPO, > 0; by default the paper's. None for the other methods.
+    n_steps : int
+        Steps, at least 1.
+    record : sequence of int, optional
+        Steps to record, between 0 and `n_steps`. By default 0, up to two hundred logarithmically spaced ones and
+        `n_steps`.
+    retain : {"cross_entropy", "kl_ref_model", "kl_model_ref"}, optional
+        The retain term: −E log π_θ(y|x), the default, E KL(π_ref‖π_θ) or E KL(π_θ‖π_ref), over the retain set.
+    retain_weight : float or sequence
+        What it is multiplied by, ≥ 0.
+
+    Returns
+    -------
+    SyntheticRun
+        If a run overflows, a warning names it and the step, and the records before that step are returned.
+
+    Raises
+    ------
+    ValueError
+        Unknown method, retain term or record; a `beta` for a method without one, or a `retain` without a method with
+        RT; sequences of different lengths; a default asked for at an α that the paper does not have; numbers that are
+        not positive.
+    TypeError
+        Arguments of other types.
+
+    Warns
+    -----
+    RuntimeWarning
+        A run has overflowed.
+
+    Notes
+    -----
+    Source: arXiv:2404.05868, Section 4 and Appendix D; L_forget + weight · L_retain, both means over their sets.
+
+    Examples
+    --------
+    >>> from npo_tutorial.synthetic import make_problem
+    >>> runs = run(["GA", "NPO"], make_problem(alpha=1, seed=0), step_size=5e-3, n_steps=50)
+    >>> runs.retain_distance.shape, bool(runs.retain_distance[0, -1] > runs.retain_distance[1, -1])
+    ((2, 51), True)
+    """
+    problems = _problems(problem)
+    arguments, is_batch = _together(method=method, step_size=step_size, beta=beta, retain_weight=retain_weight)
+    settings = [[_setting(one.alpha, *run) for run in arguments] for one in problems]
+    retain = _checked_retain(retain, [setting.method for setting in settings[0]])
+    steps = steps_to_record(record, check_count("n_steps", n_steps))
+    progress = Progress(len(problems) * steps[-1])
+    try:
+        results = [_run(*pair, retain, steps, progress) for pair in zip(problems, settings, strict=True)]
+    finally:
+        progress.close()
+    # as many records as the problem has whose run overflowed first
+    k = min(len(result["theta"]) for result in results)
+    arrays = {name: np.stack([result[name][:k] for result in results]) for name in results[0]}
+    # problem, record, run → problem, run, record
+    arrays = {name: array.swapaxes(1, 2) for name, array in arrays.items()}
+    where = (0 if isinstance(problem, SyntheticProblem) else slice(None), slice(None) if is_batch else 0)
+    return SyntheticRun(steps[:k], **{name: array[where] for name, array in arrays.items()})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run's settings, checked and complete."""
+
+    method: str
+    step_size: float
+    beta: float | None
+    retain_weight: float
+
+
+def _setting(alpha, method, step_size, beta, retain_weight):
+    check_choice("method", method, tuple(METHODS))
+    needs_beta = METHODS[method][0] in NEEDS_BETA
+    if beta is not None and not needs_beta:
+        raise ValueError(f"beta must be left out or None with method {method!r}, got {beta!r}")
+    if step_size is None or (beta is None and needs_beta):
+        name = "step_size" if step_size is None else "beta"
+        if alpha not in TABLE_1:
+            raise ValueError(f"{name} must be given for alpha={alpha:g}: the paper's table has alpha 0 and 1 only")
+        paper_step_size, paper_beta = TABLE_1[alpha][method]
+        step_size = paper_step_size if step_size is None else step_size
+        beta = paper_beta if beta is None else beta
+    retain_weight = check_real("retain_weight", retain_weight)
+    if not 0 <= retain_weight < inf:
+        raise ValueError(f"retain_weight must be at least 0 and finite, got {retain_weight!r}")
+    beta = check_beta(beta) if needs_beta else None
+    return Setting(method, check_positive("step_size", step_size), beta, retain_weight)
+
+
+def _checked_retain(retain, methods):
+    if retain is None:
+        return RETAIN_TERMS[0]
+    if not any(has_retain for _, has_retain in (METHODS[method] for method in methods)):
+        raise ValueError(f"retain must be left out with methods that have no retain term, got {retain!r}")
+    return check_choice("retain", retain, RETAIN_TERMS)
+
+
+def _problems(problem):
+    problems = [problem] if isinstance(problem, SyntheticProblem) else problem
+    if not (_is_sequence(problems) and len(problems) and all(isinstance(one, SyntheticProblem) for one in problems)):
+        raise TypeError(f"problem must come from make_problem, or be a sequence of such, got {problem!r}")
+    return problems
+
+
+def _is_sequence(value):
+    return (isinstance(value, Sequence) and not isinstance(value, str)) or (
+        isinstance(value, np.ndarray) and value.ndim
+    )
+
+
+def _together(**arguments):
+    """The arguments of each run, and whether any of them was a sequence."""
+    sequences = {name: list(value) for name, value in arguments.items() if _is_sequence(value)}
+    lengths = {name: len(values) for name, values in sequences.items()}
+    if 0 in lengths.values() or len(set(lengths.values())) > 1:
+        raise ValueError(f"{', '.join(lengths)} must be sequences of one length, at least 1, got lengths {lengths}")
+    k = next(iter(lengths.values()), 1)
+    columns = (sequences.get(name, [value] * k) for name, value in arguments.items())
+    return list(zip(*columns, strict=True)), bool(sequences)
+
+
+def _run(problem, settings, retain, steps, progress):
+    """Records × runs of one problem, by the names in `SyntheticRun`."""
+    k = len(settings)
+    objective = Objective(problem, settings, retain)
+    thetas = np.repeat(problem.theta_init[:, None], k, axis=1)
+    rates = np.array([setting.step_size for setting in settings])
+    measure = _meter(problem)
+    records, done = [], 0
+    # what overflows is recognised by its value
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step, theta in descend(objective.rows, objective.derivative, thetas, rates, steps):
+            finite = (np.abs(theta) < LARGEST).all(axis=0)
+            if not finite.all():
+                setting = settings[int(np.argmin(finite))]
+                warnings.warn(
+                    f"{setting.method} with step_size={setting.step_size:g} on {problem} overflowed at step {step}; "
+                    "what is returned ends before",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+                break
+            records.append(measure(theta))
+            progress.update(step - done)
+            done = step
+    # of no records the arrays are still of the right shape
+    return {
+        name: np.array([record[name] for record in records]).reshape(len(records), *np.shape(value))
+        for name, value in measure(thetas).items()
+    }
+
+
+def _meter(problem):
+    """A function from θ's, (128, k), to what is recorded of them, each with the axis of runs first."""
+    tests = {"forget_distance": problem.X_forget_test, "retain_distance": problem.X_retain_test}
+    retrained = {name: (rows @ problem.theta_retrained)[:, None] for name, rows in tests.items()}
+    ref_logits = (problem.X_forget @ problem.theta_init)[:, None]
+
+    def measure(thetas):
+        logits = problem.X_forget @ thetas
+        distances = {name: _kl(retrained[name], rows @ thetas) for name, rows in tests.items()}
+        return distances | {
+            "kl_model_ref": _kl(logits, ref_logits),
+            "kl_ref_model": _kl(ref_logits, logits),
+            "theta": thetas.T,
+        }
+
+    return measure
+
+
+def _kl(logits, other_logits):
+    """KL(σ(logits) ‖ σ(other_logits)) of Bernoulli distributions, mean over the rows."""
+    # log(1 + e^z) = −log σ(−z); rounding could make a zero negative
+    kl = expit(logits) * (logits - other_logits) + log_expit(-logits) - log_expit(-other_logits)
+    return np.maximum(kl, 0).mean(axis=0)
