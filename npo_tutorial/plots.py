@@ -8,6 +8,8 @@ vector graphics in notebooks.
 
 import math
 
+import numpy as np
+
 from npo_tutorial._checks import check_choice, check_count, check_finite_array
 
 COLORS = ("#0060c0", "#c23d00", "#262626", "#00776a", "#7a0050", "#746a00")
@@ -40,8 +42,9 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
     x : (k,) array or None
         Abscissae shared by all curves; None if each brings its own, see below.
     curves : dict
-        Label → (k,) array, or label → pair (x, y). Labels are symbols or method names; Matplotlib's mathtext works.
-        At most six.
+        Label → curve, or label → pair (x, curve); at most six. Labels are symbols or method names; Matplotlib's
+        mathtext works. A curve is a (k,) array, or an (m, k) array of m runs: each of them thin, their mean bold, and
+        behind it one standard deviation to both sides, unless the runs have different abscissae, x of shape (m, k).
     x_label, y_label : str
         Axis labels: symbols only.
     bands : dict, optional
@@ -70,10 +73,58 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
     >>> lines(u, {"GA": u, "$u^2$": u**2}, x_label="$u$", y_label="").axes[0].get_xlabel()
     '$u$'
     """
-    if not isinstance(curves, dict):
-        raise TypeError(f"curves must be a dict from labels to arrays, got {type(curves).__name__}")
-    if not 1 <= len(curves) <= len(COLORS):
-        raise ValueError(f"curves must be 1 to {len(COLORS)}, got {len(curves)}")
+    scales = {"x_scale": x_scale, "y_scale": y_scale, "y_limits": y_limits}
+    return beside({"x": x, "curves": curves, "x_label": x_label, "y_label": y_label, "bands": bands, **scales})
+
+
+def beside(*charts):
+    """Draw charts side by side, with one legend: curves of one label look the same in all of them.
+
+    Parameters
+    ----------
+    *charts : dict
+        The arguments of `lines` for each chart, by their names; six labels at most in all charts together.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `lines`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> u = np.linspace(-4, 4)
+    >>> chart = {"x": u, "curves": {"GA": u}, "x_label": "$u$", "y_label": ""}
+    >>> len(beside(chart, chart | {"y_scale": "symlog"}).axes)
+    2
+    """
+    if not charts:
+        raise ValueError("charts must be at least one, got none")
+    labels = []
+    for chart in charts:
+        curves = chart.get("curves")
+        if not isinstance(curves, dict):
+            raise TypeError(f"curves must be a dict from labels to arrays, got {type(curves).__name__}")
+        labels += [label for label in curves if label not in labels]
+        if not curves or len(labels) > len(COLORS):
+            raise ValueError(f"curves must be 1 to {len(COLORS)}, got {len(labels) if curves else 0}")
+    looks = {label: {"color": c, "linestyle": d} for label, c, d in zip(labels, COLORS, DASHES, strict=False)}
+    figure, (row,) = _figure(columns=len(charts))
+    handles = {}
+    for axes, chart in zip(row, charts, strict=True):
+        handles |= _draw(axes, looks, **chart)
+    # below the axes: a legend inside hides curves on a figure as small as a phone's
+    columns = 2 if len(labels) == 4 else 3
+    figure.legend(handles.values(), labels, loc="outside lower center", ncols=columns, frameon=False)
+    return figure
+
+
+def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="linear", y_scale="linear", y_limits=None):
+    """Fill one chart; returns label → the curve as Matplotlib's legend takes it."""
     for name, text in [
         ("x_label", x_label),
         ("y_label", y_label),
@@ -90,23 +141,31 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
         y_limits = check_finite_array("y_limits", y_limits, ndim=1)
         if len(y_limits) != 2 or y_limits[0] == y_limits[1]:
             raise ValueError(f"y_limits must be a pair of two numbers, got {y_limits.tolist()}")
-    figure, ((axes,),) = _figure()
-    for (label, curve), color, dash in zip(curves.items(), COLORS, DASHES, strict=False):
-        name = f"curves[{label!r}]"
+    handles = {}
+    for label, curve in curves.items():
+        look, name = looks[label], f"curves[{label!r}]"
         if isinstance(curve, tuple) and len(curve) != 2:
             raise ValueError(f"{name} must be an array or a pair (x, y), got a tuple of {len(curve)}")
         curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
-        curve_x = check_finite_array(f"x of {name}" if isinstance(curve, tuple) else "x", curve_x, ndim=1)
-        axes.plot(curve_x, _over(curve_x, name, curve_y), color=color, linestyle=dash, label=label)
+        curve_x = check_finite_array(f"x of {name}" if isinstance(curve, tuple) else "x", curve_x, ndim=1, batch=True)
+        curve_y = _over(curve_x, name, curve_y, batch=True)
+        runs = np.atleast_2d(curve_y)
+        mean_x, mean_y = np.atleast_2d(curve_x).mean(axis=0), runs.mean(axis=0)
+        (handles[label],) = axes.plot(mean_x, mean_y, **look, label=label)
+        if curve_y.ndim > 1:
+            axes.plot(np.broadcast_to(curve_x, runs.shape).T, runs.T, color=look["color"], linewidth=0.7, alpha=0.5)
+            if curve_x.ndim == 1:
+                deviation = runs.std(axis=0, ddof=min(len(runs) - 1, 1))
+                axes.fill_between(mean_x, mean_y - deviation, mean_y + deviation, color=look["color"], alpha=0.13, lw=0)
         if label in bands:
             try:
                 lower, upper = bands[label]
             except (TypeError, ValueError):
                 raise ValueError(f"bands[{label!r}] must be a pair (lower, upper), got {bands[label]!r}") from None
-            edges = [_over(curve_x, f"bands[{label!r}]", edge) for edge in (lower, upper)]
-            axes.fill_between(curve_x, *edges, color=color, alpha=0.13, linewidth=0)
+            edges = [_over(mean_x, f"bands[{label!r}]", edge) for edge in (lower, upper)]
+            axes.fill_between(mean_x, *edges, color=look["color"], alpha=0.13, linewidth=0)
             for edge in edges:
-                axes.plot(curve_x, edge, color=color, linestyle=dash, linewidth=0.8)
+                axes.plot(mean_x, edge, **look, linewidth=0.8)
     axes.set(
         xlabel=x_label,
         ylabel=y_label,
@@ -115,9 +174,7 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
         ylim=y_limits,
     )
     axes.margins(x=0.01)
-    # below the axes: a legend inside hides curves on a figure as small as a phone's
-    figure.legend(loc="outside lower center", ncols=2 if len(curves) == 4 else 3, frameon=False)
-    return figure
+    return handles
 
 
 def images(pixels, titles, *, columns=5):
@@ -168,9 +225,9 @@ def images(pixels, titles, *, columns=5):
     return figure
 
 
-def _over(x, name, y):
-    y = check_finite_array(name, y, ndim=1)
-    if y.shape != x.shape:
+def _over(x, name, y, *, batch=False):
+    y = check_finite_array(name, y, ndim=1, batch=batch)
+    if y.shape[-1:] != x.shape[-1:] or (x.ndim > 1 and x.shape != y.shape):
         raise ValueError(f"{name} must have the shape of its x, {x.shape}, got {y.shape}")
     return y
 

@@ -83,6 +83,42 @@ def test_lines_draws_what_it_is_given():
     assert figure.legends
 
 
+def test_runs_are_thin_and_their_mean_is_bold():
+    x, runs = np.linspace(1, 10, 5), np.array([[1.0, 2, 3, 4, 5], [3.0, 2, 1, 0, 7], [2.0, 2, 2, 2, 9]])
+    (axes,) = plots.lines(x, {"GA": x, "NPO": runs}, x_label="$t$", y_label="$d$").axes
+    _, mean, *thin = axes.lines
+    np.testing.assert_allclose(mean.get_ydata(), runs.mean(axis=0))
+    np.testing.assert_array_equal([line.get_ydata() for line in thin], runs)
+    assert all(line.get_linewidth() < mean.get_linewidth() for line in thin)
+    assert {line.get_color() for line in thin} == {mean.get_color()} == {plots.COLORS[1]}
+    (band,) = axes.collections
+    edges = band.get_paths()[0].vertices
+    deviation = np.sqrt(((runs - runs.mean(axis=0)) ** 2).sum(axis=0) / 2)
+    for edge in (runs.mean(axis=0) - deviation, runs.mean(axis=0) + deviation):
+        for point in zip(x, edge, strict=True):
+            assert np.isclose(edges, point).all(axis=1).any()
+
+
+def test_runs_with_abscissae_of_their_own_have_a_mean_in_the_plane_and_no_band():
+    x, y = np.array([[1.0, 2, 3], [3.0, 4, 5]]), np.array([[0.0, 1, 4], [2.0, 3, 0]])
+    (axes,) = plots.lines(None, {"GA": (x, y)}, x_label="$x$", y_label="$y$").axes
+    mean, *thin = axes.lines
+    np.testing.assert_array_equal(mean.get_xydata(), [[2, 1], [3, 2], [4, 2]])
+    np.testing.assert_array_equal([line.get_xydata() for line in thin], np.stack([x, y], axis=-1))
+    assert not axes.collections
+
+
+def test_charts_side_by_side_share_their_looks_and_one_legend():
+    x = np.linspace(0, 1, 3)
+    left = {"x": x, "curves": {"GA": x, "NPO": 2 * x}, "x_label": "$t$", "y_label": "$a$"}
+    right = {"x": x, "curves": {"NPO": x, "DPO": x}, "x_label": "$t$", "y_label": "$b$"}
+    figure = plots.beside(left, right)
+    looks = [{line.get_label(): (line.get_color(), str(line.get_linestyle())) for line in a.lines} for a in figure.axes]
+    assert looks[0]["NPO"] == looks[1]["NPO"] and looks[0]["GA"] != looks[1]["DPO"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GA", "NPO", "DPO"]
+    assert [a.get_ylabel() for a in figure.axes] == ["$a$", "$b$"]
+
+
 def test_a_band_lies_behind_its_curve_in_its_colour_and_dashes():
     x = np.linspace(1, 10, 5)
     figure = plots.lines(x, {"GA": x, "NPO": x / 2}, bands={"NPO": (x / 3, x)}, x_label="$t$", y_label="$d$")
