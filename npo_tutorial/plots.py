@@ -44,7 +44,8 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
     curves : dict
         Label → curve, or label → pair (x, curve); at most six. Labels are symbols or method names; Matplotlib's
         mathtext works. A curve is a (k,) array, or an (m, k) array of m runs: each of them thin, their mean bold, and
-        behind it one standard deviation to both sides, unless the runs have different abscissae, x of shape (m, k).
+        behind it one standard deviation to both sides, unless the runs have different abscissae, x of shape (m, k). On
+        a logarithmic axis mean and deviation are those of the logarithms.
     x_label, y_label : str
         Axis labels: symbols only.
     bands : dict, optional
@@ -149,14 +150,14 @@ def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="line
         curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
         curve_x = check_finite_array(f"x of {name}" if isinstance(curve, tuple) else "x", curve_x, ndim=1, batch=True)
         curve_y = _over(curve_x, name, curve_y, batch=True)
-        runs = np.atleast_2d(curve_y)
-        mean_x, mean_y = np.atleast_2d(curve_x).mean(axis=0), runs.mean(axis=0)
+        mean_x, _, _ = _spread(f"x of {name}", curve_x, x_scale)
+        mean_y, lower, upper = _spread(name, curve_y, y_scale)
         (handles[label],) = axes.plot(mean_x, mean_y, **look, label=label)
         if curve_y.ndim > 1:
-            axes.plot(np.broadcast_to(curve_x, runs.shape).T, runs.T, color=look["color"], linewidth=0.7, alpha=0.5)
+            runs_x = np.broadcast_to(curve_x, curve_y.shape)
+            axes.plot(runs_x.T, curve_y.T, color=look["color"], linewidth=0.7, alpha=0.5)
             if curve_x.ndim == 1:
-                deviation = runs.std(axis=0, ddof=min(len(runs) - 1, 1))
-                axes.fill_between(mean_x, mean_y - deviation, mean_y + deviation, color=look["color"], alpha=0.13, lw=0)
+                axes.fill_between(mean_x, lower, upper, color=look["color"], alpha=0.13, linewidth=0)
         if label in bands:
             try:
                 lower, upper = bands[label]
@@ -223,6 +224,18 @@ def images(pixels, titles, *, columns=5):
         axes.set(xticks=[], yticks=[])
         axes.grid(False)
     return figure
+
+
+def _spread(name, runs, scale):
+    """Mean of the runs, and one standard deviation below and above: as the axis measures them."""
+    if runs.ndim == 1:
+        return runs, runs, runs
+    if scale == "log":
+        if (runs <= 0).any():
+            raise ValueError(f"{name} must be positive on a logarithmic axis, got {runs.min():g}")
+        return tuple(map(np.exp, _spread(name, np.log(runs), "linear")))
+    mean, deviation = runs.mean(axis=0), runs.std(axis=0, ddof=min(len(runs) - 1, 1))
+    return mean, mean - deviation, mean + deviation
 
 
 def _over(x, name, y, *, batch=False):

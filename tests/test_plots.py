@@ -99,6 +99,17 @@ def test_runs_are_thin_and_their_mean_is_bold():
             assert np.isclose(edges, point).all(axis=1).any()
 
 
+def test_on_a_logarithmic_axis_the_mean_of_runs_is_geometric():
+    x, runs = np.array([1.0, 2.0]), np.array([[1.0, 10.0], [100.0, 1000.0]])
+    (axes,) = plots.lines(x, {"GA": runs}, x_label="$t$", y_label="$d$", y_scale="log").axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [10, 100])
+    edges = axes.collections[0].get_paths()[0].vertices
+    factor = 10 ** np.sqrt(2)  # the deviation of log10, 0 and 2, is √2
+    assert np.isclose(edges, [1, 10 * factor]).all(axis=1).any() and np.isclose(edges, [2, 100 / factor]).all(1).any()
+    with pytest.raises(ValueError, match=r"curves\['GA'\] must be positive on a logarithmic axis, got 0"):
+        plots.lines(x, {"GA": runs * [0, 1]}, x_label="$t$", y_label="$d$", y_scale="log")
+
+
 def test_runs_with_abscissae_of_their_own_have_a_mean_in_the_plane_and_no_band():
     x, y = np.array([[1.0, 2, 3], [3.0, 4, 5]]), np.array([[0.0, 1, 4], [2.0, 3, 0]])
     (axes,) = plots.lines(None, {"GA": (x, y)}, x_label="$x$", y_label="$y$").axes

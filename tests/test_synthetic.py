@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from npo_tutorial import dpo_loss, ga_loss, npo_loss, synthetic
 from npo_tutorial.synthetic.objectives import Objective
-from npo_tutorial.synthetic.runs import Setting
+from npo_tutorial.synthetic.settings import Setting
 from tests import plain_synthetic
 
 PROBLEM = {alpha: synthetic.make_problem(alpha, 0) for alpha in (1, 0)}

@@ -5,6 +5,7 @@ Serves the chapter "synthetic".
 
 from npo_tutorial.synthetic.objectives import METHODS, RETAIN_TERMS
 from npo_tutorial.synthetic.problem import SyntheticProblem, make_problem
-from npo_tutorial.synthetic.runs import TABLE_1, SyntheticRun, run
+from npo_tutorial.synthetic.runs import SyntheticRun, run
+from npo_tutorial.synthetic.settings import TABLE_1
 
 __all__ = ["METHODS", "RETAIN_TERMS", "TABLE_1", "SyntheticProblem", "SyntheticRun", "make_problem", "run"]

@@ -22,7 +22,7 @@ from scipy.special import expit, log_expit
 from npo_tutorial.losses import twice_sigmoid
 
 # method → the loss on the forget set, and whether a retain term is added
-METHODS = {
+TERMS = {
     "GA": ("ga", False),
     "GA+RT": ("ga", True),
     "IDK+RT": ("idk", True),
@@ -30,6 +30,7 @@ METHODS = {
     "NPO+RT": ("npo", True),
     "DPO+RT": ("dpo", True),
 }
+METHODS = tuple(TERMS)
 NEEDS_BETA = ("npo", "dpo")
 RETAIN_TERMS = ("cross_entropy", "kl_ref_model", "kl_model_ref")
 
@@ -38,7 +39,7 @@ class Objective:
     """The objectives of k runs over one problem: `rows` of features, and `derivative` of each run's in their logits."""
 
     def __init__(self, problem, settings, retain):
-        losses, has_retain = zip(*(METHODS[setting.method] for setting in settings), strict=True)
+        losses, has_retain = zip(*(TERMS[setting.method] for setting in settings), strict=True)
         self.forget = _ForgetLoss(problem, losses, [setting.beta for setting in settings])
         weights = np.where(has_retain, [setting.retain_weight for setting in settings], 0.0)
         self.retain = _RetainTerm(problem, retain, weights) if any(has_retain) else None

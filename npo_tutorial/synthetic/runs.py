@@ -1,39 +1,18 @@
 """Unlearning runs, and how far they are from the retrained model along their way."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 from scipy.special import expit, log_expit
 
-from npo_tutorial._checks import check_beta, check_choice, check_count, check_positive, check_real
+from npo_tutorial._checks import check_count
 from npo_tutorial.logistic.descent import steps_to_record
 from npo_tutorial.logistic.progress import Progress
 from npo_tutorial.synthetic.descent import LARGEST, descend
-from npo_tutorial.synthetic.objectives import METHODS, NEEDS_BETA, RETAIN_TERMS, Objective
+from npo_tutorial.synthetic.objectives import Objective
 from npo_tutorial.synthetic.problem import SyntheticProblem
-
-# α → method → (step size, β): arXiv:2404.05868, Table 1
-TABLE_1 = {
-    1.0: {
-        "GA": (5e-4, None),
-        "GA+RT": (5e-4, None),
-        "IDK+RT": (5e-4, None),
-        "NPO": (5e-3, 1.0),
-        "NPO+RT": (5e-3, 1.0),
-        "DPO+RT": (5e-3, 0.1),
-    },
-    0.0: {
-        "GA": (1e-4, None),
-        "GA+RT": (1e-4, None),
-        "IDK+RT": (1e-4, None),
-        "NPO": (5e-2, 10.0),
-        "NPO+RT": (5e-2, 10.0),
-        "DPO+RT": (5e-2, 5.0),
-    },
-}
+from npo_tutorial.synthetic.settings import checked_retain, is_sequence, setting_of, together
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +110,9 @@ def run(
     ((2, 51), True)
     """
     problems = _problems(problem)
-    arguments, is_batch = _together(method=method, step_size=step_size, beta=beta, retain_weight=retain_weight)
-    settings = [[_setting(one.alpha, *run) for run in arguments] for one in problems]
-    retain = _checked_retain(retain, [setting.method for setting in settings[0]])
+    arguments, is_batch = together(method=method, step_size=step_size, beta=beta, retain_weight=retain_weight)
+    settings = [[setting_of(one.alpha, *run) for run in arguments] for one in problems]
+    retain = checked_retain(retain, [setting.method for setting in settings[0]])
     steps = steps_to_record(record, check_count("n_steps", n_steps))
     progress = Progress(len(problems) * steps[-1])
     try:
@@ -149,65 +128,11 @@ def run(
     return SyntheticRun(steps[:k], **{name: array[where] for name, array in arrays.items()})
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One run's settings, checked and complete."""
-
-    method: str
-    step_size: float
-    beta: float | None
-    retain_weight: float
-
-
-def _setting(alpha, method, step_size, beta, retain_weight):
-    check_choice("method", method, tuple(METHODS))
-    needs_beta = METHODS[method][0] in NEEDS_BETA
-    if beta is not None and not needs_beta:
-        raise ValueError(f"beta must be left out or None with method {method!r}, got {beta!r}")
-    if step_size is None or (beta is None and needs_beta):
-        name = "step_size" if step_size is None else "beta"
-        if alpha not in TABLE_1:
-            raise ValueError(f"{name} must be given for alpha={alpha:g}: the paper's table has alpha 0 and 1 only")
-        paper_step_size, paper_beta = TABLE_1[alpha][method]
-        step_size = paper_step_size if step_size is None else step_size
-        beta = paper_beta if beta is None else beta
-    retain_weight = check_real("retain_weight", retain_weight)
-    if not 0 <= retain_weight < inf:
-        raise ValueError(f"retain_weight must be at least 0 and finite, got {retain_weight!r}")
-    beta = check_beta(beta) if needs_beta else None
-    return Setting(method, check_positive("step_size", step_size), beta, retain_weight)
-
-
-def _checked_retain(retain, methods):
-    if retain is None:
-        return RETAIN_TERMS[0]
-    if not any(has_retain for _, has_retain in (METHODS[method] for method in methods)):
-        raise ValueError(f"retain must be left out with methods that have no retain term, got {retain!r}")
-    return check_choice("retain", retain, RETAIN_TERMS)
-
-
 def _problems(problem):
     problems = [problem] if isinstance(problem, SyntheticProblem) else problem
-    if not (_is_sequence(problems) and len(problems) and all(isinstance(one, SyntheticProblem) for one in problems)):
+    if not (is_sequence(problems) and len(problems) and all(isinstance(one, SyntheticProblem) for one in problems)):
         raise TypeError(f"problem must come from make_problem, or be a sequence of such, got {problem!r}")
     return problems
-
-
-def _is_sequence(value):
-    return (isinstance(value, Sequence) and not isinstance(value, str)) or (
-        isinstance(value, np.ndarray) and value.ndim
-    )
-
-
-def _together(**arguments):
-    """The arguments of each run, and whether any of them was a sequence."""
-    sequences = {name: list(value) for name, value in arguments.items() if _is_sequence(value)}
-    lengths = {name: len(values) for name, values in sequences.items()}
-    if 0 in lengths.values() or len(set(lengths.values())) > 1:
-        raise ValueError(f"{', '.join(lengths)} must be sequences of one length, at least 1, got lengths {lengths}")
-    k = next(iter(lengths.values()), 1)
-    columns = (sequences.get(name, [value] * k) for name, value in arguments.items())
-    return list(zip(*columns, strict=True)), bool(sequences)
 
 
 def _run(problem, settings, retain, steps, progress):

@@ -1,0 +1,84 @@
+"""The settings of one run or of several: checked, and completed by those of the paper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from npo_tutorial._checks import check_beta, check_choice, check_positive, check_real
+from npo_tutorial.synthetic.objectives import METHODS, NEEDS_BETA, RETAIN_TERMS, TERMS
+
+# α → method → (step size, β): arXiv:2404.05868, Table 1
+TABLE_1 = {
+    1.0: {
+        "GA": (5e-4, None),
+        "GA+RT": (5e-4, None),
+        "IDK+RT": (5e-4, None),
+        "NPO": (5e-3, 1.0),
+        "NPO+RT": (5e-3, 1.0),
+        "DPO+RT": (5e-3, 0.1),
+    },
+    0.0: {
+        "GA": (1e-4, None),
+        "GA+RT": (1e-4, None),
+        "IDK+RT": (1e-4, None),
+        "NPO": (5e-2, 10.0),
+        "NPO+RT": (5e-2, 10.0),
+        "DPO+RT": (5e-2, 5.0),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run's settings, checked and complete."""
+
+    method: str
+    step_size: float
+    beta: float | None
+    retain_weight: float
+
+
+def setting_of(alpha, method, step_size, beta, retain_weight):
+    check_choice("method", method, METHODS)
+    needs_beta = TERMS[method][0] in NEEDS_BETA
+    if beta is not None and not needs_beta:
+        raise ValueError(f"beta must be left out or None with method {method!r}, got {beta!r}")
+    if step_size is None or (beta is None and needs_beta):
+        name = "step_size" if step_size is None else "beta"
+        if alpha not in TABLE_1:
+            raise ValueError(f"{name} must be given for alpha={alpha:g}: the paper's table has alpha 0 and 1 only")
+        paper_step_size, paper_beta = TABLE_1[alpha][method]
+        step_size = paper_step_size if step_size is None else step_size
+        beta = paper_beta if beta is None else beta
+    retain_weight = check_real("retain_weight", retain_weight)
+    if not 0 <= retain_weight < inf:
+        raise ValueError(f"retain_weight must be at least 0 and finite, got {retain_weight!r}")
+    beta = check_beta(beta) if needs_beta else None
+    return Setting(method, check_positive("step_size", step_size), beta, retain_weight)
+
+
+def checked_retain(retain, methods):
+    if retain is None:
+        return RETAIN_TERMS[0]
+    if not any(has_retain for _, has_retain in (TERMS[method] for method in methods)):
+        raise ValueError(f"retain must be left out with methods that have no retain term, got {retain!r}")
+    return check_choice("retain", retain, RETAIN_TERMS)
+
+
+def is_sequence(value):
+    return (isinstance(value, Sequence) and not isinstance(value, str)) or (
+        isinstance(value, np.ndarray) and value.ndim
+    )
+
+
+def together(**arguments):
+    """The arguments of each run, and whether any of them was a sequence."""
+    sequences = {name: list(value) for name, value in arguments.items() if is_sequence(value)}
+    lengths = {name: len(values) for name, values in sequences.items()}
+    if 0 in lengths.values() or len(set(lengths.values())) > 1:
+        raise ValueError(f"{', '.join(lengths)} must be sequences of one length, at least 1, got lengths {lengths}")
+    k = next(iter(lengths.values()), 1)
+    columns = (sequences.get(name, [value] * k) for name, value in arguments.items())
+    return list(zip(*columns, strict=True)), bool(sequences)
