@@ -4,11 +4,13 @@ import re
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 import npo_tutorial
 from tests.book.pages import EDITIONS, parse
@@ -140,7 +142,11 @@ def test_it_runs(site, name, tmp_path, monkeypatch):
         monkeypatch.setenv(key, value)
     monkeypatch.delenv("PYTHONPATH")
     notebook = deepcopy(load(site, "en", name))
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    # a kernel binds its ports after they were chosen, and on a busy machine others take them meanwhile: files instead,
+    # in a folder with a short name, because that of a socket has at most 107 bytes
+    with TemporaryDirectory() as folder:
+        sockets = Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
+        NotebookClient(notebook, timeout=120, config=sockets, resources={"metadata": {"path": tmp_path}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     pictures = [output for output in outputs if "image/svg+xml" in output.get("data", {})]
