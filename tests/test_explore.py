@@ -401,7 +401,7 @@ def test_without_matplotlib_there_is_no_picture(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     explorer = made()
     assert set(explorer._repr_mimebundle_()[0]) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
-    save_html(explorer, tmp_path / "page.html", title="No picture")
+    save_html(explorer, tmp_path / "page.html", title="No picture", lang="en")
     assert "<figcaption><strong>Waves</strong> (k = 2) </figcaption>" in (tmp_path / "page.html").read_text("utf-8")
 
 
@@ -415,6 +415,25 @@ def test_saved_page_holds_its_widgets_and_nothing_foreign(tmp_path):
     # tags that were written, and those of mount.js
     assert page.count("</script>") == 4
     assert not re.findall(r'(?:src|href)="(?!data:)[^"]*"', page)
+
+
+def test_it_speaks_the_language_of_the_environment(monkeypatch, tmp_path):
+    monkeypatch.delenv("NPO_TUTORIAL_LANG", raising=False)
+    assert made().language == ""
+    monkeypatch.setenv("NPO_TUTORIAL_LANG", "zh")
+    explorer = made()
+    assert explorer.language == explorer.get_state()["language"] == "zh"
+    # a page has a language of its own
+    for lang in (None, "zh", "en"):
+        save_html(explorer, tmp_path / "page.html", title="T", lang=lang)
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert f'<html lang="{lang or "zh"}">' in page and '"language": ""' in page
+    explorer.language = "en"
+    with pytest.raises(ValueError, match="language must be one of '', 'en', 'zh', got 'fr'"):
+        explorer.language = "fr"
+    monkeypatch.setenv("NPO_TUTORIAL_LANG", "fr")
+    with pytest.raises(ValueError, match="NPO_TUTORIAL_LANG must be one of 'en', 'zh', got 'fr'"):
+        made()
 
 
 def test_save_html_names_what_it_cannot_save(tmp_path):

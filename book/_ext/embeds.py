@@ -3,7 +3,8 @@
 `embeds` in the configuration names a `module` whose functions make demos and the function that can `save` one to a page
 of its own. Such a page is written, in the `folder`, for each demo that a cell shows (its last line reads
 `module.function()`), in the language of the cell's page, to which it leads back. The line to copy stands under the
-cell; under a frame that shows a page of this site stands one for that page.
+cell; under a frame that shows a page of this site stands one for that page. A frame is `height` pixels high, or what
+`heights` says of its demo.
 """
 
 import html
@@ -23,7 +24,8 @@ from page_head import address
 # the title stands on the demo as well; in a frame there is no room for both
 STYLE = """
 h1 { position: absolute; clip-path: inset(50%); }
-section { margin: 0; }
+body { padding: .5rem 1rem; }
+section, section .npo-explorer { margin: 0; }
 a { color: inherit; }
 """
 LINE = '<iframe src="{src}" title="{title}" width="100%" height="{height}" style="border: 0" loading="lazy"></iframe>'
@@ -85,13 +87,14 @@ def offer(app, doctree, docname):
         source = next((block.astext() for block in cell.findall(nodes.literal_block)), "")
         if match := call.search(source):
             page, title = write_page(app, docname, match[1])
-            found.append((cell, app.config.html_baseurl + page, title))
+            height = settings["heights"].get(match[1], settings["height"])
+            found.append((cell, app.config.html_baseurl + page, title, height))
     for raw in doctree.findall(nodes.raw):
         if match := re.search(FRAME, raw.astext()):
             src, title = map(html.unescape, match.groups())
-            found.append((raw, urljoin(address(app, docname), src), title))
-    for node, src, title in found:
-        line = LINE.format(src=html.escape(src), title=html.escape(title), height=settings["height"])
+            found.append((raw, urljoin(address(app, docname), src), title, settings["height"]))
+    for node, src, title, height in found:
+        line = LINE.format(src=html.escape(src), title=html.escape(title), height=height)
         place = node.parent.index(node) + 1
         node.parent[place:place] = details(words, line)
 

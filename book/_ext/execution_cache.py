@@ -2,7 +2,7 @@
 
 jupyter-cache compares code cells only. So the cache lies in a folder named after a hash of the imported files; a new
 folder is a new value of `nb_execution_cache_path`, which makes Sphinx read every page again. The kernels and autodoc
-import the very files that were hashed, not an installed copy.
+import the very files that were hashed, not an installed copy, in the environment that the configuration asks for.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ def key_cache(app, config):
     caches = Path(app.outdir).parent / "execution"
     config.nb_execution_cache_path = str(caches / digest(root, config.execution_depends_on))
     sys.path.insert(0, str(root))
-    # a progress bar has nothing to say in a page
-    os.environ["TQDM_DISABLE"] = "1"
+    os.environ.update(config.execution_environment)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
 
 
 def setup(app):
     app.add_config_value("execution_depends_on", [], "env", list)
+    app.add_config_value("execution_environment", {}, "env", dict)
     app.connect("config-inited", key_cache)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,8 @@
 """One notebook for each page with code cells and each edition: `notebooks/<edition>/<page>.ipynb` in the site.
 
 It is made from the page as it is written, with plain Markdown for the prose, a first cell that installs the package
-where it is missing, and no outputs. Both editions have the same cells. The page offers it for download.
+where it is missing, and no outputs. Both editions have the same cells, but the first one names the
+language. The page offers it for download.
 """
 
 import json
@@ -18,6 +19,9 @@ from plain_markdown import Writer
 # the site's text takes results over by myst_nb's function; a notebook shows the figures among them
 GLUE = "from myst_nb import glue\n"
 SETUP = """\
+import os
+
+os.environ["NPO_TUTORIAL_LANG"] = "{language}"  # of the demos, whatever the language of the page around them
 try:
     import npo_tutorial
 except ImportError:
@@ -51,7 +55,8 @@ def write(app, pagename, templatename, context, doctree):
     for other in editions(app):
         if other != edition and (docname := twin(app, pagename, other)):
             links.append(f"[{other.name}]({address(app, docname)})")
-    setup = Cell(SETUP.format(repository=app.config.html_theme_options["repository_url"]))
+    repository = app.config.html_theme_options["repository_url"]
+    setup = Cell(SETUP.format(language=edition_of(app, pagename).key, repository=repository))
     notebook = as_notebook([f"{title}\n\n{' · '.join(links)}", setup, *grouped(pieces)])
     target = Path(app.outdir, name_of(app, pagename))
     target.parent.mkdir(parents=True, exist_ok=True)

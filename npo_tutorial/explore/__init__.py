@@ -13,6 +13,7 @@ import numpy as np
 
 from npo_tutorial._checks import check_choice, check_finite_array, check_flag
 from npo_tutorial._extras import require
+from npo_tutorial._language import LANGUAGES, chosen_language
 from npo_tutorial.explore.evaluation import (
     CHANNELS,
     KINDS,
@@ -51,6 +52,10 @@ class Explorer(anywidget.AnyWidget):
         Position of each slider in its grid. Setting it moves the sliders, and moving a slider sets it.
     linear : bool
         Whether logarithmic axes are drawn linearly, for charts that can do both.
+    language : {"", "en", "zh"}
+        What it speaks, read when it is drawn; "" is the language of the page, which in JupyterLab and in Colab is that
+        of the interface. By default what the environment variable ``NPO_TUTORIAL_LANG`` says when the explorer is made,
+        or "" where that is not set.
     chart : dict
         All but the numbers: texts, scales, limits, kinds and lengths of the curves, values of the grids, sentences.
     numbers : bytes
@@ -69,6 +74,7 @@ class Explorer(anywidget.AnyWidget):
     ranges = traitlets.Bytes().tag(sync=True)
     index = traitlets.List(traitlets.Int()).tag(sync=True)
     linear = traitlets.Bool(False).tag(sync=True)
+    language = traitlets.Unicode().tag(sync=True)
 
     @traitlets.validate("index")
     def _check_index(self, proposal):
@@ -80,6 +86,14 @@ class Explorer(anywidget.AnyWidget):
         if proposal["value"] and not self.chart["linear"]:
             raise ValueError("linear must be False for an explorer made without switch_axes, got True")
         return proposal["value"]
+
+    @traitlets.default("language")
+    def _default_language(self):
+        return chosen_language()
+
+    @traitlets.validate("language")
+    def _check_language(self, proposal):
+        return check_choice("language", proposal["value"], ("", *LANGUAGES))
 
     @property
     def values(self):

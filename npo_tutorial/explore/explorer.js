@@ -132,7 +132,9 @@ function render({ model, el }) {
   const read = reader(model);
   const scales = { x: SCALES[chart.x.scale], y: SCALES[chart.y.scale] };
   const sharedX = Float64Array.from(chart.x.values, scales.x.to);
-  const lang = (el.closest("[lang]")?.lang || "en").split("-")[0];
+  // its own language, because the page of a notebook speaks that of its interface
+  const own = model.get("language");
+  const lang = own || (el.closest("[lang]")?.lang || "en").split("-")[0];
   const words = WORDS[lang] ?? WORDS.en;
   const inLanguage = (text) => (typeof text === "string" ? text : (text[lang] ?? text.en));
   const sentences = chart.sentences.map(inLanguage);
@@ -170,7 +172,7 @@ function render({ model, el }) {
   const controls = create("div", { class: "npo-controls" });
   const root = create(
     "div",
-    { class: "npo-explorer", role: "group", "aria-labelledby": title.id },
+    { class: "npo-explorer", role: "group", "aria-labelledby": title.id, ...(own ? { lang: own } : {}) },
     title,
     create("div", { class: "npo-y-label" }, inLanguage(chart.y.label)),
     picture,

@@ -14,9 +14,9 @@ import numpy as np
 
 from npo_tutorial._checks import check_choice, check_finite_array
 from npo_tutorial._extras import require
+from npo_tutorial._language import LANGUAGES, preferred_language
 from npo_tutorial.plots import COLORS, DASHES, STYLE
 
-LANGUAGES = ("en", "zh")
 MARKERS = "os^Dvp"
 PAGE = """<!doctype html>
 <html lang="{lang}">
@@ -58,7 +58,7 @@ GUEST = """<style>.jp-OutputArea-child:has(> * > script[data-guest]) {{ display:
 {script}</script>"""
 
 
-def save_html(widgets, path, *, title, lang="en"):
+def save_html(widgets, path, *, title, lang=None):
     """Write explorers to one HTML file that works anywhere: from a disk, without a network, without a kernel.
 
     A whole notebook needs no such call: in what ``jupyter nbconvert --to html`` makes of it, explorers move as well.
@@ -71,8 +71,9 @@ def save_html(widgets, path, *, title, lang="en"):
         File to write.
     title : str
         Title of the page.
-    lang : {"en", "zh"}
-        Language of the page, and of all texts that come in several.
+    lang : {"en", "zh"}, optional
+        Language of the page, and of all texts that come in several. By default what the environment variable
+        ``NPO_TUTORIAL_LANG`` says, else that of the locale if it is one of these, else English.
 
     Raises
     ------
@@ -93,10 +94,13 @@ def save_html(widgets, path, *, title, lang="en"):
         raise TypeError(f"title must be a str, got {title!r}")
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path, got {path!r}")
-    check_choice("lang", lang, LANGUAGES)
+    lang = preferred_language() if lang is None else check_choice("lang", lang, LANGUAGES)
     embed = require("ipywidgets.embed")
     # without the defaults an anywidget has neither script nor style
     state = embed.dependency_state(widgets, drop_defaults=False)
+    for widget in widgets:
+        # here the page has a language
+        state[widget.model_id]["state"]["language"] = ""
     data = embed.embed_data(widgets, drop_defaults=False, state=state)
     views = [
         VIEW.format(view=_json(view), figure=_figure(widget, lang))

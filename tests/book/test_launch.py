@@ -31,9 +31,10 @@ def test_every_address_opens_the_notebook_of_its_page_and_the_notebook_is_publis
     for edition in EDITIONS:
         for name in WITH_CELLS:
             found = addresses(site, f"book/{edition}/{name}.html")
-            opened = [form.fullmatch(address)[1] for form, address in zip((BINDER, COLAB), found, strict=True)]
-            assert opened == [f"notebooks/{edition}/{name}.ipynb"] * 2
-            assert (site / opened[0]).is_file(), opened[0]
+            opened = [form.fullmatch(address) for form, address in zip((BINDER, COLAB), found, strict=True)]
+            assert all(opened), found
+            assert [match[1] for match in opened] == [f"notebooks/{edition}/{name}.ipynb"] * 2
+            assert (site / opened[0][1]).is_file(), opened[0][1]
 
 
 def test_buttons_speak_the_language_of_the_page(site):

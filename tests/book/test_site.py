@@ -253,3 +253,9 @@ def test_editions_share_one_execution(site):
     executed = [json.loads(path.read_text("utf-8")) for path in newest.rglob("base.ipynb")]
     with_cells = [name for name in NAMES if "{code-cell}" in (ROOT / f"book/en/{name}.md").read_text("utf-8")]
     assert len(executed) == len(with_cells)
+
+
+def test_demos_leave_their_language_to_the_page(site):
+    places = [*(site / "_static/widgets").glob("*.js"), *(site / "embed").rglob("*.html"), site / "NPO.html"]
+    assert len(places) > len(EDITIONS)
+    assert not [place for place in places if re.search(r'"language": "\w', place.read_text("utf-8"))]

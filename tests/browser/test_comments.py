@@ -7,7 +7,7 @@ import pytest
 
 from tests.book.pages import EDITIONS
 from tests.book.test_comments import SETTINGS
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.test_pages import DESKTOP, PHONE, Visit
 
 HOST = SETTINGS["host"]
 PAGE = "book/{}/references.html"
@@ -83,6 +83,15 @@ def test_asked_for_when_opened_with_the_settings_of_the_configuration(browser, s
         page.wait_for_timeout(200)
         assert len(visit.asked) == 2
         assert not visit.complaints
+
+
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE])
+def test_as_wide_as_the_text(browser, server, screen):
+    with Comments(browser, server, **screen) as visit:
+        page = visit.open(server + PAGE.format("zh"))
+        edges = "e => [e.getBoundingClientRect().left, e.getBoundingClientRect().right]"
+        heading = page.locator("article.bd-article h1")
+        assert page.locator("details.comments").evaluate(edges) == heading.evaluate(edges)
 
 
 def test_follow_the_switch_of_colours(browser, server):

@@ -103,13 +103,27 @@ def test_the_line_works_in_a_page_of_another_origin(browser, server, site, stran
             before = look(figure)
             figure.locator("input").last.press("ArrowLeft")
             assert look(figure) != before
-            # all of it is seen at once, but for the last lines of the tallest
-            assert figure.evaluate("e => e.offsetHeight") <= 760 + 60
             ground = inner.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
             assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
         with visit.context.expect_page() as chapter:
             page.locator("iframe").first.content_frame.locator("main > a").click()
         assert chapter.value.url == f"{server}book/{edition}/{CHAPTERS[0]}.html"
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_frame_is_as_high_as_its_demo(browser, server, site, edition):
+    heights = {}
+    for name in CHAPTERS:
+        for line in lines(site, edition, name):
+            frame = BeautifulSoup(line, "html.parser").iframe
+            heights[frame["src"].removeprefix(BASE)] = int(frame["height"])
+    with Visit(browser, server, viewport={"width": 900, "height": 400}) as visit:
+        for page_address in (page for (language, _), page in PAGES.items() if language == edition):
+            page = visit.open(server + page_address)
+            page.locator("path.npo-curve[d]").first.wait_for(state="attached")
+            needed = page.evaluate("document.documentElement.scrollHeight")
+            assert heights[page_address] - 90 <= needed <= heights[page_address], page_address
         assert not visit.complaints
 
 

@@ -1,4 +1,7 @@
-"""Two of the site's notebooks in a live JupyterLab: formulas are drawn, figures appear, demos move."""
+"""Two of the site's notebooks in a live JupyterLab: formulas are drawn, figures appear, demos move.
+
+They speak the language of the notebook, not that of the page around it.
+"""
 
 import shutil
 
@@ -16,8 +19,8 @@ def lab(site, tmp_path_factory):
         yield address
 
 
-@pytest.mark.parametrize("notebook", ["zh/npo", "en/stability"])
-def test_a_demo_of_a_notebook_moves(browser, lab, notebook):
+@pytest.mark.parametrize(("notebook", "button"), [("zh/npo", "重置"), ("en/stability", "Reset")])
+def test_a_demo_of_a_notebook_moves(browser, lab, notebook, button):
     with Visit(browser, lab, **DESKTOP | {"viewport": {"width": 1280, "height": 5000}}) as visit:
         page = visit.page
         visit.context.set_default_timeout(60_000)
@@ -29,6 +32,10 @@ def test_a_demo_of_a_notebook_moves(browser, lab, notebook):
         curves = explorer.locator("path.npo-curve")
         curves.first.wait_for()
         page.locator(".jp-RenderedSVG").first.wait_for()
+        # JupyterLab itself speaks English here
+        assert page.locator("html").get_attribute("lang") == "en"
+        assert explorer.get_attribute("lang") == notebook.partition("/")[0]
+        assert explorer.locator(".npo-reset").inner_text() == button
         before = [curve.get_attribute("d") for curve in curves.all()]
         explorer.locator("input").first.press("ArrowRight")
         explorer.locator("input").first.press("ArrowRight")
