@@ -263,7 +263,8 @@ BAD = {
     "no grid": (lambda: explore(curves, X, **WORDS), ValueError, "grids must be 1 to 3, got 0"),
     "many grids": (lambda: made(a=[1], b=[1], c=[1]), ValueError, "grids must be 1 to 3, got 4"),
     "empty grid": (lambda: made(k=[]), ValueError, "k must not be empty"),
-    "no numbers": (lambda: made(k=["a"]), TypeError, "k must be an array of real numbers"),
+    "no numbers": (lambda: made(k=[None]), TypeError, "k must be an array of real numbers"),
+    "a word": (lambda: made(k="abc"), TypeError, "k must be an array of real numbers"),
     "unsorted grid": (lambda: made(k=[1, 3, 2]), ValueError, "k must increase, got 3 before 2"),
     "repeated value": (lambda: made(k=[1, 1]), ValueError, "k must increase, got 1 before 1"),
     "grid scale": (lambda: made(k=Grid([1], scale="ln")), ValueError, "k.scale must be one of 'linear', 'log'"),
@@ -280,7 +281,7 @@ BAD = {
     "label of nothing": (
         lambda: made(labels={"lines": "a"}),
         ValueError,
-        "labels must name curves of fn, line, band, points, marker, got 'lines'",
+        "labels must hold names of curves, line, band, points, marker, got 'lines'",
     ),
     "label": (lambda: made(labels={"line": 3}), TypeError, r"labels\['line'\] must be a str or a dict"),
     "images": (lambda: made(with_images, images=PICTURES[:, :3]), ValueError, "images must hold square .* rows of 3"),
