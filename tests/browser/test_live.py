@@ -9,14 +9,19 @@ MAKE = (
     WAVES
     + """
 watched, linked, boxed = (waves(title, range(1, 8)) for title in ("watched", "linked", "boxed"))
+named = explore(
+    lambda x, shape: {"curve": getattr(np, shape)(x)}, np.linspace(0, 6), title="named", x_label="x", y_label="y",
+    say=lambda shape: f"{shape} it is.", shape=["sin", "cos", "exp"],
+)
 heard = ipywidgets.Label("nothing yet")
 watched.observe(lambda change: heard.set_trait("value", f"k: {watched.values['k']}, was {change['old']}"), "index")
+named.observe(lambda change: heard.set_trait("value", f"shape: {named.values['shape']}"), "index")
 ipywidgets.link((watched, "index"), (linked, "index"))
 ipywidgets.VBox([boxed, heard])
 """
 )
-SHOW = "display(watched, linked)"
-SET = "watched.index = [0]; boxed.index = [5]"
+SHOW = "display(watched, linked, named)"
+SET = "watched.index = [0]; boxed.index = [5]; named.index = [2]"
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +121,28 @@ def test_the_notebook_leaves_arrow_keys_to_the_slider(notebook):
         assert slider.evaluate("input => input === document.activeElement")
 
 
+def test_names_are_chosen_by_mouse_by_arrow_keys_and_by_python(notebook):
+    figure = notebook.figure("named")
+    cosine = figure.get_by_role("radio", name="cos")
+    cosine.check()
+    notebook.hears("shape: cos")
+    selected = notebook.selected()
+    for key, shape in {"ArrowRight": "exp", "ArrowUp": "cos", "ArrowLeft": "sin", "ArrowDown": "cos"}.items():
+        notebook.page.keyboard.press(key)
+        notebook.hears(f"shape: {shape}")
+        figure.locator(".npo-sentence", has_text=f"{shape} it is.").wait_for()
+        assert notebook.selected() == selected
+        assert figure.locator(":checked").evaluate("input => input === document.activeElement && input.value") == shape
+    before = figure.locator("path.npo-curve").first.get_attribute("d")
+    notebook.run(2)
+    figure.locator(".npo-sentence", has_text="exp it is.").wait_for()
+    assert figure.get_by_role("radio", name="exp").is_checked()
+    assert figure.locator("path.npo-curve").first.get_attribute("d") != before
+
+
 def test_mounting_for_nbconvert_leaves_no_trace(notebook):
     script = notebook.page.locator("script[data-guest]")
-    assert script.count() == 2
+    assert script.count() == 3
     assert not any(row.is_visible() for row in script.locator("xpath=../..").all())
     for title in ("watched", "linked", "boxed"):
         assert notebook.figure(title).count() == 1
