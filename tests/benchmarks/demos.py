@@ -51,7 +51,7 @@ def weights(site):
 
 
 def drag(page):
-    """Every slider from end to end by mouse, every name chosen: times of our script, and of the frames with its steps."""
+    """Every slider from end to end by mouse, every name chosen: times of our script, and of the frames with steps."""
     page.evaluate(RECORD)
     for slider in page.locator(".npo-explorer input[type=range]").all():
         box = slider.bounding_box()
