@@ -1,4 +1,4 @@
-"""`explore`: a function's curves under sliders, live in a notebook and just as well in a page without a kernel.
+"""`explore`: a function's curves under sliders and buttons, live in a notebook or in a page without a kernel.
 
 Python evaluates the function at every point of a grid of parameters and decides all limits and sentences; the script
 beside this module only looks numbers up and draws them. Nothing here knows what the curves mean.
@@ -30,7 +30,7 @@ from npo_tutorial.explore.evaluation import (
     written,
 )
 from npo_tutorial.explore.html import guest, in_all_languages, picture, pixel_images, save_html
-from npo_tutorial.explore.panels import LEVELS, Panel, check_panel, describe, n_channels, panels_of, quantise, y_limits
+from npo_tutorial.explore.panels import LEVELS, Panel, check_panel, describe, limits_at, n_channels, panels_of, quantise
 
 anywidget, traitlets = require("anywidget"), require("traitlets")
 
@@ -56,9 +56,9 @@ class Explorer(anywidget.AnyWidget):
         second panel has its own under "beside".
     numbers : bytes
         For each grid point (of the last grid fastest), each curve of the first and then of the second panel, and each
-        of its channels: 16-bit integers, 0 at the
-        lower end of the channel's range and 65535 at the upper. Kept as differences from the number before (modulo
-        65536), high bytes first, then low bytes: so smooth curves compress better.
+        of its channels: 16-bit integers, 0 at the lower end of the channel's range and 65535 at the upper. Kept as
+        differences from the number before (modulo 65536), high bytes first, then low bytes: so smooth curves compress
+        better.
     ranges : bytes
         Both ends of those ranges as little-endian float64; on a logarithmic axis log10 of them.
     """
@@ -97,7 +97,7 @@ class Explorer(anywidget.AnyWidget):
     @property
     def y_limits(self):
         """Limits of the first panel's vertical axis at the current position."""
-        return y_limits(self.chart, self.frame)
+        return limits_at(self.chart, self.frame)
 
     @property
     def frame(self):
@@ -238,6 +238,23 @@ def explore(
     ... )
     >>> wave.values, float(np.abs(wave.drawn()["sin"] - np.sin(2 * u)).max()) < 2 / 131070
     ({'k': 2}, True)
+
+    Names to choose from, and a second chart of the same curve as a way through the plane:
+
+    >>> shapes = {"sine": np.sin, "cosine": np.cos}
+    >>> wave = explore(
+    ...     lambda x, shape: {"wave": shapes[shape](x)},
+    ...     u,
+    ...     title="Waves",
+    ...     x_label="u",
+    ...     y_label="height",
+    ...     shape=Grid(list(shapes), names={"sine": {"en": "sine", "zh": "正弦"}}),
+    ...     beside=Panel(
+    ...         lambda x, shape: {"wave": Path(shapes[shape](u), u)}, [-1, 1], x_label="height", y_label="u"
+    ...     ),
+    ... )
+    >>> wave.values, type(wave.drawn(panel=1)["wave"]).__name__
+    ({'shape': 'sine'}, 'Path')
     """
     if say is not None and not callable(say):
         raise TypeError(f"say must be a function, got {say!r}")
@@ -267,11 +284,10 @@ def explore(
         if curve["kind"] != "images":
             curve["look"] = coloured.index(curve["name"])
     numbers, ranges = quantise(all_curves, table)
+    ends = np.cumsum([n_channels(those) for those in curves])
     first, *others = (
         describe(panel, those, part, switch_axes=switch_axes)
-        for panel, those, part in zip(
-            panels.values(), curves, np.split(ranges, [n_channels(curves[0])], axis=1), strict=False
-        )
+        for panel, those, part in zip(panels.values(), curves, np.split(ranges, ends[:-1], axis=1), strict=True)
     )
     differences = np.diff(numbers.ravel(), prepend=np.uint16(0))
     return Explorer(

@@ -14,7 +14,7 @@ import numpy as np
 
 from npo_tutorial._checks import check_choice, check_finite_array
 from npo_tutorial._extras import require
-from npo_tutorial.explore.panels import panels_of, y_limits
+from npo_tutorial.explore.panels import limits_at, panels_of
 from npo_tutorial.plots import COLORS, DASHES, STYLE
 
 LANGUAGES = ("en", "zh")
@@ -139,9 +139,8 @@ def picture(explorer):
         figure = Figure(figsize=(5.4, 3.1 * len(panels) + (5 - columns) * 0.17 * n_rows), layout="constrained")
         all_axes, handles = figure.subplots(len(panels), squeeze=False).ravel(), {}
         for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
-            drawn = _draw_panel(axes, panel, explorer.drawn(panel=number).values())
-            handles |= {name: handle for name, handle in drawn.items() if name not in handles}
-            axes.set_ylim(y_limits(panel, explorer.frame))
+            handles |= _draw_panel(axes, panel, explorer.drawn(panel=number).values())
+            axes.set_ylim(limits_at(panel, explorer.frame))
         figure.legend(
             handles=list(handles.values()), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
         )

@@ -75,7 +75,7 @@ def panels_of(chart):
     return [chart, *filter(None, [chart["beside"]])]
 
 
-def y_limits(panel, frame):
+def limits_at(panel, frame):
     """Limits of a described panel's vertical axis at a grid point."""
     limits = panel["y"]["limits"]
     return limits[frame if len(limits) > 1 else 0]

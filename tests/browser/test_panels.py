@@ -150,15 +150,14 @@ def test_one_legend_for_both_panels(browser, folder):
 @pytest.mark.parametrize("lang", html.LANGUAGES)
 def test_both_pictures_are_told_in_words(browser, folder, lang):
     name = {"en": "A run, and its way through the plane", "zh": "一次运行，以及它在平面上的轨迹"}[lang]
+    retain, quality = plane(T, "GA", 1.0)["way"]
+    first, last = (f"({retain[k]:.4g}, {quality[k]:.4g})" for k in (0, -1))
     told = {
         "en": [
             "method = gradient ascent. power = 1. ",
-            "the way: from (0.",
-            ") to (0.",
-            ", across from 0.",
-            ", up from ",
+            f"the way: from {first} to {last}, across from {retain[-1]:.4g} to ",
         ],
-        "zh": ["方法 = 梯度上升。幂 = 1。", "轨迹：从 (0.", ") 到 (0.", "，横向从 0.", "，纵向从 "],
+        "zh": ["方法 = 梯度上升。幂 = 1。", f"轨迹：从 {first} 到 {last}，横向从 {retain[-1]:.4g} 到 "],
     }[lang]
     with opened(browser, folder, f"{lang}.html") as page:
         stand(page.locator(".npo-explorer"), [0, 0])
