@@ -4,10 +4,10 @@ import base64
 import gzip
 import io
 import json
+import pathlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +15,23 @@ from matplotlib.image import imread
 from traitlets import TraitError
 
 from npo_tutorial import plots
-from npo_tutorial.explore import Band, Explorer, Grid, Images, Marker, Points, evaluation, explore, html, save_html
+from npo_tutorial.explore import (
+    Band,
+    Explorer,
+    Grid,
+    Images,
+    Marker,
+    Panel,
+    Path,
+    Points,
+    evaluation,
+    explore,
+    html,
+    save_html,
+)
 from tests.test_plots import contrast, in_dark_mode
 
-FILES = Path(evaluation.__file__).parent
+FILES = pathlib.Path(evaluation.__file__).parent
 SCRIPT, STYLE, MOUNT = ((FILES / name).read_text("utf-8") for name in ("explorer.js", "explorer.css", "mount.js"))
 X = np.linspace(0.5, 8, 40)
 WORDS = {"title": {"en": "Waves", "zh": "波"}, "x_label": "x", "y_label": {"en": "height", "zh": "高度"}}
@@ -49,8 +62,22 @@ def with_images(x, k):
     return {"images": Images(np.array([0.25, 1 / k])), "line": k * x}
 
 
+def plane(x, k, a=1.0):
+    t = np.linspace(0, 6, 30)
+    return {"way": Path(a * np.cos(k * t), t**2 - k), "line": a * x, "points": Points(x[:2], x[:2] * k)}
+
+
+def lengths(x, method):
+    """Something for each name."""
+    return {"way": Path(x[::-1], x * len(method)), "line": x ** len(method)}
+
+
 def made(fn=curves, x=X, **options):
     return explore(fn, x, **WORDS | {"k": [1, 2, 5]} | options)
+
+
+def beside(fn=plane, x=X, **options):
+    return Panel(fn, x, **{"x_label": "across", "y_label": {"en": "up", "zh": "纵向"}} | options)
 
 
 def flat(curve):
@@ -64,6 +91,13 @@ GRIDS = {
     "logarithmic axes": (positive, {"x_scale": "log", "y_scale": "log"}),
     "logarithmic down": (positive, {"y_scale": "log", "y_limits": "frame"}),
     "images": (with_images, {"images": PICTURES, "y_scale": "log"}),
+    "path": (lambda x, k: {"way": Path(x[:k] ** 2, np.exp(-x[:k]))} | {"n": Marker(k)}, {"k": [3], "y_scale": "log"}),
+    "names": (lambda x, k: lengths(x, k), {"k": ["GA", "NPO", "gradient descent"]}),
+    "two panels": (curves, {"a": [0.5, 2], "beside": beside()}),
+    "two panels with images": (
+        with_images,
+        {"images": PICTURES, "beside": beside(with_images, X[:9], y_scale="log", y_limits="frame")},
+    ),
 }
 
 
@@ -73,20 +107,26 @@ def test_drawn_is_what_the_function_returned_to_16_bits(case):
     explorer = made(fn, **options)
     grids = [grid["values"] for grid in explorer.chart["grids"]]
     names = [grid["name"] for grid in explorer.chart["grids"]]
+    functions = [(fn, X, explorer.chart)]
+    if "beside" in options:
+        functions.append((options["beside"].fn, options["beside"].x, explorer.chart["beside"]))
     for index in np.ndindex(*map(len, grids)):
         values = {name: grid[i] for name, grid, i in zip(names, grids, index, strict=True)}
-        expected, drawn = fn(X, **values), explorer.drawn(list(index))
-        assert set(drawn) == set(expected)
-        for curve in explorer.chart["curves"]:
-            label, kind = curve["name"], curve["kind"]
-            assert type(drawn[label]) is type(expected[label])
-            for axis, got, want in zip(
-                evaluation.CHANNELS[kind], flat(drawn[label]), flat(expected[label]), strict=True
-            ):
-                if axis in "xy" and explorer.chart[axis]["scale"] == "log":
-                    got, want = np.log10(got), np.log10(want)
-                precision = np.ptp(want) / 131070
-                assert np.abs(got - want).max() <= precision * 1.000001 + 1e-12 * np.abs(want).max()
+        for number, (function, x, panel) in enumerate(functions):
+            assert_same(panel, explorer.drawn(list(index), number), function(x, **values))
+
+
+def assert_same(panel, drawn, expected):
+    """To 16 bits of each channel's range."""
+    assert set(drawn) == set(expected)
+    for curve in panel["curves"]:
+        label, kind = curve["name"], curve["kind"]
+        assert type(drawn[label]) is type(expected[label])
+        for axis, got, want in zip(evaluation.CHANNELS[kind], flat(drawn[label]), flat(expected[label]), strict=True):
+            if axis in "xy" and panel[axis]["scale"] == "log":
+                got, want = np.log10(got), np.log10(want)
+            precision = np.ptp(want) / 131070
+            assert np.abs(got - want).max() <= precision * 1.000001 + 1e-12 * np.abs(want).max()
 
 
 def test_position_values_and_sentence_go_together():
@@ -200,6 +240,88 @@ def test_axes_that_can_be_switched_have_linear_limits_for_each_grid_point():
     assert mixed["y"][0][0] < -8 and mixed["x"][0] < 0.5
 
 
+def test_names_are_values_like_any_other():
+    heard, seen = [], []
+
+    def fn(x, method, beta):
+        heard.append(method)
+        return lengths(x, method)
+
+    names = {"GA": {"en": "gradient ascent", "zh": "梯度上升"}}
+    explorer = explore(
+        fn,
+        X,
+        **WORDS,
+        say=lambda method, beta: f"{method} with {beta}",
+        animate="method",
+        method=Grid(np.array(["GA", "NPO"]), label="loss", names=names, start="NPO"),
+        beta=[0.1, 1],
+    )
+    assert heard == ["GA", "GA", "NPO", "NPO"] and {type(name) for name in heard} == {str}
+    method, beta = explorer.chart["grids"]
+    assert method["values"] == ["GA", "NPO"] and method["names"] == [names["GA"], "NPO"] and method["label"] == "loss"
+    assert beta["names"] is None
+    assert explorer.values == {"method": "NPO", "beta": 0.1}
+    assert explorer.sentence == "NPO with 0.1"
+    assert repr(explorer) == "Explorer('Waves · 波', method='NPO', beta=0.1)"
+    explorer.observe(lambda change: seen.append((change["new"], explorer.values["method"])), names="index")
+    explorer.index = [0, 1]
+    assert seen == [([0, 1], "GA")]
+    json.dumps(explorer.chart)
+
+
+def test_where_names_start():
+    start = lambda names, **options: explore(lengths, X, **WORDS, method=names, **options).chart["grids"][0]["start"]  # noqa: E731
+    assert start(["a", "b", "c"]) == 0
+    assert start(("a", "b", "c"), animate="method") == 0
+    assert start(Grid(["a", "b", "c"], start="c"), animate="method") == 2
+
+
+def test_curves_of_one_name_look_alike_in_both_panels():
+    explorer = made(beside=beside(), labels={"way": {"en": "a way", "zh": "路线"}, "line": "the line"})
+    first, second = (
+        {curve["name"]: curve for curve in panel["curves"]} for panel in (explorer.chart, explorer.chart["beside"])
+    )
+    assert [curve["look"] for curve in first.values()] == [0, 1, 2, 3]
+    assert {name: curve["look"] for name, curve in second.items()} == {"way": 4, "line": 0, "points": 2}
+    assert first["line"]["label"] == second["line"]["label"] == "the line"
+    assert second["way"]["label"] == {"en": "a way", "zh": "路线"}
+    with_rows = made(with_images, images=PICTURES, beside=beside(with_images))
+    assert [curve.get("look") for curve in with_rows.chart["beside"]["curves"]] == [0, None]
+
+
+def test_panels_have_limits_and_texts_of_their_own():
+    explorer = made(y_limits=(-1, 1), beside=beside(x=[-50, 50], y_limits="frame"))
+    panel = explorer.chart["beside"]
+    assert explorer.y_limits == [-1, 1] and len(panel["y"]["limits"]) == 3
+    assert panel["x"]["label"] == "across" and panel["y"]["label"] == {"en": "up", "zh": "纵向"}
+    assert panel["x"]["limits"][0] < -50 and panel["x"]["values"] == [-50, 50]
+    assert made().chart["beside"] is None
+
+
+def test_axes_are_switched_in_the_panels_that_have_logarithmic_ones():
+    log = {"x_scale": "log", "y_scale": "log"}
+    explorer = made(switch_axes=True, beside=beside(positive, **log))
+    assert explorer.chart["linear"] is None and len(explorer.chart["beside"]["linear"]["y"]) == 3
+    explorer.linear = True
+    both = made(positive, switch_axes=True, beside=beside(positive, **log), **log)
+    assert both.chart["linear"] == both.chart["beside"]["linear"]
+
+
+def test_the_picture_shows_both_panels_and_each_name_once():
+    explorer = made(beside=beside(), labels={"points": "the points"})
+    words = re.findall(">([^<]+)<", html.picture(explorer)["image/svg+xml"])
+    for word in ("height · 高度", "across", "up · 纵向", "line", "band", "the points", "marker", "way"):
+        assert words.count(word) == 1, word
+
+
+def test_a_saved_page_names_what_is_chosen(tmp_path):
+    method = Grid(["a", "b"], label="loss", names={"a": {"en": "first", "zh": "第一"}})
+    save_html(explore(lengths, X, **WORDS, method=method), tmp_path / "page.html", title="T", lang="zh")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "(loss = 第一)" in page and 'alt="波 (loss = 第一). "' in page
+
+
 def replaced(kind):
     return lambda x, k: curves(x, k) | {"line": kind if k == 2 else x}
 
@@ -211,6 +333,14 @@ def bad(value, at=3):
         return {"NPO": y}
 
     return fn
+
+
+def bad_beside(fn=None, **options):
+    return lambda: made(beside=beside(fn or plane, **options))
+
+
+def named(*names, **options):
+    return lambda: explore(lengths, X, **WORDS, method=Grid(names, **options))
 
 
 SEVEN = {str(i): Marker(i) for i in range(7)}
@@ -263,7 +393,8 @@ BAD = {
     "no grid": (lambda: explore(curves, X, **WORDS), ValueError, "grids must be 1 to 3, got 0"),
     "many grids": (lambda: made(a=[1], b=[1], c=[1]), ValueError, "grids must be 1 to 3, got 4"),
     "empty grid": (lambda: made(k=[]), ValueError, "k must not be empty"),
-    "no numbers": (lambda: made(k=["a"]), TypeError, "k must be an array of real numbers"),
+    "no numbers": (lambda: made(k=[None]), TypeError, "k must be an array of real numbers"),
+    "a word": (lambda: made(k="abc"), TypeError, "k must be an array of real numbers"),
     "unsorted grid": (lambda: made(k=[1, 3, 2]), ValueError, "k must increase, got 3 before 2"),
     "repeated value": (lambda: made(k=[1, 1]), ValueError, "k must increase, got 1 before 1"),
     "grid scale": (lambda: made(k=Grid([1], scale="ln")), ValueError, "k.scale must be one of 'linear', 'log'"),
@@ -276,11 +407,59 @@ BAD = {
     "y_limits word": (lambda: made(y_limits="grid"), ValueError, "y_limits must be one of 'frame', got 'grid'"),
     "y_limits order": (lambda: made(y_limits=(1, 0)), ValueError, "y_limits must be a pair .*got .1.0, 0.0"),
     "y_limits log": (lambda: made(positive, y_limits=(0, 1), y_scale="log"), ValueError, "y_limits must lie between"),
+    "path": (lambda: made(lambda x, k: {"a": Path(x, x[1:])}), ValueError, r"\['a'\] must be of length 40, got 39"),
+    "path changes": (
+        lambda: made(lambda x, k: {"a": Path(x[:k], x[:k])}),
+        ValueError,
+        r"first grid point, a \(path of 1\), got a \(path of 2\)",
+    ),
+    "beside": (lambda: made(beside=plane), TypeError, "beside must be a Panel, got <function plane"),
+    "beside.fn": (bad_beside(3), TypeError, "beside.fn must be a function, got 3"),
+    "beside.x": (bad_beside(x=[]), ValueError, "beside.x must not be empty"),
+    "beside.x_label": (bad_beside(x_label=3), TypeError, "beside.x_label must be a str or a dict"),
+    "beside.y_scale": (bad_beside(y_scale="ln"), ValueError, "beside.y_scale must be one of 'linear', 'log', got 'ln'"),
+    "beside.y_limits": (bad_beside(y_limits=(1, 0)), ValueError, "beside.y_limits must be a pair .*got .1.0, 0.0"),
+    "beside.y_limits word": (bad_beside(y_limits="grid"), ValueError, "beside.y_limits must be one of 'frame'"),
+    "NaN beside": (
+        bad_beside(bad(np.nan)),
+        ValueError,
+        r"^beside.fn\(x, k=5\)\['NPO'\] must be finite, got nan at index \(?3",
+    ),
+    "no dict beside": (bad_beside(lambda x, k: x), TypeError, r"^beside.fn\(x, k=1\) must be a dict"),
+    "no curve beside": (
+        bad_beside(lambda x, k: {}),
+        ValueError,
+        r"^beside.fn\(x, k=1\) must have 1 to 6 curves, got 0",
+    ),
+    "kind changes beside": (
+        bad_beside(replaced(Marker(1))),
+        ValueError,
+        r"^beside.fn\(x, k=2\) must have the curves of the first grid point, line \(line of 40\)",
+    ),
+    "many curves in both": (
+        bad_beside(lambda x, k: {name: x for name in "abc"}),
+        ValueError,
+        "fn and beside.fn must have 1 to 6 curves, got 7",
+    ),
+    "names and numbers": (named("GA", 1), TypeError, "method must hold numbers or names, not both, got 1 at index 1"),
+    "blank name": (named("GA", " "), ValueError, "method must hold names that can be read, got ' ' at index 1"),
+    "repeated name": (named("GA", "NPO", "GA"), ValueError, "method must hold each name once, got 'GA' again"),
+    "scale of names": (named("GA", scale="log"), ValueError, "method.scale must be 'linear' for a grid of names"),
+    "start of names": (named("GA", start="ga"), ValueError, "method.start must be one of 'GA', got 'ga'"),
+    "texts of names": (named("GA", names=["a"]), TypeError, "method.names must be a dict from values of method to"),
+    "text of no name": (named("GA", names={"ga": "a"}), ValueError, "must hold values of method, GA, got 'ga'"),
+    "text of a name": (named("GA", names={"GA": 1}), TypeError, r"method.names\['GA'\] must be a str or a dict"),
+    "names of numbers": (lambda: made(k=Grid([1], names={})), ValueError, "k.names must be None for a grid of numbers"),
+    "NaN for a name": (
+        lambda: explore(lambda x, method: {"a": x * np.nan}, X, **WORDS, method=["GA"]),
+        ValueError,
+        r"^fn\(x, method='GA'\)\['a'\] must be finite",
+    ),
     "labels": (lambda: made(labels=["line"]), TypeError, "labels must be a dict from names of curves to texts"),
     "label of nothing": (
         lambda: made(labels={"lines": "a"}),
         ValueError,
-        "labels must name curves of fn, line, band, points, marker, got 'lines'",
+        "labels must hold names of curves, line, band, points, marker, got 'lines'",
     ),
     "label": (lambda: made(labels={"line": 3}), TypeError, r"labels\['line'\] must be a str or a dict"),
     "images": (lambda: made(with_images, images=PICTURES[:, :3]), ValueError, "images must hold square .* rows of 3"),
@@ -306,6 +485,24 @@ def test_bad_input_is_named(case):
     call, error, message = BAD[case]
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("panel", [-1, 1, 2, "0", None])
+def test_panels_that_are_not_there_are_refused(panel):
+    with pytest.raises(ValueError, match="panel must be the number of one of 1, from 0, got "):
+        made().drawn(panel=panel)
+
+
+def test_both_panels_count_when_a_state_is_too_large():
+    wide = np.arange(100.0)
+    options = {"x": wide, "k": range(3000)}
+    made(lambda x, k: {"line": k + x}, **options)
+    with pytest.raises(ValueError, match="3000 grid points × 300 numbers"):
+        made(
+            lambda x, k: {"line": k + x},
+            beside=beside(lambda x, k: {"way": Path(x, x)}, wide),
+            **options,
+        )
 
 
 def test_a_grid_that_is_too_large_is_refused_after_one_point():
@@ -472,5 +669,5 @@ except ImportError as error:
 
 
 def test_public_names_are_documented():
-    for thing in (Explorer, explore, save_html, Grid, Band, Points, Marker, Images):
+    for thing in (Explorer, explore, save_html, Grid, Path, Band, Points, Marker, Images, Panel):
         assert thing.__doc__

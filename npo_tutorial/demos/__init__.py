@@ -3,6 +3,7 @@
 Every number that a reader sees there, in a drawing or in a sentence, was computed here by the package.
 """
 
+from npo_tutorial.demos.frontier import pareto
 from npo_tutorial.demos.gradients import adaptive_weight, beta_to_zero, softmax_policy
 from npo_tutorial.demos.preferences import dpo_margin, dpo_to_npo
 from npo_tutorial.demos.runs import decision_boundary, digits, divergence
@@ -15,5 +16,6 @@ __all__ = [
     "divergence",
     "dpo_margin",
     "dpo_to_npo",
+    "pareto",
     "softmax_policy",
 ]

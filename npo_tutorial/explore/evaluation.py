@@ -19,7 +19,14 @@ MOST_BYTES = 2_000_000
 # far enough from the largest and the smallest float for margins and differences
 LARGEST = 1e250
 # a curve's channels: a row of numbers for each letter, which names the axis that they are measured on; "s" is strength
-CHANNELS = {"line": "y", "band": "yy", "points": "xy", "marker": "x", "images": "s"}
+CHANNELS = {"line": "y", "path": "xy", "band": "yy", "points": "xy", "marker": "x", "images": "s"}
+
+
+class Path(NamedTuple):
+    """A line through points in their order, with abscissae of their own: a way through the plane."""
+
+    x: np.ndarray
+    y: np.ndarray
 
 
 class Band(NamedTuple):
@@ -48,32 +55,51 @@ class Images(NamedTuple):
     strength: np.ndarray
 
 
-KINDS = {"band": Band, "points": Points, "marker": Marker, "images": Images}
+KINDS = {"path": Path, "band": Band, "points": Points, "marker": Marker, "images": Images}
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The values of one slider: increasing, with a label, a scale ("linear" or "log") and the value to start from.
+    """The values of one slider, which are increasing numbers, or of one row of buttons, which are names.
 
-    Without `label` it is called as the argument is; without `start` it starts in the middle, if animated at the first.
+    Without `label` it is called as the argument is; without `start` it starts in the middle, if animated or with names
+    at the first value. `scale` ("linear" or "log") is for numbers; `names` is for names: name → text on its button, the
+    name itself where there is none.
     """
 
-    values: Sequence[float]
+    values: Sequence[float] | Sequence[str]
     label: str | dict | None = None
     scale: str = "linear"
-    start: float | None = None
+    start: float | str | None = None
+    names: dict | None = None
 
 
 def read_grid(name, grid, *, animated):
     """A grid as described in the chart."""
     grid = grid if isinstance(grid, Grid) else Grid(grid)
+    is_list = isinstance(grid.values, (Sequence, np.ndarray)) and not isinstance(grid.values, str)
+    has_names = is_list and any(isinstance(value, str) for value in grid.values)
+    values, start, texts = (_read_names if has_names else _read_numbers)(name, grid)
+    return {
+        "name": name,
+        "label": check_text(f"{name}.label", name if grid.label is None else grid.label),
+        "scale": grid.scale,
+        "values": values,
+        "names": texts,
+        "start": 0 if animated and grid.start is None else start,
+    }
+
+
+def _read_numbers(name, grid):
     values = check_finite_array(name, grid.values, ndim=1)
     steps = np.diff(values)
     if not (steps > 0).all():
         i = int(np.argmin(steps > 0))
         raise ValueError(f"{name} must increase, got {values[i]:g} before {values[i + 1]:g}")
     on_scale(name, values, check_choice(f"{name}.scale", grid.scale, SCALES))
-    start = 0 if animated else (len(values) - 1) // 2
+    if grid.names is not None:
+        raise ValueError(f"{name}.names must be None for a grid of numbers, got {grid.names!r}")
+    start = (len(values) - 1) // 2
     if grid.start is not None:
         (found,) = np.nonzero(np.isclose(values, check_real(f"{name}.start", grid.start), rtol=1e-9, atol=0))
         if not found.size:
@@ -81,13 +107,23 @@ def read_grid(name, grid, *, animated):
         start = int(found[0])
     # integers stay integers: a function may count with them
     is_integer = np.asarray(grid.values).dtype.kind in "iu"
-    return {
-        "name": name,
-        "label": check_text(f"{name}.label", name if grid.label is None else grid.label),
-        "scale": grid.scale,
-        "values": np.asarray(grid.values).tolist() if is_integer else values.tolist(),
-        "start": start,
-    }
+    return np.asarray(grid.values).tolist() if is_integer else values.tolist(), start, None
+
+
+def _read_names(name, grid):
+    for i, value in enumerate(grid.values):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must hold numbers or names, not both, got {value!r} at index {i}")
+        if not value.strip():
+            raise ValueError(f"{name} must hold names that can be read, got {value!r} at index {i}")
+    values = [str(value) for value in grid.values]
+    repeated = [value for i, value in enumerate(values) if value in values[:i]]
+    if repeated:
+        raise ValueError(f"{name} must hold each name once, got {repeated[0]!r} again")
+    if grid.scale != "linear":
+        raise ValueError(f"{name}.scale must be 'linear' for a grid of names, got {grid.scale!r}")
+    start = 0 if grid.start is None else values.index(check_choice(f"{name}.start", grid.start, values))
+    return values, start, check_texts(f"{name}.names", grid.names, values, f"values of {name}")
 
 
 def check_text(name, text):
@@ -101,20 +137,22 @@ def check_text(name, text):
     return dict(text)
 
 
-def check_labels(labels, curves):
-    """A label for each curve: the text of its name, else the name."""
-    labels = {} if labels is None else labels
-    if not isinstance(labels, dict):
-        raise TypeError(f"labels must be a dict from names of curves to texts, got {labels!r}")
-    names = [curve["name"] for curve in curves]
-    for name in labels:
-        if name not in names:
-            raise ValueError(f"labels must name curves of fn, {', '.join(names)}, got {name!r}")
-    return [check_text(f"labels[{name!r}]", labels.get(name, name)) for name in names]
+def check_texts(name, texts, keys, things):
+    """A text for each key: its own of `texts`, else the key itself."""
+    texts = {} if texts is None else texts
+    if not isinstance(texts, dict):
+        raise TypeError(f"{name} must be a dict from {things} to texts, got {texts!r}")
+    for key in texts:
+        if key not in keys:
+            raise ValueError(f"{name} must hold {things}, {', '.join(keys)}, got {key!r}")
+    return [check_text(f"{name}[{key!r}]", texts.get(key, key)) for key in keys]
 
 
-def evaluate(fn, say, x, scales, grids, n_images):
-    """Curves as described in the chart, the numbers of each grid point in a row, sentences."""
+def evaluate(panels, say, grids, n_images):
+    """Of each panel the curves as described in the chart; the numbers of each grid point in a row; sentences.
+
+    `panels` is a dict: what its function is called in messages → `Panel`.
+    """
     curves, rows, sentences = [], [], []
     n_points = math.prod(len(grid["values"]) for grid in grids)
     points = itertools.product(*(grid["values"] for grid in grids))
@@ -122,33 +160,51 @@ def evaluate(fn, say, x, scales, grids, n_images):
     silent = bool(os.environ.get("TQDM_DISABLE"))
     for point in require("tqdm.auto").tqdm(points, total=n_points, delay=1, leave=False, disable=silent):
         values = dict(zip((grid["name"] for grid in grids), point, strict=True))
-        where = f"fn(x, {written(values)})"
-        drawing = fn(x.copy(), **values)
-        if not isinstance(drawing, dict) or not all(isinstance(label, str) for label in drawing):
-            raise TypeError(f"{where} must be a dict from labels to curves, got {type(drawing).__name__}")
-        # images come after all that has a colour
-        drawing = dict(sorted(drawing.items(), key=lambda item: isinstance(item[1], Images)))
-        if curves and {curve["name"] for curve in curves} == set(drawing):
-            drawing = {curve["name"]: drawing[curve["name"]] for curve in curves}
-        described, channels = [], []
-        for name, curve in drawing.items():
-            kind, arrays = _channels(f"{where}[{name!r}]", curve, len(x), scales, n_images)
-            described.append({"name": name, "kind": kind, "length": len(arrays[0])})
+        channels = []
+        for k, (name, panel) in enumerate(panels.items()):
+            where = f"{name}(x, {written(values)})"
+            described, arrays = _drawn(where, panel, values, curves[k] if rows else [], n_images)
             channels += arrays
+            if not rows:
+                curves.append(described)
+            elif described != curves[k]:
+                raise ValueError(
+                    f"{where} must have the curves of the first grid point, {_listed(curves[k])}, "
+                    f"got {_listed(described)}"
+                )
         if say:
             sentences.append(check_text(f"say({written(values)})", say(**values)))
         if not rows:
-            curves = described
-            n_coloured = sum(curve["kind"] != "images" for curve in curves)
-            if not 1 <= n_coloured <= len(COLORS):
-                raise ValueError(f"{where} must have 1 to {len(COLORS)} curves, got {n_coloured}")
+            n_names = len(coloured_names(curves))
+            if n_names > len(COLORS):
+                raise ValueError(f"{' and '.join(panels)} must have 1 to {len(COLORS)} curves, got {n_names}")
             _refuse_large(n_points, channels, sentences, grids)
-        elif described != curves:
-            raise ValueError(
-                f"{where} must have the curves of the first grid point, {_listed(curves)}, got {_listed(described)}"
-            )
         rows.append(np.concatenate(channels))
     return curves, np.array(rows), sentences
+
+
+def coloured_names(panels):
+    """Names of curves in the order of their colours: curves of one name are alike in all panels."""
+    return list(dict.fromkeys(curve["name"] for curves in panels for curve in curves if curve["kind"] != "images"))
+
+
+def _drawn(where, panel, values, before, n_images):
+    """What a panel's function returns for these values, in the order of the curves before: described, and channels."""
+    drawing = panel.fn(panel.x.copy(), **values)
+    if not isinstance(drawing, dict) or not all(isinstance(label, str) for label in drawing):
+        raise TypeError(f"{where} must be a dict from labels to curves, got {type(drawing).__name__}")
+    # images come after all that has a colour
+    drawing = dict(sorted(drawing.items(), key=lambda item: isinstance(item[1], Images)))
+    if {curve["name"] for curve in before} == set(drawing):
+        drawing = {curve["name"]: drawing[curve["name"]] for curve in before}
+    described, channels = [], []
+    for name, curve in drawing.items():
+        kind, arrays = _channels(f"{where}[{name!r}]", curve, len(panel.x), panel.scales, n_images)
+        described.append({"name": name, "kind": kind, "length": len(arrays[0])})
+        channels += arrays
+    if not coloured_names([described]):
+        raise ValueError(f"{where} must have 1 to {len(COLORS)} curves, got 0")
+    return described, channels
 
 
 def _channels(name, curve, length, scales, n_images):
@@ -156,7 +212,7 @@ def _channels(name, curve, length, scales, n_images):
     kind = next((kind for kind, type_ in KINDS.items() if isinstance(curve, type_)), "line")
     parts = {"line": [curve], "marker": [curve]}.get(kind, curve)
     arrays = [check_finite_array(name, part, ndim=1) for part in parts]
-    if kind == "points":
+    if kind in ("points", "path"):
         length = len(arrays[0])
     if kind == "images":
         length = n_images
@@ -195,8 +251,10 @@ def _refuse_large(n_points, channels, sentences, grids):
 
 
 def written(values):
-    """Values of parameters in words: "beta=0.1, n=4"."""
-    return ", ".join(f"{name}={value:g}" for name, value in values.items())
+    """Values of parameters in words: "beta=0.1, method='GA'"."""
+    return ", ".join(
+        f"{name}={value!r}" if isinstance(value, str) else f"{name}={value:g}" for name, value in values.items()
+    )
 
 
 def _listed(curves):

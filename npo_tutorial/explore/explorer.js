@@ -1,11 +1,12 @@
-// Draws an Explorer: looks up the numbers of the grid point where the sliders stand and maps them to pixels.
+// Draws an Explorer: looks up the numbers of the grid point that is chosen and maps them to pixels.
 // Works wherever an anywidget does: beside a kernel, or mounted in a static page by mount.js.
 
 const SVG = "http://www.w3.org/2000/svg";
 // as in evaluation.py: a row of numbers for each letter, which names the axis that they are measured on; "s" is strength
-const CHANNELS = { line: "y", band: "yy", points: "xy", marker: "x", images: "s" };
+const CHANNELS = { line: "y", path: "xy", band: "yy", points: "xy", marker: "x", images: "s" };
 // regions lie under lines, lines under points
-const LAYERS = ["band", "marker", "line", "points"];
+const LAYERS = ["band", "marker", "line", "path", "points"];
+const SAMPLES = { line: "M0 8H32", path: "M0 8H32", marker: "M16-4V20", band: "M1 2H31V14H1Z" };
 // as in plots.py, for lines 2 pixels wide: no two curves differ by colour alone
 const DASHES = ["", "12 4", "3 3", "14 4 3 4", "6 3", "18 6"];
 const SHAPES = [
@@ -27,6 +28,7 @@ const WORDS = {
     stop: ". ",
     interval: (lo, hi) => `from ${lo} to ${hi}`,
     line: (first, last, lo, hi) => `from ${first} to ${last}, lowest ${lo}, highest ${hi}`,
+    path: (first, last, x, y) => `from (${first}) to (${last}), across ${x}, up ${y}`,
     band: (lower, upper) => `lower edge ${lower}; upper edge ${upper}`,
     points: (n, x, y) => `${n} points, across ${x}, up ${y}`,
     marker: (at) => `vertical line at ${at}`,
@@ -42,6 +44,7 @@ const WORDS = {
     stop: "。",
     interval: (lo, hi) => `从 ${lo} 到 ${hi}`,
     line: (first, last, lo, hi) => `从 ${first} 到 ${last}，最低 ${lo}，最高 ${hi}`,
+    path: (first, last, x, y) => `从 (${first}) 到 (${last})，横向${x}，纵向${y}`,
     band: (lower, upper) => `下沿${lower}；上沿${upper}`,
     points: (n, x, y) => `${n} 个点，横向${x}，纵向${y}`,
     marker: (at) => `竖线位于 ${at}`,
@@ -99,8 +102,8 @@ const SCALES = {
   log: { from: (v) => 10 ** v, to: Math.log10, ticks: logTicks },
 };
 
-// A function from the number of a grid point to its curves' channels, each number on the scale of its axis.
-function reader(model) {
+// A function from the number of a grid point to each panel's curves' channels, each number on the scale of its axis.
+function reader(model, panels) {
   const packed = model.get("numbers");
   const ranges = model.get("ranges");
   const numbers = new Uint16Array(packed.byteLength / 2);
@@ -109,9 +112,9 @@ function reader(model) {
     last = (last + 256 * packed.getUint8(i) + packed.getUint8(numbers.length + i)) & 65535;
     numbers[i] = last;
   }
-  const curves = model.get("chart").curves.map(({ kind, length }) =>
-    Array.from(CHANNELS[kind], () => new Float64Array(length)));
-  const channels = curves.flat();
+  const found = panels.map(({ curves }) =>
+    curves.map(({ kind, length }) => Array.from(CHANNELS[kind], () => new Float64Array(length))));
+  const channels = found.flat(2);
   const perFrame = channels.reduce((sum, channel) => sum + channel.length, 0);
   return (frame) => {
     let start = frame * perFrame;
@@ -122,95 +125,220 @@ function reader(model) {
       for (let i = 0; i < channel.length; i++) channel[i] = lo + unit * numbers[start + i];
       start += channel.length;
     });
-    return curves;
+    return found;
   };
+}
+
+const looks = ({ kind, look }) => ({
+  class: `npo-curve npo-${kind}`,
+  style: `--npo-color: var(--npo-curve-${look})`,
+  "stroke-dasharray": kind === "points" ? "none" : DASHES[look] || "none",
+});
+
+// One panel: axes and curves. `draw` takes the number of a grid point, its curves' channels, its parameters in words.
+function chartOf(panel, { model, images, id, title, words, inLanguage }) {
+  const { curves } = panel;
+  const scales = { x: SCALES[panel.x.scale], y: SCALES[panel.y.scale] };
+  const sharedX = Float64Array.from(panel.x.values, scales.x.to);
+  const paths = curves.map((curve) => create("path", looks(curve)));
+  const axes = create("g");
+  const layered = LAYERS.flatMap((kind) => paths.filter((_, i) => curves[i].kind === kind));
+  const plot = create("svg", { class: "npo-plot" }, ...layered);
+  const yLabel = create("div", { class: "npo-y-label", id: `${id}-y` }, inLanguage(panel.y.label));
+  const text = create("p", { class: "npo-text", id: `${id}-text` });
+  const names = { "aria-labelledby": `${title.id} ${yLabel.id}`, "aria-describedby": text.id };
+  const picture = create("svg", { class: "npo-chart", role: "img", ...names }, axes, plot);
+  const xLabel = create("div", { class: "npo-x-label" }, inLanguage(panel.x.label));
+  const element = create("div", { class: "npo-panel" }, yLabel, picture, xLabel, text);
+  const pictures = curves.map(({ kind }) =>
+    kind === "images" ? images.map((src) => create("img", { src, alt: "" })) : []);
+  const rows = curves.flatMap(({ kind, label }, i) => {
+    const heading = create("div", {}, inLanguage(label));
+    return kind === "images" ? create("div", { class: "npo-images" }, heading, ...pictures[i]) : [];
+  });
+
+  let width = 0;
+  let left = 0;
+  let box, axesShown, xMap, yMap;
+  // a position on an axis → a pixel, to a hundredth; what is far outside stays within what a browser can draw
+  const pixels = ([lo, hi], start, end) => (at) =>
+    Math.round(100 * Math.min(1e6, Math.max(-1e6, start + ((at - lo) / (hi - lo)) * (end - start)))) / 100;
+  const isLinear = () => model.get("linear") && panel.linear;
+  // an axis as it is drawn, on its own scale or linearly; `at` makes positions of the state's numbers
+  const axisOf = (name, limits) =>
+    isLinear()
+      ? { limits, at: scales[name].from, ticks: linearTicks }
+      : { limits: limits.map(scales[name].to), at: (v) => v, ticks: scales[name].ticks };
+
+  function drawAxes(limits) {
+    const x = axisOf("x", limits.x);
+    const y = axisOf("y", limits.y);
+    const height = Math.round(Math.min(360, Math.max(220, 0.55 * width)));
+    const yTicks = y.ticks(y.limits, height / 50);
+    // never narrower than before: the plot would jump from one grid point to the next
+    left = Math.max(left, 10 + 7.5 * Math.max(...yTicks.map(([, words]) => words.length)));
+    box = { width: Math.max(40, width - left - 16), height: height - 32 };
+    const xTicks = x.ticks(x.limits, box.width / 70);
+    const [xPixel, yPixel] = [pixels(x.limits, 0, box.width), pixels(y.limits, box.height, 0)];
+    xMap = (v) => xPixel(x.at(v));
+    yMap = (v) => yPixel(y.at(v));
+    picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    for (const [name, value] of Object.entries({ x: left, y: 8, ...box })) plot.setAttribute(name, value);
+    axes.setAttribute("transform", `translate(${left} 8)`);
+    const rules = [
+      ...xTicks.map(([at]) => `M${xPixel(at)} 0V${box.height}`),
+      ...yTicks.map(([at]) => `M0 ${yPixel(at)}H${box.width}`),
+    ];
+    axes.replaceChildren(
+      create("path", { class: "npo-grid", d: rules.join("") }),
+      create("path", { class: "npo-frame", d: `M0 0V${box.height}H${box.width}` }),
+      ...xTicks.map(([at, words]) => create("text", { x: xPixel(at), y: box.height + 18, "text-anchor": "middle" }, words)),
+      ...yTicks.map(([at, words]) => create("text", { x: -7, y: yPixel(at) + 4, "text-anchor": "end" }, words)),
+    );
+  }
+
+  function pathOf({ kind, look }, [first, second]) {
+    const line = (xs, ys, from = 0, by = 1) => {
+      let d = "";
+      for (let k = from; k >= 0 && k < ys.length; k += by) d += `L${xMap(xs[k])} ${yMap(ys[k])}`;
+      return d.slice(1);
+    };
+    if (kind === "line") return `M${line(sharedX, first)}`;
+    if (kind === "path") return `M${line(first, second)}`;
+    if (kind === "band") return `M${line(sharedX, first)}L${line(sharedX, second, second.length - 1, -1)}Z`;
+    if (kind === "marker") return `M${xMap(first[0])} 0V${box.height}`;
+    return Array.from(first, (at, k) => `M${xMap(at)} ${yMap(second[k])}${SHAPES[look]}`).join("");
+  }
+
+  function inWords({ kind }, [first, second]) {
+    const say = (axis, v) => written(scales[axis].from(v));
+    const ends = (axis, row) => [Math.min, Math.max].map((pick) => say(axis, row.reduce((a, b) => pick(a, b))));
+    const course = (row) => words.line(say("y", row[0]), say("y", row[row.length - 1]), ...ends("y", row));
+    if (kind === "line") return course(first);
+    if (kind === "band") return words.band(course(first), course(second));
+    if (kind === "marker") return words.marker(say("x", first[0]));
+    if (kind === "images") return words.images(first.length, Array.from(first, (v) => v.toFixed(2)));
+    const extent = [words.interval(...ends("x", first)), words.interval(...ends("y", second))];
+    if (kind === "points") return words.points(first.length, ...extent);
+    const point = (k) => `${say("x", first[k])}, ${say("y", second[k])}`;
+    return words.path(point(0), point(first.length - 1), ...extent);
+  }
+
+  function draw(frame, found, settings) {
+    const ofFrame = isLinear() ? panel.linear : { x: panel.x.limits, y: panel.y.limits };
+    const limits = { x: ofFrame.x, y: ofFrame.y[ofFrame.y.length > 1 ? frame : 0] };
+    const ranges = ["x", "y"].map((axis) => {
+      const ends = limits[axis].map((limit) => written(limit));
+      return `${inLanguage(panel[axis].label)}${words.colon}${words.interval(...ends)}`;
+    });
+    const told = curves.map((curve, i) => `${inLanguage(curve.label)}${words.colon}${inWords(curve, found[i])}`);
+    text.textContent = [...settings, ...ranges, ...told].join(words.stop) + words.stop;
+    if (!width) return;
+    if (axesShown !== limits.y) drawAxes(limits);
+    axesShown = limits.y;
+    curves.forEach((curve, i) => {
+      if (curve.kind !== "images") paths[i].setAttribute("d", pathOf(curve, found[i]));
+      // never quite gone: an empty place would look like a fault
+      pictures[i].forEach((picture, k) => (picture.style.opacity = 0.1 + 0.9 * found[i][0][k]));
+    });
+  }
+
+  // other labels of ticks need other room
+  function relay() {
+    left = 0;
+    axesShown = undefined;
+  }
+  function resize(available) {
+    if (!available || available === width) return;
+    width = available;
+    relay();
+  }
+  return { element, yLabel, rows, draw, resize, relay };
+}
+
+// A grid of numbers: a slider. `show` puts it to a position.
+function sliderOf(grid, { id, words, inLanguage, valueOf, choose }) {
+  const last = grid.values.length - 1;
+  const input = create("input", { type: "range", min: 0, max: last, step: 1, id, name: id });
+  const output = create("output", { for: id });
+  input.addEventListener("input", () => choose(Number(input.value)));
+  const ends = [valueOf(0), grid.scale === "log" ? words.log : "", valueOf(last)];
+  const element = create(
+    "div",
+    { class: "npo-control" },
+    create("label", { for: id }, inLanguage(grid.label)),
+    output,
+    input,
+    create("div", { class: "npo-ends", "aria-hidden": "true" }, ...ends.map((end) => create("span", {}, end))),
+  );
+  function show(position) {
+    input.value = position;
+    input.setAttribute("aria-valuetext", valueOf(position));
+    output.textContent = valueOf(position);
+  }
+  return { element, inputs: [input], show };
+}
+
+// A grid of names: a row of buttons, of which one is chosen.
+function choiceOf(grid, { id, inLanguage, valueOf, choose }) {
+  const inputs = grid.values.map((value, i) => {
+    const input = create("input", { type: "radio", name: id, value });
+    input.addEventListener("input", () => choose(i));
+    return input;
+  });
+  const options = inputs.map((input, i) => create("label", {}, input, create("span", {}, valueOf(i))));
+  const legend = create("legend", {}, inLanguage(grid.label));
+  const element = create("fieldset", { class: "npo-choice" }, legend, create("div", {}, ...options));
+  const show = (position) => (inputs[position].checked = true);
+  return { element, inputs, show };
 }
 
 function render({ model, el }) {
   const chart = model.get("chart");
-  const { grids, curves } = chart;
-  const read = reader(model);
-  const scales = { x: SCALES[chart.x.scale], y: SCALES[chart.y.scale] };
-  const sharedX = Float64Array.from(chart.x.values, scales.x.to);
+  const { grids } = chart;
+  const panels = chart.beside ? [chart, chart.beside] : [chart];
+  const read = reader(model, panels);
   // its own language, because the page of a notebook speaks that of its interface
   const own = model.get("language");
   const lang = own || (el.closest("[lang]")?.lang || "en").split("-")[0];
   const words = WORDS[lang] ?? WORDS.en;
   const inLanguage = (text) => (typeof text === "string" ? text : (text[lang] ?? text.en));
   const sentences = chart.sentences.map(inLanguage);
-  const labels = curves.map(({ label }) => inLanguage(label));
+  const valueOf = (grid, i) => (grid.names ? inLanguage(grid.names[i]) : written(grid.values[i]));
   const id = `npo-${Math.random().toString(36).slice(2, 10)}`;
 
-  const looks = (i) => ({
-    class: `npo-curve npo-${curves[i].kind}`,
-    style: `--npo-color: var(--npo-curve-${i})`,
-    "stroke-dasharray": curves[i].kind === "points" ? "none" : DASHES[i] || "none",
-  });
   const title = create("div", { class: "npo-title", id: `${id}-title` }, inLanguage(chart.title));
-  const paths = curves.map((_, i) => create("path", looks(i)));
-  const layered = LAYERS.flatMap((kind) => paths.filter((_, i) => curves[i].kind === kind));
-  const axes = create("g");
-  const plot = create("svg", { class: "npo-plot" }, ...layered);
-  const picture = create(
-    "svg",
-    { class: "npo-chart", role: "img", "aria-labelledby": title.id, "aria-describedby": `${id}-text` },
-    axes,
-    plot,
-  );
-  const samples = { line: "M0 8H32", marker: "M16-4V20", band: "M1 2H31V14H1Z" };
-  const legend = curves.flatMap(({ kind }, i) => {
-    if (kind === "images") return [];
-    const sample = create("path", { ...looks(i), d: samples[kind] ?? `M16 8${SHAPES[i]}` });
-    return create("li", {}, create("svg", { width: 32, height: 16, "aria-hidden": "true" }, sample), labels[i]);
+  const charts = panels.map((panel, i) =>
+    chartOf(panel, { model, images: chart.images, id: `${id}-panel-${i}`, title, words, inLanguage }));
+  const coloured = panels.flatMap(({ curves }) => curves.filter(({ kind }) => kind !== "images"));
+  const legend = [...new Set(coloured.map(({ look }) => look))].map((look) => {
+    const alike = LAYERS.flatMap((kind) => coloured.filter((curve) => curve.look === look && curve.kind === kind));
+    // one of each shape, if a name is one kind of curve here and another there
+    const samples = new Map(alike.map((curve) => [SAMPLES[curve.kind] ?? `M16 8${SHAPES[look]}`, curve]));
+    const drawn = Array.from(samples, ([d, curve]) => create("path", { ...looks(curve), d }));
+    const sample = create("svg", { width: 32, height: 16, "aria-hidden": "true" }, ...drawn);
+    return create("li", {}, sample, inLanguage(alike[0].label));
   });
-  const pictures = curves.map(({ kind }) =>
-    kind === "images" ? chart.images.map((src) => create("img", { src, alt: "" })) : []);
-  const rows = curves.flatMap(({ kind }, i) =>
-    kind === "images" ? create("div", { class: "npo-images" }, create("div", {}, labels[i]), ...pictures[i]) : []);
   const sentence = create("p", { class: "npo-sentence", "aria-live": "polite" });
-  const text = create("p", { class: "npo-text", id: `${id}-text` });
-  const controls = create("div", { class: "npo-controls" });
-  const root = create(
-    "div",
-    { class: "npo-explorer", role: "group", "aria-labelledby": title.id, ...(own ? { lang: own } : {}) },
-    title,
-    create("div", { class: "npo-y-label" }, inLanguage(chart.y.label)),
-    picture,
-    create("div", { class: "npo-x-label" }, inLanguage(chart.x.label)),
-    create("ul", { class: "npo-legend" }, ...legend),
-    ...rows,
-    controls,
-    ...(sentences.length ? [sentence] : []),
-    text,
-  );
 
   function move(k, position) {
     model.set("index", model.get("index").map((old, j) => (j === k ? position : old)));
     model.save_changes();
   }
-  const sliders = grids.map((grid, k) => {
-    const last = grid.values.length - 1;
-    const input = create("input", { type: "range", min: 0, max: last, step: 1, id: `${id}-${k}` });
-    // JupyterLab takes the arrow keys unless the focused element itself says otherwise
-    input.dataset.lmSuppressShortcuts = "true";
-    const output = create("output", { for: input.id });
-    input.addEventListener("input", () => {
+  const controls = grids.map((grid, k) => {
+    const choose = (position) => {
       if (grid.name === chart.animate) pause();
-      move(k, Number(input.value));
-    });
-    const ends = [written(grid.values[0]), grid.scale === "log" ? words.log : "", written(grid.values[last])];
-    controls.append(
-      create(
-        "div",
-        { class: "npo-control" },
-        create("label", { for: input.id }, inLanguage(grid.label)),
-        output,
-        input,
-        create("div", { class: "npo-ends", "aria-hidden": "true" }, ...ends.map((end) => create("span", {}, end))),
-      ),
-    );
-    return { input, output };
+      move(k, position);
+    };
+    const options = { id: `${id}-${k}`, words, inLanguage, valueOf: (i) => valueOf(grid, i), choose };
+    const control = grid.names ? choiceOf(grid, options) : sliderOf(grid, options);
+    // JupyterLab takes the arrow keys unless the focused element itself says otherwise
+    for (const input of control.inputs) input.dataset.lmSuppressShortcuts = "true";
+    return control;
   });
+  const choices = controls.filter((_, k) => grids[k].names);
+  const sliders = controls.filter((_, k) => !grids[k].names);
+  const elements = (parts) => parts.map(({ element }) => element);
 
   let timer;
   const play = create("button", { type: "button", class: "npo-play" }, words.play);
@@ -250,113 +378,42 @@ function render({ model, el }) {
     model.set("linear", !model.get("linear"));
     model.save_changes();
   });
-  const buttons = [chart.animate === null ? [] : play, reset, chart.linear ? straighten : []].flat();
-  controls.after(create("div", { class: "npo-buttons" }, ...buttons));
+  const canStraighten = panels.some(({ linear }) => linear);
+  const buttons = [chart.animate === null ? [] : play, reset, canStraighten ? straighten : []].flat();
 
-  let width = 0;
-  let box, left, axesShown, xMap, yMap;
-  // a position on an axis → a pixel, to a hundredth; what is far outside stays within what a browser can draw
-  const pixels = ([lo, hi], start, end) => (at) =>
-    Math.round(100 * Math.min(1e6, Math.max(-1e6, start + ((at - lo) / (hi - lo)) * (end - start)))) / 100;
-  // an axis as it is drawn, on its own scale or linearly; `at` makes positions of the state's numbers
-  const axisOf = (name, limits) =>
-    model.get("linear")
-      ? { limits, at: scales[name].from, ticks: linearTicks }
-      : { limits: limits.map(scales[name].to), at: (v) => v, ticks: scales[name].ticks };
-
-  function drawAxes(limits) {
-    const x = axisOf("x", limits.x);
-    const y = axisOf("y", limits.y);
-    const height = Math.round(Math.min(360, Math.max(220, 0.55 * width)));
-    const yTicks = y.ticks(y.limits, height / 50);
-    // never narrower than before: the plot would jump from one grid point to the next
-    left = Math.max(left, 10 + 7.5 * Math.max(...yTicks.map(([, words]) => words.length)));
-    box = { width: Math.max(40, width - left - 16), height: height - 32 };
-    const xTicks = x.ticks(x.limits, box.width / 70);
-    const [xPixel, yPixel] = [pixels(x.limits, 0, box.width), pixels(y.limits, box.height, 0)];
-    xMap = (v) => xPixel(x.at(v));
-    yMap = (v) => yPixel(y.at(v));
-    picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    for (const [name, value] of Object.entries({ x: left, y: 8, ...box })) plot.setAttribute(name, value);
-    axes.setAttribute("transform", `translate(${left} 8)`);
-    const rules = [
-      ...xTicks.map(([at]) => `M${xPixel(at)} 0V${box.height}`),
-      ...yTicks.map(([at]) => `M0 ${yPixel(at)}H${box.width}`),
-    ];
-    axes.replaceChildren(
-      create("path", { class: "npo-grid", d: rules.join("") }),
-      create("path", { class: "npo-frame", d: `M0 0V${box.height}H${box.width}` }),
-      ...xTicks.map(([at, words]) => create("text", { x: xPixel(at), y: box.height + 18, "text-anchor": "middle" }, words)),
-      ...yTicks.map(([at, words]) => create("text", { x: -7, y: yPixel(at) + 4, "text-anchor": "end" }, words)),
-    );
-  }
-
-  function pathOf(i, [first, second]) {
-    const line = (ys, from, by) => {
-      let d = "";
-      for (let k = from; k >= 0 && k < ys.length; k += by) d += `L${xMap(sharedX[k])} ${yMap(ys[k])}`;
-      return d.slice(1);
-    };
-    if (curves[i].kind === "line") return `M${line(first, 0, 1)}`;
-    if (curves[i].kind === "band") return `M${line(first, 0, 1)}L${line(second, second.length - 1, -1)}Z`;
-    if (curves[i].kind === "marker") return `M${xMap(first[0])} 0V${box.height}`;
-    return Array.from(first, (at, k) => `M${xMap(at)} ${yMap(second[k])}${SHAPES[i]}`).join("");
-  }
-
-  function inWords(i, [first, second]) {
-    const say = (axis, v) => written(scales[axis].from(v));
-    const ends = (axis, row) => [Math.min, Math.max].map((pick) => say(axis, row.reduce((a, b) => pick(a, b))));
-    const course = (row) => words.line(say("y", row[0]), say("y", row[row.length - 1]), ...ends("y", row));
-    if (curves[i].kind === "line") return course(first);
-    if (curves[i].kind === "band") return words.band(course(first), course(second));
-    if (curves[i].kind === "marker") return words.marker(say("x", first[0]));
-    if (curves[i].kind === "images") return words.images(first.length, Array.from(first, (v) => v.toFixed(2)));
-    return words.points(first.length, words.interval(...ends("x", first)), words.interval(...ends("y", second)));
-  }
+  const root = create(
+    "div",
+    { class: `npo-explorer npo-panels-${panels.length}`, role: "group", "aria-labelledby": title.id },
+    title,
+    create("div", { class: "npo-panels" }, ...elements(charts)),
+    create("ul", { class: "npo-legend" }, ...legend),
+    ...charts.flatMap(({ rows }) => rows),
+    ...(choices.length ? [create("div", { class: "npo-choices" }, ...elements(choices))] : []),
+    create("div", { class: "npo-controls" }, ...elements(sliders)),
+    create("div", { class: "npo-buttons" }, ...buttons),
+    ...(sentences.length ? [sentence] : []),
+  );
 
   function draw() {
     const index = model.get("index");
     const frame = grids.reduce((number, grid, k) => number * grid.values.length + index[k], 0);
-    const settings = sliders.map(({ input, output }, k) => {
-      const value = written(grids[k].values[index[k]]);
-      input.value = index[k];
-      input.setAttribute("aria-valuetext", value);
-      output.textContent = value;
-      return `${inLanguage(grids[k].label)} = ${value}`;
-    });
-    const found = read(frame);
-    const isLinear = model.get("linear");
-    straighten.setAttribute("aria-pressed", isLinear);
-    const ofFrame = isLinear ? chart.linear : { x: chart.x.limits, y: chart.y.limits };
-    const limits = { x: ofFrame.x, y: ofFrame.y[ofFrame.y.length > 1 ? frame : 0] };
+    controls.forEach(({ show }, k) => show(index[k]));
+    straighten.setAttribute("aria-pressed", model.get("linear"));
     sentence.textContent = sentences[frame] ?? "";
-    const ranges = ["x", "y"].map((axis) => {
-      const ends = limits[axis].map((limit) => written(limit));
-      return `${inLanguage(chart[axis].label)}${words.colon}${words.interval(...ends)}`;
-    });
-    const told = curves.map((_, i) => `${labels[i]}${words.colon}${inWords(i, found[i])}`);
-    text.textContent = [...settings, ...ranges, ...told].join(words.stop) + words.stop;
-    if (!width) return;
-    if (axesShown !== limits.y) drawAxes(limits);
-    axesShown = limits.y;
-    curves.forEach(({ kind }, i) => {
-      if (kind !== "images") paths[i].setAttribute("d", pathOf(i, found[i]));
-      // never quite gone: an empty place would look like a fault
-      pictures[i].forEach((picture, k) => (picture.style.opacity = 0.1 + 0.9 * found[i][0][k]));
-    });
+    const settings = grids.map((grid, k) => `${inLanguage(grid.label)} = ${valueOf(grid, index[k])}`);
+    const found = read(frame);
+    charts.forEach((chart, i) => chart.draw(frame, found[i], settings));
   }
 
-  // other labels of ticks need other room
-  function relay() {
-    left = 0;
+  function redraw() {
+    for (const chart of charts) chart.relay();
     draw();
   }
 
-  function resize(available) {
-    if (!available || available === width) return;
-    width = available;
-    left = 0;
-    axesShown = undefined;
+  function resize(entries) {
+    for (const { target, contentRect } of entries) {
+      charts.find(({ yLabel }) => yLabel === target).resize(Math.floor(contentRect.width));
+    }
     // room for the longest sentence: what stands below must not move under a reader's finger
     sentence.style.minHeight = "";
     sentence.textContent = sentences.reduce((longest, one) => (one.length > longest.length ? one : longest), "");
@@ -364,18 +421,19 @@ function render({ model, el }) {
     draw();
   }
 
+  if (own) root.lang = own;
   el.append(root);
-  const observer = new ResizeObserver(([entry]) => resize(Math.floor(entry.contentRect.width)));
+  const observer = new ResizeObserver(resize);
   // not the whole, whose height changes with what is drawn: that would call the observer again
-  observer.observe(title);
+  for (const { yLabel } of charts) observer.observe(yLabel);
   model.on("change:index", draw);
-  model.on("change:linear", relay);
+  model.on("change:linear", redraw);
   draw();
   return () => {
     pause();
     observer.disconnect();
     model.off("change:index", draw);
-    model.off("change:linear", relay);
+    model.off("change:linear", redraw);
     root.remove();
   };
 }

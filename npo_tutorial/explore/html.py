@@ -15,6 +15,7 @@ import numpy as np
 from npo_tutorial._checks import check_choice, check_finite_array
 from npo_tutorial._extras import require
 from npo_tutorial._language import LANGUAGES, preferred_language
+from npo_tutorial.explore.panels import limits_at, panels_of
 from npo_tutorial.plots import COLORS, DASHES, STYLE
 
 MARKERS = "os^Dvp"
@@ -128,30 +129,25 @@ def picture(explorer):
         from matplotlib.figure import Figure
     except ImportError:
         return {}
-    chart = explorer.chart
+    panels = panels_of(explorer.chart)
     # text as text: small, and set by the reader's machine; the same picture always has the same bytes
     style = STYLE | {"svg.fonttype": "none", "svg.hashsalt": "npo-tutorial"}
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # Matplotlib measures text with its own font, which has no Han characters
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        columns = 2 if any(isinstance(curve["label"], dict) for curve in chart["curves"]) else 3
-        n_rows = -(-len(chart["curves"]) // columns)
-        figure = Figure(figsize=(5.4, 3.1 + (5 - columns) * 0.17 * n_rows), layout="constrained")
-        axes = figure.subplots()
-        for i, curve in enumerate(explorer.drawn().values()):
-            # rows of images are left out: beside a chart that does not move they say little
-            if chart["curves"][i]["kind"] != "images":
-                _draw(axes, chart, i, curve)
-        axes.set(
-            xlabel=_no_formula(in_all_languages(chart["x"]["label"])),
-            xscale=chart["x"]["scale"],
-            yscale=chart["y"]["scale"],
-            xlim=chart["x"]["limits"],
-            ylim=explorer.y_limits,
+        # in the legend each name once
+        labels = {curve["name"]: curve["label"] for panel in reversed(panels) for curve in panel["curves"]}
+        columns = 2 if any(isinstance(label, dict) for label in labels.values()) else 3
+        n_rows = -(-len(labels) // columns)
+        # one below the other, as on a phone
+        figure = Figure(figsize=(5.4, 3.1 * len(panels) + (5 - columns) * 0.17 * n_rows), layout="constrained")
+        all_axes, handles = figure.subplots(len(panels), squeeze=False).ravel(), {}
+        for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
+            handles |= _draw_panel(axes, panel, explorer.drawn(panel=number).values())
+            axes.set_ylim(limits_at(panel, explorer.frame))
+        figure.legend(
+            handles=list(handles.values()), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
         )
-        # not beside the axis, where two languages find no room
-        axes.set_title(_no_formula(in_all_languages(chart["y"]["label"])), loc="left", fontsize=STYLE["font.size"])
-        figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
     return {"image/svg+xml": svg.getvalue()}
@@ -185,17 +181,36 @@ def in_all_languages(text, separator=" · "):
     return text if isinstance(text, str) else separator.join(dict.fromkeys(text.values()))
 
 
-def _draw(axes, chart, i, curve):
-    x, kind = chart["x"]["values"], chart["curves"][i]["kind"]
-    style = {"color": COLORS[i], "label": _no_formula(in_all_languages(chart["curves"][i]["label"], "\n"))}
-    if kind == "line":
-        axes.plot(x, curve, linestyle=DASHES[i], **style)
-    elif kind == "band":
-        axes.fill_between(x, curve.lo, curve.hi, alpha=0.25, linestyle=DASHES[i], **style)
-    elif kind == "points":
-        axes.plot(curve.x, curve.y, linestyle="none", marker=MARKERS[i], **style)
-    else:
-        axes.axvline(curve.x, linestyle=DASHES[i], **style)
+def _draw_panel(axes, panel, curves):
+    """Draw a panel; returns what stands in the legend for each name."""
+    x, handles = panel["x"]["values"], {}
+    for described, curve in zip(panel["curves"], curves, strict=True):
+        if described["kind"] == "images":
+            # beside a chart that does not move they say little
+            continue
+        look, label = described["look"], _no_formula(in_all_languages(described["label"], "\n"))
+        style = {"color": COLORS[look], "linestyle": DASHES[look], "label": label}
+        match described["kind"]:
+            case "line":
+                (handle,) = axes.plot(x, curve, **style)
+            case "path":
+                (handle,) = axes.plot(curve.x, curve.y, **style)
+            case "band":
+                handle = axes.fill_between(x, curve.lo, curve.hi, alpha=0.25, **style)
+            case "points":
+                (handle,) = axes.plot(curve.x, curve.y, **style | {"linestyle": "none", "marker": MARKERS[look]})
+            case "marker":
+                handle = axes.axvline(curve.x, **style)
+        handles[described["name"]] = handle
+    axes.set(
+        xlabel=_no_formula(in_all_languages(panel["x"]["label"])),
+        xscale=panel["x"]["scale"],
+        yscale=panel["y"]["scale"],
+        xlim=panel["x"]["limits"],
+    )
+    # not beside the axis, where two languages find no room
+    axes.set_title(_no_formula(in_all_languages(panel["y"]["label"])), loc="left", fontsize=STYLE["font.size"])
+    return handles
 
 
 def _no_formula(text):
@@ -206,8 +221,12 @@ def _figure(explorer, lang):
     """What stands in for an explorer where no script runs."""
     chart = explorer.chart
     title, said = (html.escape(in_language(text or "", lang)) for text in (chart["title"], explorer.sentence))
-    settings = [f"{in_language(grid['label'], lang)} = {explorer.values[grid['name']]:g}" for grid in chart["grids"]]
-    settings = html.escape("; ".join(settings))
+    settings = "; ".join(
+        f"{in_language(grid['label'], lang)} = "
+        + (in_language(grid["names"][i], lang) if grid["names"] else f"{grid['values'][i]:g}")
+        for grid, i in zip(chart["grids"], explorer.index, strict=True)
+    )
+    settings = html.escape(settings)
     svg = picture(explorer).get("image/svg+xml", "")
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     image = f'<img src="{source}" alt="{title} ({settings}). {said}">' if svg else ""

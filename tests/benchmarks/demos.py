@@ -51,15 +51,17 @@ def weights(site):
 
 
 def drag(page):
-    """Every slider from end to end by mouse: times of our script, and of the frames in which its steps were drawn."""
+    """Every slider from end to end by mouse, every name chosen: times of our script, and of the frames with steps."""
     page.evaluate(RECORD)
-    for slider in page.locator(".npo-explorer input").all():
+    for slider in page.locator(".npo-explorer input[type=range]").all():
         box = slider.bounding_box()
         y = box["y"] + box["height"] / 2
         page.mouse.move(box["x"] + 8, y)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] - 8, y, steps=60)
         page.mouse.up()
+    for button in page.locator(".npo-explorer input[type=radio]:not(:checked)").all():
+        button.check()
     page.wait_for_timeout(100)
     return page.evaluate("[steps_, frames_]")
 

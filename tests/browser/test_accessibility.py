@@ -10,6 +10,7 @@ from npo_tutorial.explore import save_html
 from tests.book.pages import CHAPTERS, EDITIONS
 from tests.browser.test_demos import mounted
 from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.test_panels import run_and_plane
 
 # KaTeX draws each formula once for the eye, in the colour of the text around it, and has MathML for all others
 CONTEXT = {"exclude": [".katex-html"]}
@@ -66,7 +67,7 @@ def test_concept_map(browser, server, edition, view):
 
 @pytest.mark.parametrize("lang", EDITIONS)
 def test_explorers_by_themselves(browser, tmp_path, lang):
-    shown = [demos.softmax_policy(), demos.divergence(), demos.digits()]
+    shown = [demos.softmax_policy(), demos.divergence(), demos.digits(), run_and_plane()]
     save_html(shown, tmp_path / "page.html", title="Demos", lang=lang)
     own = tmp_path.as_uri() + "/"
     with opened(browser, own, own + "page.html") as page:

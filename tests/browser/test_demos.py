@@ -5,11 +5,12 @@ import json
 import random
 import re
 
+import numpy as np
 import pytest
 
 from npo_tutorial import demos
 from tests.book.pages import CHAPTERS, EDITIONS, parse
-from tests.browser.drawing import assert_drawn, put
+from tests.browser.drawing import assert_drawn, stand
 from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
 from tests.conftest import ROOT
 from tests.test_demos import demo
@@ -31,7 +32,10 @@ def mounted(page, name):
 
 
 def look(figure):
-    return figure.locator(".npo-plot").inner_html() + figure.locator(".npo-sentence").inner_text()
+    return (
+        "".join(plot.inner_html() for plot in figure.locator(".npo-plot").all())
+        + figure.locator(".npo-sentence").inner_text()
+    )
 
 
 def test_every_demo_is_in_a_chapter_and_every_chapter_has_one():
@@ -55,6 +59,10 @@ def test_sliders_move_the_drawing_and_reset_brings_it_back(browser, server, edit
                 box = slider.bounding_box()
                 page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
                 assert look(figure) != by_keyboard
+            for button in figure.locator("input[type=radio]:not(:checked)").all():
+                before = look(figure)
+                button.check()
+                assert look(figure) != before
             figure.locator(".npo-reset").click()
             assert look(figure) == start
         assert not visit.complaints
@@ -70,10 +78,12 @@ def test_a_page_draws_and_says_what_python_computes(browser, server, edition, na
             chart = made.widget.chart
             for _ in range(10):
                 index = [choose.randrange(len(grid["values"])) for grid in chart["grids"]]
-                for slider, position in zip(figure.locator("input").all(), index, strict=True):
-                    put(slider, position)
+                stand(figure, index)
                 made.widget.index = index
                 assert_drawn(figure, chart, index, made.draw(made.x, **made.widget.values))
+                if beside := made.options.get("beside"):
+                    returned = beside.fn(np.asarray(beside.x, float), **made.widget.values)
+                    assert_drawn(figure, chart, index, returned, panel=1)
                 assert figure.locator(".npo-sentence").inner_text().strip() == made.widget.sentence[edition]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, html, save_html
-from tests.browser.drawing import assert_drawn, put
+from tests.browser.drawing import assert_drawn, put, stand
 from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
 from tests.test_plots import contrast
 
@@ -112,8 +112,7 @@ def test_what_is_drawn_is_what_the_function_returns(browser, folder, explorers, 
         explorer = place(page, explorers, fn)
         for turn in range(10):
             index = [int(rng.integers(len(grid["values"]))) for grid in chart["grids"]]
-            for k, i in enumerate(index):
-                put(explorer.locator("input").nth(k), i)
+            stand(explorer, index)
             values = {grid["name"]: grid["values"][i] for grid, i in zip(chart["grids"], index, strict=True)}
             if chart["linear"]:
                 explorer.locator(".npo-linear").click()

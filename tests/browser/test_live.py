@@ -9,14 +9,19 @@ MAKE = (
     WAVES
     + """
 watched, linked, boxed = (waves(title, range(1, 8)) for title in ("watched", "linked", "boxed"))
+named = explore(
+    lambda x, shape: {"curve": getattr(np, shape)(x)}, np.linspace(0, 6), title="named", x_label="x", y_label="y",
+    say=lambda shape: f"{shape} it is.", shape=["sin", "cos", "exp"],
+)
 heard = ipywidgets.Label("nothing yet")
 watched.observe(lambda change: heard.set_trait("value", f"k: {watched.values['k']}, was {change['old']}"), "index")
+named.observe(lambda change: heard.set_trait("value", f"shape: {named.values['shape']}"), "index")
 ipywidgets.link((watched, "index"), (linked, "index"))
 ipywidgets.VBox([boxed, heard])
 """
 )
-SHOW = "display(watched, linked)"
-SET = "watched.index = [0]; boxed.index = [5]"
+SHOW = "display(watched, linked, named)"
+SET = "watched.index = [0]; boxed.index = [5]; named.index = [2]"
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +102,9 @@ def test_setting_the_trait_moves_slider_and_drawing(notebook):
     notebook.run(2)
     after = notebook.stands("watched", 1), notebook.stands("linked", 1), notebook.stands("boxed", 6)
     assert all(one != other for one, other in zip(before, after, strict=True))
+    named = notebook.figure("named")
+    named.locator(".npo-sentence", has_text="exp it is.").wait_for()
+    assert named.get_by_role("radio", name="exp").is_checked()
 
 
 def test_the_notebook_leaves_arrow_keys_to_the_slider(notebook):
@@ -116,9 +124,23 @@ def test_the_notebook_leaves_arrow_keys_to_the_slider(notebook):
         assert slider.evaluate("input => input === document.activeElement")
 
 
+def test_names_are_chosen_by_mouse_and_by_arrow_keys(notebook):
+    figure = notebook.figure("named")
+    cosine = figure.get_by_role("radio", name="cos")
+    cosine.check()
+    notebook.hears("shape: cos")
+    selected = notebook.selected()
+    for key, shape in {"ArrowRight": "exp", "ArrowUp": "cos", "ArrowLeft": "sin", "ArrowDown": "cos"}.items():
+        notebook.page.keyboard.press(key)
+        notebook.hears(f"shape: {shape}")
+        figure.locator(".npo-sentence", has_text=f"{shape} it is.").wait_for()
+        assert notebook.selected() == selected
+        assert figure.locator(":checked").evaluate("input => input === document.activeElement && input.value") == shape
+
+
 def test_mounting_for_nbconvert_leaves_no_trace(notebook):
     script = notebook.page.locator("script[data-guest]")
-    assert script.count() == 2
+    assert script.count() == 3
     assert not any(row.is_visible() for row in script.locator("xpath=../..").all())
     for title in ("watched", "linked", "boxed"):
         assert notebook.figure(title).count() == 1
