@@ -6,8 +6,8 @@ from npo_tutorial import synthetic
 from npo_tutorial.demos.text import BETA, STEP, significant
 from npo_tutorial.explore import Grid, Panel, Path, Points, explore
 
-STEP_SIZES = (5e-4, 1e-3, 2e-3, 5e-3)
-BETAS = (0.01, 0.1, 0.5, 1, 2)
+STEP_SIZES = (5e-4, 2e-3, 5e-3)
+BETAS = (0.01, 0.1, 0.5, 1)
 FORGET = {"en": "forget distance (nats)", "zh": "遗忘距离（奈特）"}
 
 
@@ -20,9 +20,9 @@ def pareto():
     Examples
     --------
     >>> pareto().values
-    {'method': 'NPO', 'beta': 1, 'step_size': 0.005}
+    {'method': 'NPO', 'beta': 1.0, 'step_size': 0.005}
     """
-    steps = np.unique(np.geomspace(1, 2000, 60).round().astype(int))
+    steps = np.unique(np.geomspace(10, 2000, 54).round().astype(int))
     needs_beta = {method: method.startswith(("NPO", "DPO")) for method in synthetic.METHODS}
     settings = [
         (method, beta, step_size)
@@ -53,19 +53,21 @@ def pareto():
     def say(method, beta, step_size):
         forget, retain = distances(method, beta, step_size)
         best = forget.argmin()
-        name = f"{method}, β = {beta:g}" if needs_beta[method] else method
+        name = {"en": method, "zh": method}
+        if needs_beta[method]:
+            name = {"en": f"{method} with β = {beta:g}", "zh": f"{method}（β = {beta:g}）"}
         numbers = [significant(value) for value in (forget[best], retain[best], forget[-1], retain[-1])]
         return {
-            "en": f"{name}, η = {step_size:g}: at step {steps[best]} nearest to the retrained model on the forget "
-            f"cloud, forget distance {numbers[0]}, retain distance {numbers[1]}. After 2000 steps {numbers[2]} and "
-            f"{numbers[3]}.",
-            "zh": f"{name}，η = {step_size:g}：第 {steps[best]} 步时在遗忘点上最接近重训练模型，"
+            "en": f"{name['en']}, η = {step_size:g}: at step {steps[best]} nearest to the retrained model on the "
+            f"forget cloud, forget distance {numbers[0]}, retain distance {numbers[1]}. "
+            f"After 2000 steps {numbers[2]} and {numbers[3]}.",
+            "zh": f"{name['zh']}，η = {step_size:g}：第 {steps[best]} 步时在遗忘点上最接近重训练模型，"
             f"遗忘距离为 {numbers[0]}，保留距离为 {numbers[1]}；2000 步之后分别为 {numbers[2]} 和 {numbers[3]}。",
         }
 
     return explore(
         plane,
-        steps.astype(float),
+        reference[0],
         title={"en": "The price of forgetting, and its pace", "zh": "遗忘的代价与快慢"},
         x_label=FORGET,
         y_label={"en": "retain distance (nats)", "zh": "保留距离（奈特）"},
