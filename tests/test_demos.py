@@ -25,11 +25,13 @@ from npo_tutorial import (
     npo_gap,
     npo_loss,
     npo_weight,
+    synthetic,
     unlearn,
 )
 from npo_tutorial import demos as package
-from npo_tutorial.explore import Explorer, Grid, Marker, Points, explore
+from npo_tutorial.explore import Explorer, Grid, Marker, Path, Points, explore
 from npo_tutorial.theory import divergence_bounds
+from tests import plain_synthetic
 from tests.book.test_glossary import AVOIDED, SLIPS
 
 EVERY_DEMO = pytest.mark.parametrize("name", package.__all__)
@@ -50,7 +52,8 @@ class Demo:
     def points(self):
         """Each grid point: its index and its values."""
         for index in itertools.product(*(range(len(values)) for values in self.grids.values())):
-            yield index, {name: float(values[i]) for (name, values), i in zip(self.grids.items(), index, strict=True)}
+            chosen = ((name, values[i]) for (name, values), i in zip(self.grids.items(), index, strict=True))
+            yield index, {name: value if isinstance(value, str) else float(value) for name, value in chosen}
 
     def some_points(self, rng, count=10):
         every = list(self.points())
@@ -85,18 +88,22 @@ def test_state_is_light_and_what_the_function_returned(name, rng):
         trait: base64.b64encode(getattr(made.widget, trait)).decode() for trait in ("numbers", "ranges")
     }
     assert len(gzip.compress(json.dumps(state, ensure_ascii=False).encode())) <= MOST_BYTES
+    panels = [(made.draw, made.x, made.options)]
+    if beside := made.options.get("beside"):
+        panels.append((beside.fn, np.asarray(beside.x), vars(beside)))
     for index, values in made.some_points(rng, 5):
-        drawn, returned = made.widget.drawn(list(index)), made.draw(made.x, **values)
-        assert list(drawn) == list(returned)
-        for label, curve in returned.items():
-            scale_x, scale_y = (made.options.get(f"{axis}_scale") == "log" for axis in "xy")
-            if isinstance(curve, Points):
-                assert_drawn(drawn[label].x, curve.x, log=scale_x)
-                assert_drawn(drawn[label].y, curve.y, log=scale_y)
-            elif isinstance(curve, Marker):
-                assert np.isclose(drawn[label].x, curve.x)
-            else:
-                assert_drawn(drawn[label], curve, log=scale_y)
+        for panel, (draw, x, options) in enumerate(panels):
+            drawn, returned = made.widget.drawn(list(index), panel=panel), draw(x, **values)
+            assert list(drawn) == list(returned)
+            for label, curve in returned.items():
+                scale_x, scale_y = (options.get(f"{axis}_scale") == "log" for axis in "xy")
+                if isinstance(curve, (Points, Path)):
+                    assert_drawn(drawn[label].x, curve.x, log=scale_x)
+                    assert_drawn(drawn[label].y, curve.y, log=scale_y)
+                elif isinstance(curve, Marker):
+                    assert np.isclose(drawn[label].x, curve.x)
+                else:
+                    assert_drawn(drawn[label], curve, log=scale_y)
 
 
 @EVERY_DEMO
@@ -369,3 +376,34 @@ def test_weight_of_dpo_is_half_of_npo_weight():
     v = np.linspace(-5, 5, 11)
     zero = np.full(11, -20.0)
     np.testing.assert_allclose(npo_weight(zero - v, zero, beta=0.7) / 2, [sigmoid(-0.7 * x) for x in v], rtol=1e-14)
+
+
+def test_pareto(rng):
+    made = demo("pareto")
+    problem, steps = synthetic.make_problem(1, 0), made.options["beside"].x.astype(int)
+
+    def distances(method, beta, step_size):
+        """By plain PyTorch, at the drawn steps."""
+        thetas = plain_synthetic.descend(problem, method, beta=beta, step_size=step_size, n_steps=2000)[steps]
+        for X in (problem.X_forget_test, problem.X_retain_test):
+            logits, retrained = torch.tensor(thetas @ X.T), torch.tensor(X @ problem.theta_retrained)
+            yield plain_synthetic.kl(retrained, logits).mean(dim=1).numpy()
+
+    reference = list(distances("GA", None, 5e-4))
+    for index, values in made.some_points(rng, 4):
+        forget, retain = distances(**values)
+        plane, over_time = (made.widget.drawn(list(index), panel=panel) for panel in range(2))
+        best = forget.argmin()
+        for curve, expected in ((plane["run"], (forget, retain)), (plane["GA"], reference)):
+            np.testing.assert_allclose([curve.x, curve.y], expected, rtol=1e-3)
+        np.testing.assert_allclose(over_time["run"], forget, rtol=1e-3)
+        np.testing.assert_allclose(over_time["GA"], reference[0], rtol=1e-3)
+        assert [*plane["best"].x, *plane["best"].y] == pytest.approx([forget[best], retain[best]], rel=1e-3)
+        assert [*over_time["best"].x, *over_time["best"].y] == pytest.approx([steps[best], forget[best]], rel=1e-3)
+        said = made.options["say"](**values)["en"]
+        assert f"at step {steps[best]} " in said
+        assert ("β" in said) == (values["method"][:3] in ("NPO", "DPO"))
+        numbers = [float(number) for number in re.findall(r"distance ([\d.]+),", said)]
+        assert numbers[0] == pytest.approx(forget[best], rel=6e-3)
+        ends = re.search(r"steps ([\d.]+) and ([\d.]+\d)", said)
+        assert [float(end) for end in ends.groups()] == pytest.approx([forget[-1], retain[-1]], rel=6e-3)

@@ -1,0 +1,70 @@
+"""What the synthetic experiment costs on one core, and a step of it against the same run in plain PyTorch.
+
+python -m tests.benchmarks.synthetic
+"""
+
+import time
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from npo_tutorial import synthetic
+from npo_tutorial.synthetic import METHODS, TABLE_1
+from tests import plain_synthetic
+
+SEEDS, STEPS = range(5), 2000
+BETAS = (0.01, 0.1, 0.2, 0.5, 1.0)
+
+
+def timed(function, *arguments, **options):
+    start = time.perf_counter()
+    result = function(*arguments, **options)
+    return time.perf_counter() - start, result
+
+
+def problems_of(alpha):
+    return [synthetic.make_problem(alpha, seed) for seed in SEEDS]
+
+
+def whole():
+    """Everything of Section 4: five seeds, six methods, both α, and Figure 3."""
+    total = 0.0
+    for alpha in TABLE_1:
+        seconds, problems = timed(problems_of, alpha)
+        print(f"α = {alpha:g}   two models of each of five seeds, 20,000 steps   {seconds:6.1f} s")
+        total += seconds
+        seconds, _ = timed(synthetic.run, METHODS, problems, record=range(0, STEPS + 1, 5))
+        print(f"α = {alpha:g}   six methods, 2,000 steps, every fifth measured   {seconds:6.1f} s")
+        total += seconds
+        options = {"beta": [None, *BETAS], "step_size": 5e-4, "n_steps": 10_000, "record": range(0, 10_001, 5)}
+        seconds, _ = timed(synthetic.run, ["GA"] + 5 * ["NPO"], problems, **options)
+        print(f"α = {alpha:g}   Figure 3, 10,000 steps, every fifth measured     {seconds:6.1f} s")
+        total += seconds
+    print(f"in all {total:.1f} s\n")
+
+
+def a_step():
+    """Microseconds a step, after the trajectories have been compared."""
+    problem = synthetic.make_problem(1, 0)
+    together, runs = timed(synthetic.run, METHODS, problem, n_steps=STEPS, record=[STEPS])
+    print("method    PyTorch µs   package µs   ratio   largest difference of θ")
+    whole = 0.0
+    for i, method in enumerate(METHODS):
+        step_size, beta = TABLE_1[1][method]
+        options = {"step_size": step_size, "beta": beta, "n_steps": STEPS}
+        plain, way = timed(plain_synthetic.descend, problem, method, **options)
+        alone, run = timed(synthetic.run, method, problem, n_steps=STEPS, record=[STEPS])
+        difference = max(np.abs(theta - way[-1]).max() for theta in (run.theta[-1], runs.theta[i, -1]))
+        assert difference < 1e-8, (method, difference)
+        per_step = [1e6 * seconds / STEPS for seconds in (plain, alone)]
+        print(f"{method:8s} {per_step[0]:11.0f} {per_step[1]:12.0f} {plain / alone:7.1f} {difference:16.0e}")
+        whole += plain
+    print(f"all six  {1e6 * whole / STEPS:11.0f} {1e6 * together / STEPS:12.0f} {whole / together:7.1f}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        whole()
+        a_step()
