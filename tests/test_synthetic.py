@@ -91,6 +91,23 @@ def test_the_problem_is_the_papers():
     assert np.mean([problem["y_other"].mean() for problem in problems]) == pytest.approx(0.5, abs=0.02)
 
 
+def test_the_clouds_are_apart_and_their_test_points_lie_in_them():
+    data = synthetic.problem.draw(3.0, 0)
+    means = {name: data[name].mean(axis=0) for name in ("X_forget", "X_retain", "X_forget_test", "X_retain_test")}
+    # opposite centres: what a feature has of the one it lacks of the other
+    assert np.corrcoef(means["X_forget"], means["X_retain"])[0, 1] < -0.3
+    for name in ("X_forget", "X_retain"):
+        assert np.corrcoef(means[name], means[f"{name}_test"])[0, 1] > 0.99
+    together = synthetic.problem.draw(0.0, 0)
+    assert np.corrcoef(together["X_forget"].mean(axis=0), together["X_retain"].mean(axis=0))[0, 1] > 0.9
+
+
+def test_a_retain_term_of_weight_0_is_none():
+    options = {"step_size": 5e-3, "n_steps": 50}
+    with_none = way(PROBLEM[1], "NPO+RT", retain_weight=0, **options)
+    np.testing.assert_allclose(with_none, way(PROBLEM[1], "NPO", **options), rtol=0, atol=1e-12)
+
+
 def test_both_models_are_trained_as_in_the_paper():
     problem = PROBLEM[1]
     X = np.concatenate([problem.X_forget, problem.X_retain])

@@ -20,7 +20,7 @@ def descend(rows, derivative, thetas, step_size, record):
         while step < stop:
             thetas -= step_size * (rows.T @ derivative(rows @ thetas))
             step += 1
-            if not np.abs(thetas).max() < LARGEST:  # nor is NaN
+            if np.abs(thetas).max() >= LARGEST:
                 yield step, thetas.copy()
                 return
         yield step, thetas.copy()
