@@ -99,7 +99,7 @@ def test_the_clouds_are_apart_and_their_test_points_lie_in_them():
     for name in ("X_forget", "X_retain"):
         assert np.corrcoef(means[name], means[f"{name}_test"])[0, 1] > 0.99
     together = synthetic.problem.draw(0.0, 0)
-    assert np.corrcoef(together["X_forget"].mean(axis=0), together["X_retain"].mean(axis=0))[0, 1] > 0.9
+    assert np.corrcoef(together["X_forget"].mean(axis=0), together["X_retain"].mean(axis=0))[0, 1] > 0.7
 
 
 def test_a_retain_term_of_weight_0_is_none():
