@@ -84,7 +84,7 @@ def check_count(name, value, *, minimum=1):
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {int(value)}")
     if value > 2**53:
-        raise ValueError(f"{name} must be at most 2**53, got {int(value)}")
+        raise ValueError(f"{name} must be at most 2**53, got a larger one")
     return int(value)
 
 

@@ -1,5 +1,8 @@
 """The synthetic experiment against plain PyTorch, autograd of the package's losses, and its own definitions."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -187,6 +190,9 @@ def test_an_overflow_is_named_and_what_was_finite_is_returned():
     with pytest.warns(RuntimeWarning, match=f"at step {run.steps[-1] + 1};"):
         short = synthetic.run("GA", PROBLEM[1], step_size=1e307, n_steps=1000, record=[0, 1000])
     assert short.steps.tolist() == [0]
+    with pytest.warns(RuntimeWarning, match="ends before"):
+        empty = synthetic.run("GA", PROBLEM[1], step_size=1e307, n_steps=1000, record=[500])
+    assert repr(empty) == "SyntheticRun(0 records, forget_distance of shape (0,))"
 
 
 def test_one_overflow_ends_all_runs_of_a_batch():
@@ -208,11 +214,27 @@ def test_one_overflow_ends_all_runs_of_a_batch():
         ({"seed": True}, TypeError, "seed must be an integer, got True"),
         ({"seed": None}, TypeError, "seed must be an integer, got None"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"seed": 10**5000}, ValueError, "seed must be at most 2**53, got a larger one"),
+        ({"alpha": 1e308}, ValueError, "alpha is too large, the features or the training overflowed: got 1e+308"),
     ],
 )
 def test_bad_problems(arguments, error, message):
-    with pytest.raises(error, match=message.replace("(", r"\(")):
+    with pytest.raises(error, match=re.escape(message)):
         synthetic.make_problem(**({"alpha": 1, "seed": 0} | arguments))
+
+
+def test_labels_of_a_changed_problem_are_checked():
+    flipped = replace(PROBLEM[1], y_other=(1 - PROBLEM[1].y_forget).tolist())
+    assert np.array_equal(flipped.y_other, 1 - PROBLEM[1].y_forget)
+    with pytest.raises(ValueError, match="y_other must hold labels 0 and 1 only, got 7 at index 0"):
+        replace(PROBLEM[1], y_other=np.full(200, 7))
+    with pytest.raises(ValueError, match="y_other must have one label for each row"):
+        replace(PROBLEM[1], y_other=[0, 1, 1])
+
+
+def test_minus_zero_is_zero():
+    assert synthetic.make_problem(-0.0, 0) is PROBLEM[0]
+    assert repr(PROBLEM[0]) == "SyntheticProblem(alpha=0, seed=0)"
 
 
 @pytest.mark.parametrize(
@@ -220,8 +242,8 @@ def test_bad_problems(arguments, error, message):
     [
         ({"method": "SimNPO"}, ValueError, "method must be one of 'GA', 'GA\\+RT', .*got 'SimNPO'"),
         ({"method": 3}, ValueError, "method must be one of .*got 3"),
-        ({"method": []}, ValueError, "method must be sequences of one length, at least 1"),
-        ({"method": ["GA", "NPO"], "step_size": [1e-3]}, ValueError, "method, step_size must be sequences of one len"),
+        ({"method": []}, ValueError, "method must have one length, at least 1, got {'method': 0}"),
+        ({"method": ["GA", "NPO"], "step_size": [1e-3]}, ValueError, "method, step_size must have one length"),
         ({"problem": "toy"}, TypeError, "problem must come from make_problem, .*got 'toy'"),
         ({"problem": []}, TypeError, r"problem must come from make_problem, .*got \[\]"),
         ({"problem": [1]}, TypeError, r"problem must come from make_problem, .*got \[1\]"),

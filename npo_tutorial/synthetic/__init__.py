@@ -1,4 +1,4 @@
-"""The synthetic experiment of arXiv:2404.05868, Section 4: two overlapping clouds, one to forget and one to keep.
+"""The synthetic experiment of arXiv:2404.05868, Section 4: two clouds, one to forget and one to keep.
 
 Serves the chapter "synthetic".
 """

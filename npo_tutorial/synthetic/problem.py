@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 from scipy.special import expit
 
-from npo_tutorial._checks import check_count, check_real
+from npo_tutorial._checks import check_count, check_labels, check_real
 from npo_tutorial.synthetic.descent import descend
 
 DIMENSION = 16
@@ -52,6 +52,14 @@ class SyntheticProblem:
     theta_init: np.ndarray
     theta_retrained: np.ndarray
 
+    def __post_init__(self):
+        # a problem may be made from another by `dataclasses.replace`, with labels of the caller's own
+        for part in ("forget", "retain", "other"):
+            name, rows = f"y_{part}", self.X_retain if part == "retain" else self.X_forget
+            labels = check_labels(name, getattr(self, name), len(rows))
+            labels.setflags(write=False)
+            object.__setattr__(self, name, labels)
+
     def __repr__(self):
         return f"SyntheticProblem(alpha={self.alpha:g}, seed={self.seed})"
 
@@ -77,7 +85,7 @@ def make_problem(alpha, seed):
     Raises
     ------
     ValueError
-        `alpha` is negative, infinite or NaN, `seed` is negative.
+        `alpha` is negative, infinite, NaN or so large that training overflows, `seed` is negative.
     TypeError
         `alpha` is not a real number, `seed` is not an integer.
 
@@ -94,13 +102,16 @@ def make_problem(alpha, seed):
     alpha = check_real("alpha", alpha)
     if not 0 <= alpha < inf:
         raise ValueError(f"alpha must be at least 0 and finite, got {alpha!r}")
-    return _problem(alpha, check_count("seed", seed, minimum=0))
+    return _problem(alpha + 0.0, check_count("seed", seed, minimum=0))  # −0 is 0
 
 
 @cache
 def _problem(alpha, seed):
-    arrays = draw(alpha, seed)
-    arrays["theta_init"], arrays["theta_retrained"] = _train(**arrays)
+    with np.errstate(over="ignore", invalid="ignore"):
+        arrays = draw(alpha, seed)
+        arrays["theta_init"], arrays["theta_retrained"] = _train(**arrays)
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError(f"alpha is too large, the features or the training overflowed: got {alpha!r}")
     for array in arrays.values():
         array.setflags(write=False)
     return SyntheticProblem(alpha, seed, **arrays)

@@ -39,7 +39,7 @@ class SyntheticRun:
     theta: np.ndarray
 
     def __repr__(self):
-        return f"SyntheticRun(steps 0 to {self.steps[-1]}, records {self.forget_distance.shape})"
+        return f"SyntheticRun({len(self.steps)} records, forget_distance of shape {self.forget_distance.shape})"
 
 
 def run(
@@ -151,7 +151,7 @@ def _run(problem, settings, retain, steps, progress):
                 setting = settings[int(np.argmin(finite))]
                 warnings.warn(
                     f"{setting.method} with step_size={setting.step_size:g} on {problem} overflowed at step {step}; "
-                    "what is returned ends before",
+                    "what is returned, of all runs, ends before",
                     RuntimeWarning,
                     stacklevel=4,
                 )

@@ -78,7 +78,7 @@ def together(**arguments):
     sequences = {name: list(value) for name, value in arguments.items() if is_sequence(value)}
     lengths = {name: len(values) for name, values in sequences.items()}
     if 0 in lengths.values() or len(set(lengths.values())) > 1:
-        raise ValueError(f"{', '.join(lengths)} must be sequences of one length, at least 1, got lengths {lengths}")
+        raise ValueError(f"{', '.join(lengths)} must have one length, at least 1, got {lengths}")
     k = next(iter(lengths.values()), 1)
     columns = (sequences.get(name, [value] * k) for name, value in arguments.items())
     return list(zip(*columns, strict=True)), bool(sequences)
