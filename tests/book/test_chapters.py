@@ -41,7 +41,7 @@ def test_cells_are_short_and_only_call_the_package(edition, name):
         # what fits beside both sidebars on a screen of 1280 px
         assert max(map(len, lines)) <= 88, cell
         imported = set(re.findall(r"^(?:from|import) ([a-z_]+)", cell, re.M))
-        assert imported <= {"npo_tutorial", "numpy", "myst_nb", "sklearn", "scipy", "torch", "math"}, cell
+        assert imported <= {"npo_tutorial", "numpy", "myst_nb", "sklearn", "scipy", "torch", "math", "dataclasses"}, cell
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
