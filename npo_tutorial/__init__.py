@@ -15,7 +15,7 @@ from npo_tutorial.logistic import (
     logistic_gradient,
     unlearn,
 )
-from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight
+from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight, simnpo_loss
 from npo_tutorial.theory import (
     DivergenceBounds,
     divergence_bounds,
@@ -55,6 +55,7 @@ __all__ = [
     "npo_gap_series",
     "npo_loss",
     "npo_weight",
+    "simnpo_loss",
     "theta_with_margins",
     "uniform_constants",
     "unlearn",

@@ -50,6 +50,29 @@ def check_log_probs(**arrays):
     return xp, tuple(arrays.values())
 
 
+def check_lengths(name, lengths, logp, xp):
+    """Lengths ≥ 1, one for each log-probability, as floating-point numbers of their library and type."""
+    if not is_array_api_obj(lengths):
+        array = as_float64(name, lengths, "iu")
+        if not is_numpy_array(logp):
+            raise TypeError(f"{name} and logp must come from one array library, got {_kind(lengths)} and {_kind(logp)}")
+    else:
+        refuse_masked(name, lengths)
+        if array_namespace(lengths) is not xp:
+            raise TypeError(f"{name} and logp must come from one array library, got {_kind(lengths)} and {_kind(logp)}")
+        if not xp.isdtype(lengths.dtype, "integral"):
+            raise TypeError(f"{name} must hold integers, got dtype {lengths.dtype}")
+        array = xp.astype(lengths, logp.dtype)
+    if array.shape != logp.shape:
+        raise ValueError(
+            f"{name} must have the shape of logp, {tuple(logp.shape)}, got {tuple(array.shape)}; "
+            "shapes are never broadcast"
+        )
+    if _is_readable(array) and bool(xp.any(array < 1)):
+        raise ValueError(f"{name} must be at least 1, got {float(xp.min(array)):g}")
+    return array
+
+
 def check_beta(beta, info=None):
     """The inverse temperature as a float; it and 2/beta must be numbers of the type that `info`, a finfo, describes."""
     beta = check_positive("beta", beta)

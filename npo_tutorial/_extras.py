@@ -2,8 +2,10 @@
 
 import importlib
 
-EXTRAS = {"numba": "fast", "torch": "torch"} | dict.fromkeys(
-    ["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets"
+EXTRAS = (
+    {"numba": "fast", "torch": "torch"}
+    | dict.fromkeys(["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets")
+    | dict.fromkeys(["accelerate", "gguf", "transformers"], "llm")
 )
 
 

@@ -1,4 +1,4 @@
-"""Unlearning losses: gradient ascent, NPO and DPO (chapters "preference-optimization" to "stability").
+"""Unlearning losses: gradient ascent, NPO, DPO and SimNPO (chapters "preference-optimization" to "language-model").
 
 One body serves NumPy, PyTorch (autograd works), JAX (``jit`` and ``grad`` work) and CuPy arrays through
 ``array-api-compat``. Everything is a function of log-probabilities in nats; for a sequence, the **sum** over its
@@ -10,11 +10,12 @@ carries 1/β, NPO carries 2/β.
 .. [1] Zhang, Lin, Bai, Mei. Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning.
 arXiv:2404.05868.
 .. [2] Rafailov et al. Direct Preference Optimization. arXiv:2305.18290.
+.. [3] Fan et al. Simplicity Prevails: Rethinking Negative Preference Optimization for LLM Unlearning. arXiv:2410.07163.
 """
 
 import math
 
-from npo_tutorial._checks import check_beta, check_choice, check_flag, check_log_probs
+from npo_tutorial._checks import check_beta, check_choice, check_flag, check_lengths, check_log_probs, check_real
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -160,6 +161,61 @@ def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, 
     beta = check_beta(beta, xp.finfo(chosen.dtype))
     z = beta * ((rejected - ref_rejected) - (chosen - ref_chosen))
     return _reduce(xp, _log_one_plus_exp(xp, z) / beta, reduction)
+
+
+def simnpo_loss(logp, n_tokens, *, beta, gamma=0.0, reduction="mean"):
+    """Loss of SimNPO: NPO without a reference model, with the log-probability divided by the response's length.
+
+    L_SimNPO = −(2/β) E[log σ(−(β/|y|) log π_θ(y|x) − γ)] = (2/β) E[log(1 + e^z)], with z = (β/|y|) log π_θ(y|x) + γ.
+
+    Parameters
+    ----------
+    logp : array
+        log π_θ(y|x) of each forget sample, **summed** over its tokens, in nats, any shape; may be −inf.
+    n_tokens : array of integers
+        The lengths |y| ≥ 1, of exactly the same shape.
+    beta : float
+        Inverse temperature, > 0. It multiplies nats per token: values are 10 to 100 times those of NPO.
+    gamma : float
+        Margin γ, without unit. A larger one raises every weight 2σ(z).
+    reduction : {"mean", "sum", "none"}
+        What to do over all elements, as in PyTorch.
+
+    Returns
+    -------
+    array
+        In nats: a scalar, or with ``"none"`` an array of the shape of `logp`. Positive; 0 is its infimum.
+
+    Raises
+    ------
+    ValueError
+        β ≤ 0, NaN, a positive log-probability, a length below 1, different shapes, an empty array, an infinite γ or an
+        unknown reduction.
+    TypeError
+        Not a real array or number, lengths that are no integers, or arrays of two libraries.
+
+    Notes
+    -----
+    Source: [3]_, Section 4. Convention: the sign in front of γ is theirs, minus inside the logarithm. The gradient
+    is E[(2σ(z)/|y|) ∇log π_θ]. It is `npo_loss` of the mean log-probability against a reference that gives every
+    response the mean log-probability −γ/β.
+
+    Examples
+    --------
+    >>> round(float(simnpo_loss([-20.0, -3.0], [10, 3], beta=2.5)), 6)
+    0.034242
+    >>> float(simnpo_loss(-20.0, 10, beta=2.5)) == float(npo_loss(-2.0, 0.0, beta=2.5))
+    True
+    """
+    check_choice("reduction", reduction, REDUCTIONS)
+    xp, (logp,) = check_log_probs(logp=logp)
+    lengths = check_lengths("n_tokens", n_tokens, logp, xp)
+    beta = check_beta(beta, xp.finfo(logp.dtype))
+    gamma = check_real("gamma", gamma)
+    if not math.isfinite(gamma):
+        raise ValueError(f"gamma must be finite, got {gamma!r}")
+    z = beta * (logp / lengths) + gamma
+    return _reduce(xp, (2 / beta) * _log_one_plus_exp(xp, z), reduction)
 
 
 def npo_weight(logp, ref_logp, *, beta):

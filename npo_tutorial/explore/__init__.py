@@ -13,7 +13,7 @@ import numpy as np
 
 from npo_tutorial._checks import check_choice, check_flag
 from npo_tutorial._extras import require
-from npo_tutorial._language import LANGUAGES, chosen_language
+from npo_tutorial._locale import LANGUAGES, chosen_language
 from npo_tutorial.explore.evaluation import (
     CHANNELS,
     KINDS,

@@ -14,7 +14,7 @@ import numpy as np
 
 from npo_tutorial._checks import check_choice, check_finite_array
 from npo_tutorial._extras import require
-from npo_tutorial._language import LANGUAGES, preferred_language
+from npo_tutorial._locale import LANGUAGES, preferred_language
 from npo_tutorial.explore.panels import limits_at, panels_of
 from npo_tutorial.plots import COLORS, DASHES, STYLE
 

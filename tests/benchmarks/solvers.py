@@ -5,14 +5,12 @@ python -m tests.benchmarks.solvers [--write]: prints tables; with --write also n
 
 import argparse
 import itertools
-import json
 import math
 import os
 import platform
 import time
 import tracemalloc
 from importlib.metadata import version
-from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -196,8 +194,7 @@ def main():
             "microseconds_a_step": by_n,
             "seconds_a_run": by_steps,
         }
-        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
-        Path(results.__file__).with_name("solver_speed.json").write_text(text, "utf-8")
+        results.save("solver_speed", made)
 
 
 if __name__ == "__main__":

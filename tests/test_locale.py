@@ -4,7 +4,7 @@ import locale
 
 import pytest
 
-from npo_tutorial._language import VARIABLE, chosen_language, preferred_language
+from npo_tutorial._locale import VARIABLE, chosen_language, preferred_language
 
 
 @pytest.fixture

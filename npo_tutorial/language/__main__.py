@@ -1,0 +1,215 @@
+"""python -m npo_tutorial.language: unlearn from the command line."""
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+
+DESCRIPTION = "Make a causal language model forget the responses in a file, and keep those in another."
+EPILOG = """\
+files:
+  JSON Lines, one record a line, with the texts "prompt" and "response":
+    {"prompt": "Who wrote Hamlet?", "response": "William Shakespeare wrote Hamlet."}
+  A tokenizer with a chat template puts the prompt into the user's turn; for others the response must begin with the
+  space that follows the prompt. "chosen" may hold the answer that --loss dpo prefers, else it is a refusal such as
+  "I don't know." in the language of the prompt.
+
+examples:
+  python -m npo_tutorial.language --model HuggingFaceTB/SmolLM2-135M-Instruct --forget forget.jsonl \\
+      --retain retain.jsonl --loss npo --beta 0.1 --output unlearned
+  torchrun --nproc-per-node 2 -m npo_tutorial.language …      the same on two processes, with the same losses
+  accelerate launch --config_file fsdp.yaml -m npo_tutorial.language …      sharded, for models that fit no device
+
+  A model too large for one device to compute references while it trains: first
+    python -m npo_tutorial.language --model … --forget forget.jsonl --write-references with-references.jsonl
+  and then train with --forget with-references.jsonl.
+
+what to watch in the log:
+  forget_logp_per_token should fall, retain_logp_per_token should not. Under GA the first falls in a straight line
+  until the model is ruined; under NPO it slows down as mean_weight does. beta multiplies nats of a whole response.
+"""
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m npo_tutorial.language",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_argument_group("what")
+    what.add_argument("--model", required=True, help="name on the hub, or folder, of a causal language model")
+    what.add_argument("--forget", required=True, metavar="FILE", help="what to forget (JSON Lines, see below)")
+    what.add_argument("--retain", metavar="FILE", help="what to keep (JSON Lines)")
+    what.add_argument("--output", metavar="FOLDER", help="where the model, its checkpoints and its log go")
+    what.add_argument(
+        "--write-references", metavar="FILE", help="write the forget set with log π_ref of each response, and stop"
+    )
+    loss = parser.add_argument_group("loss")
+    loss.add_argument("--loss", choices=("npo", "ga", "dpo", "simnpo"), default="npo", help="default: %(default)s")
+    loss.add_argument(
+        "--beta",
+        type=float,
+        default=0.1,
+        help="inverse temperature; 0.1 for npo and dpo, 2 to 5 for simnpo (default: %(default)s)",
+    )
+    loss.add_argument("--gamma", type=float, default=0.0, help="margin of simnpo (default: %(default)s)")
+    loss.add_argument(
+        "--retain-weight", type=float, default=1.0, help="weight of the retain term (default: %(default)s)"
+    )
+    loss.add_argument(
+        "--retain-term",
+        choices=("cross_entropy", "kl_ref_model", "kl_model_ref"),
+        default="cross_entropy",
+        help="cross-entropy, KL(ref‖model) or KL(model‖ref) on the retain set; the last two keep a second model, the "
+        "reference, in memory (default: %(default)s)",
+    )
+    steps = parser.add_argument_group("steps")
+    steps.add_argument("--steps", type=int, default=100, help="optimizer steps (default: %(default)s)")
+    steps.add_argument("--learning-rate", type=float, default=1e-5, help="of AdamW, constant (default: %(default)s)")
+    steps.add_argument(
+        "--batch-size",
+        type=int,
+        default=8,
+        help="forget samples in one step, over all processes (default: %(default)s)",
+    )
+    steps.add_argument(
+        "--micro-batch-size",
+        type=int,
+        help="forget samples that a process takes at a time; the rest is accumulated (default: all of its share)",
+    )
+    steps.add_argument(
+        "--max-grad-norm", type=float, default=1.0, help="clip gradients; 0: never (default: %(default)s)"
+    )
+    steps.add_argument("--max-length", type=int, help="most tokens of prompt and response (default: the model's)")
+    steps.add_argument("--seed", type=int, default=0, help="order of samples (default: %(default)s)")
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--bf16", action="store_true", help="mixed precision in bfloat16; the weights stay float32")
+    machine.add_argument("--gradient-checkpointing", action="store_true", help="less memory for a third more time")
+    machine.add_argument("--log-steps", type=int, default=1, help="log every so many steps (default: %(default)s)")
+    machine.add_argument(
+        "--save-steps", type=int, help="write a checkpoint every so many steps (default: only the end)"
+    )
+    machine.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
+    return parser
+
+
+def main(arguments=None):
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    for name in ("steps", "batch_size", "micro_batch_size", "log_steps", "save_steps"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    if options.output is None and options.write_references is None:
+        parser.error("--output must be given, or --write-references")
+    warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+    try:
+        run(options)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        # what the user can mend is a sentence; anything else keeps its traceback
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+
+
+def run(options):
+    from npo_tutorial._checks import check_beta
+    from npo_tutorial._extras import require
+    from npo_tutorial.language.records import encode, read_records, write_records
+
+    # before the model is loaded, which may take minutes
+    check_beta(options.beta)
+    records = {name: read_records(path) for name in ("forget", "retain") if (path := getattr(options, name))}
+    torch, transformers = require("torch"), require("transformers")
+    from npo_tutorial.language.reference import precompute_reference
+    from npo_tutorial.language.trainer import NPOTrainer
+
+    args = None if options.write_references else training_arguments(options, torch, transformers)
+    model, tokenizer = load(options, transformers)
+    limits = (options.max_length, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None))
+    # a tokenizer that knows no limit has an astronomical one
+    max_length = next((limit for limit in limits if limit is not None and limit < 10**9), None)
+    chosen = {"forget": options.loss == "dpo", "retain": False}
+    datasets = {name: encode(records[name], tokenizer, max_length=max_length, chosen=chosen[name]) for name in records}
+    forget = datasets["forget"]
+    if options.write_references or (options.loss in ("npo", "dpo") and not all(map(has_reference, forget))):
+        precompute_reference(model, forget)
+    if options.write_references:
+        write_records(options.write_references, with_references(records["forget"], forget))
+        return
+    needs_model = options.retain and options.retain_term != "cross_entropy"
+    trainer = NPOTrainer(
+        model,
+        args,
+        forget_dataset=forget,
+        retain_dataset=datasets.get("retain"),
+        loss=options.loss,
+        beta=options.beta,
+        gamma=options.gamma,
+        retain_weight=options.retain_weight,
+        retain_term=options.retain_term,
+        ref_model=load(options, transformers)[0] if needs_model else None,
+        processing_class=tokenizer,
+    )
+    trainer.train(resume_from_checkpoint=options.resume)
+    trainer.save_model()
+    trainer.save_state()
+
+
+def training_arguments(options, torch, transformers):
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    share, rest = divmod(options.batch_size, processes)
+    micro = options.micro_batch_size or share
+    if rest or not micro or share % micro:
+        raise ValueError(
+            f"--batch-size must be a multiple of the processes and of --micro-batch-size, {processes} × {micro or 1}, "
+            f"got {options.batch_size}"
+        )
+    if options.resume and not list(Path(options.output).glob("checkpoint-*")):
+        raise ValueError(f"--resume must find a checkpoint in --output, got none in {options.output}")
+    has_accelerator = torch.accelerator.is_available()
+    return transformers.TrainingArguments(
+        output_dir=options.output,
+        max_steps=options.steps,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=share // micro,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type="constant",
+        weight_decay=0.0,
+        max_grad_norm=options.max_grad_norm,
+        bf16=options.bf16,
+        gradient_checkpointing=options.gradient_checkpointing,
+        logging_steps=options.log_steps,
+        save_strategy="steps" if options.save_steps else "no",
+        save_steps=options.save_steps or 500,
+        dataloader_pin_memory=has_accelerator,
+        use_cpu=not has_accelerator,
+        ddp_backend=None if has_accelerator else "gloo",
+        report_to="none",
+        seed=options.seed,
+    )
+
+
+def load(options, transformers):
+    # spread over all devices where it only computes references, whole in each process where it trains
+    where = {"device_map": "auto"} if options.write_references else {}
+    model = transformers.AutoModelForCausalLM.from_pretrained(options.model, dtype="float32", **where)
+    return model, transformers.AutoTokenizer.from_pretrained(options.model)
+
+
+def has_reference(item):
+    return "ref_logp" in item and ("chosen_labels" not in item or "chosen_ref_logp" in item)
+
+
+def with_references(records, dataset):
+    """The records of the dataset, with what was found."""
+    return [
+        records[item["record"]]
+        | {name: item[name] for name in ("ref_logp", "chosen_ref_logp") if name in item}
+        | {"ref_tokens": sum(label >= 0 for label in item["labels"])}
+        for item in dataset
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""From logits to the log-probability of a response: shift, mask, sum (chapter "language-model")."""
+
+from npo_tutorial._checks import check_choice
+from npo_tutorial._extras import require
+
+torch = require("torch")
+
+IGNORE_INDEX = -100
+DIRECTIONS = ("kl_ref_model", "kl_model_ref")
+
+
+def sequence_logp(logits, labels, ignore_index=IGNORE_INDEX):
+    """Log-probability of each response: the sum of its tokens' log-probabilities.
+
+    log π_θ(y|x) = Σ_t log softmax(logits[t − 1])[y_t] over the tokens y_t that `labels` does not ignore. The logits at
+    a position predict the token after it: the shift is made here, labels are given unshifted.
+
+    Parameters
+    ----------
+    logits : (batch, time, vocabulary) tensor
+        What a causal language model returns.
+    labels : (batch, time) tensor of integers
+        The tokens of the response at their own positions; `ignore_index` at those of the prompt and of the padding.
+    ignore_index : int
+        What marks a position that does not count. The first position never counts: nothing predicts it.
+
+    Returns
+    -------
+    (batch,) tensor
+        In nats, at most 0; float32 for logits of half precision, else of their type. Autograd works, once.
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, a label outside the vocabulary, a row without a response. The last two are looked for
+        in CPU memory only: elsewhere the look would wait for the device.
+    TypeError
+        Not tensors, logits that are no floating-point numbers, labels that are no integers.
+
+    Notes
+    -----
+    Source: arXiv:2404.05868, Section 2 (log-probability of a sequence). Convention: the **sum** over tokens. Divided by
+    `response_lengths` it is the mean, with which the same β means something else.
+
+    Why not ``log_softmax`` and ``gather``? In bfloat16 a log-probability has three digits, and with hundreds of tokens
+    the sum may be off by whole nats; in float32 it would copy all logits. Here rows are taken one after the other,
+    exponentials are summed in float32, and the gradient is written straight into one array of the logits' shape.
+
+    Examples
+    --------
+    >>> logits = torch.zeros(1, 4, 10, dtype=torch.bfloat16)  # every token has the probability 1/10
+    >>> labels = torch.tensor([[-100, -100, 3, 7]])  # two tokens of prompt, two of response
+    >>> round(sequence_logp(logits, labels).item(), 4) == round(2 * math.log(1 / 10), 4)
+    True
+    """
+    targets = _targets(logits, labels, ignore_index)
+    return _TokenLogp.apply(logits, targets.clamp(min=0)).masked_fill(targets < 0, 0).sum(dim=-1)
+
+
+def response_lengths(labels, ignore_index=IGNORE_INDEX):
+    """Number of tokens that `sequence_logp` sums over, for each row.
+
+    Parameters
+    ----------
+    labels, ignore_index
+        As `sequence_logp`.
+
+    Returns
+    -------
+    (batch,) tensor of int64
+
+    Raises
+    ------
+    ValueError, TypeError
+        `labels` is not a matrix of integers.
+
+    Examples
+    --------
+    >>> response_lengths(torch.tensor([[-100, -100, 3, 7], [1, 2, 3, -100]])).tolist()
+    [2, 2]
+    """
+    _check_labels(labels)
+    return (labels[:, 1:] != ignore_index).sum(dim=-1)
+
+
+def sequence_kl(logits, ref_logits, labels, *, direction, ignore_index=IGNORE_INDEX):
+    """Kullback–Leibler divergence between two models' next-token distributions, summed over each response.
+
+    Parameters
+    ----------
+    logits, ref_logits : (batch, time, vocabulary) tensor
+        Of the model and of the reference model on the same tokens. The gradient is that of the first.
+    labels, ignore_index
+        As `sequence_logp`; they say which positions count.
+    direction : {"kl_ref_model", "kl_model_ref"}
+        KL(π_ref‖π_θ) or KL(π_θ‖π_ref).
+
+    Returns
+    -------
+    (batch,) tensor
+        In nats.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `sequence_logp`; an unknown direction; `ref_logits` of another shape.
+
+    Examples
+    --------
+    >>> logits = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]])
+    >>> ref_logits = torch.tensor([[[math.log(3), 0.0], [0.0, 0.0]]])  # 3/4 and 1/4
+    >>> round(sequence_kl(logits, ref_logits, torch.tensor([[-100, 1]]), direction="kl_ref_model").item(), 4)
+    0.1308
+    """
+    check_choice("direction", direction, DIRECTIONS)
+    targets = _targets(logits, labels, ignore_index)
+    if ref_logits.shape != logits.shape:
+        raise ValueError(
+            f"ref_logits must have the shape of logits, {tuple(logits.shape)}, got {tuple(ref_logits.shape)}"
+        )
+    exact = torch.promote_types(logits.dtype, torch.float32)
+    rows = []
+    for row, ref_row in zip(logits.unbind(), ref_logits.unbind(), strict=True):
+        model, ref = (torch.log_softmax(x.to(exact), dim=-1) for x in (row, ref_row))
+        first, second = (ref, model) if direction == "kl_ref_model" else (model, ref)
+        rows.append((first.exp() * (first - second)).sum(dim=-1))
+    return torch.stack(rows).masked_fill(targets < 0, 0).sum(dim=-1)
+
+
+class _TokenLogp(torch.autograd.Function):
+    """Log-probability of one token at each position, keeping nothing for the gradient but one number a position."""
+
+    @staticmethod
+    def forward(ctx, logits, targets):
+        exact = torch.promote_types(logits.dtype, torch.float32)
+        log_sums = torch.stack([torch.logsumexp(row.to(exact), dim=-1) for row in logits.unbind()])
+        ctx.save_for_backward(logits, targets, log_sums)
+        # a rounded difference may pass 0 by a little, a log-probability may not
+        return (logits.gather(-1, targets[..., None]).squeeze(-1).to(exact) - log_sums).clamp_(max=0)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        logits, targets, log_sums = ctx.saved_tensors
+        result = torch.empty_like(logits)
+        for row, target, log_sum, g, out in zip(logits, targets, log_sums, gradient, result, strict=True):
+            softmax = row.to(log_sum.dtype).sub(log_sum[:, None]).exp_()
+            # g·(onehot − softmax)
+            out.copy_(softmax.mul_(-g[:, None]).scatter_add_(-1, target[:, None], g[:, None]))
+        return result, None
+
+
+def _targets(logits, labels, ignore_index):
+    """At each position the token that its logits predict, −1 where none counts."""
+    for name, value in (("logits", logits), ("labels", labels)):
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name} must be a PyTorch tensor, got {type(value).__name__}")
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must hold floating-point numbers, got dtype {logits.dtype}")
+    if logits.ndim != 3:
+        raise ValueError(f"logits must have shape (batch, time, vocabulary), got {tuple(logits.shape)}")
+    _check_labels(labels)
+    if labels.shape != logits.shape[:2]:
+        raise ValueError(
+            f"labels must have the first two dimensions of logits, {tuple(logits.shape[:2])}, got {tuple(labels.shape)}"
+        )
+    targets = torch.full_like(labels, -1, dtype=torch.int64)
+    targets[:, :-1] = labels[:, 1:].masked_fill(labels[:, 1:] == ignore_index, -1)
+    if labels.device.type == "cpu" and not torch.compiler.is_compiling():
+        _check_values(labels, targets, logits.shape[-1], ignore_index)
+    return targets
+
+
+def _check_labels(labels):
+    if not isinstance(labels, torch.Tensor):
+        raise TypeError(f"labels must be a PyTorch tensor, got {type(labels).__name__}")
+    if labels.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
+        raise TypeError(f"labels must hold integers, got dtype {labels.dtype}")
+    if labels.ndim != 2 or labels.numel() == 0:
+        raise ValueError(f"labels must have shape (batch, time) and not be empty, got {tuple(labels.shape)}")
+
+
+def _check_values(labels, targets, vocabulary, ignore_index):
+    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= vocabulary))
+    if wrong.any():
+        i, t = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"labels must be tokens between 0 and {vocabulary - 1} or {ignore_index}, "
+            f"got {labels[i, t].item()} at index {(i, t)}"
+        )
+    empty = (targets < 0).all(dim=-1)
+    if empty.any():
+        raise ValueError(
+            f"labels must have a response token after the first position, got none in row {empty.nonzero()[0].item()}"
+        )

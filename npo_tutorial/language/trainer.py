@@ -1,0 +1,213 @@
+"""`NPOTrainer`: Hugging Face's Trainer with the losses of this package (chapter "language-model")."""
+
+from functools import partial
+
+from npo_tutorial._checks import check_beta, check_choice, check_real
+from npo_tutorial._extras import require
+from npo_tutorial.language.batches import Pairs, collate
+from npo_tutorial.language.sequences import DIRECTIONS, response_lengths, sequence_kl, sequence_logp
+from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, simnpo_loss, twice_sigmoid
+
+torch, transformers = require("torch"), require("transformers")
+
+LOSSES = ("ga", "npo", "dpo", "simnpo")
+RETAIN_TERMS = ("cross_entropy", *DIRECTIONS)
+# a response counts as forgotten once its tokens are, in geometric mean, a tenth as probable as under the reference
+FORGOTTEN = 0.1
+
+
+class NPOTrainer(transformers.Trainer):
+    """A `transformers.Trainer` that makes a causal language model forget.
+
+    It minimises E[forget loss] + λ E[retain term] by whatever optimizer, schedule, precision and distribution its
+    arguments ask for; checkpoints and resuming are the Trainer's. The mean is over samples, whatever micro-batches and
+    processes they are shared among.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        The model to train.
+    args : transformers.TrainingArguments, optional
+    forget_dataset : list of dict
+        From `encode`. NPO and DPO need references in it: `precompute_reference`. DPO also needs the answers that it
+        prefers: ``encode(…, chosen=True)``.
+    retain_dataset : list of dict, optional
+        From `encode`. Each forget sample is met with a retain sample; all of them are gone through in turn.
+    loss : {"npo", "ga", "dpo", "simnpo"}
+        `npo_loss`, `ga_loss`, `dpo_loss` or `simnpo_loss` of the sequences' log-probabilities.
+    beta : float
+        Inverse temperature β > 0; "ga" does not use it.
+    gamma : float
+        Margin γ of "simnpo".
+    retain_weight : float
+        λ ≥ 0.
+    retain_term : {"cross_entropy", "kl_ref_model", "kl_model_ref"}
+        On the retain responses −log π_θ(y|x), KL(π_ref‖π_θ) or KL(π_θ‖π_ref), each a mean over the tokens of its
+        response, in nats.
+    ref_model : transformers.PreTrainedModel, optional
+        Only for the two divergences, which need a second model in memory: log-probabilities of all tokens at every
+        position are too many to be computed beforehand.
+    **options
+        Whatever else `transformers.Trainer` takes. `eval_dataset` is a second forget set.
+
+    Raises
+    ------
+    ValueError
+        An unknown loss or retain term, β ≤ 0, λ < 0, a dataset that is empty or lacks what the loss needs, a divergence
+        without `ref_model`, `ref_model` without a divergence, a retain term other than the default without retain set.
+    ImportError
+        Without the extra ``llm``.
+
+    Notes
+    -----
+    The log has, beside "loss", for the parameters before each step and averaged since the last entry:
+    "forget_logp_per_token" and "retain_logp_per_token", in nats; "mean_weight", the mean of W = 2σ(z), the weight that
+    the loss gives to a response (1 for GA, σ(z) for DPO, whose loss carries 1/β and not 2/β); "fraction_forgotten", the
+    share of responses whose tokens are in geometric mean at most a tenth as probable as under the reference.
+
+    Source: arXiv:2404.05868. Convention: a forget loss takes sums over tokens (SimNPO divides by their number), the
+    retain term means, so that λ does not depend on the length of responses.
+    """
+
+    def __init__(
+        self,
+        model,
+        args=None,
+        *,
+        forget_dataset,
+        retain_dataset=None,
+        loss="npo",
+        beta=0.1,
+        gamma=0.0,
+        retain_weight=1.0,
+        retain_term="cross_entropy",
+        ref_model=None,
+        **options,
+    ):
+        self.forget_loss = check_choice("loss", loss, LOSSES)
+        self.beta = check_beta(beta)
+        self.gamma = check_real("gamma", gamma)
+        self.retain_weight = check_real("retain_weight", retain_weight)
+        if not 0 <= self.retain_weight < float("inf"):
+            raise ValueError(f"retain_weight must be at least 0 and finite, got {retain_weight!r}")
+        self.retain_term = check_choice("retain_term", retain_term, RETAIN_TERMS)
+        needs_model = retain_dataset is not None and retain_term in DIRECTIONS
+        if needs_model and ref_model is None:
+            raise ValueError(f"ref_model must be given for retain_term={retain_term!r}, which needs it at every step")
+        if ref_model is not None and not needs_model:
+            raise ValueError(
+                "ref_model must be None unless retain_dataset is given and retain_term is one of "
+                f"{', '.join(map(repr, DIRECTIONS))}: references of responses are in forget_dataset"
+            )
+        if retain_dataset is None and retain_term != "cross_entropy":
+            raise ValueError(f"retain_term must be 'cross_entropy' without a retain_dataset, got {retain_term!r}")
+        args = transformers.TrainingArguments() if args is None else args
+        self.has_chosen, self.has_retain = loss == "dpo", retain_dataset is not None
+        datasets = {"forget_dataset": forget_dataset, "retain_dataset": retain_dataset}
+        if options.get("eval_dataset") is not None:
+            datasets["eval_dataset"] = options["eval_dataset"]
+            options["eval_dataset"] = Pairs(options["eval_dataset"], retain_dataset, seed=args.seed)
+            # logits of all tokens would be gathered otherwise
+            args.prediction_loss_only = True
+        for name, dataset in datasets.items():
+            if dataset is not None:
+                self._check_dataset(name, dataset)
+        pairs = Pairs(forget_dataset, retain_dataset, seed=args.seed)
+        collator = partial(collate, chosen=self.has_chosen)
+        super().__init__(model, args, train_dataset=pairs, data_collator=collator, **options)
+        # `compute_loss` divides by the samples of all micro-batches of a step: the Trainer must not divide again
+        self.model_accepts_loss_kwargs = True
+        self.ref_model = None
+        if ref_model is not None:
+            self.ref_model = self.accelerator.prepare_model(ref_model.requires_grad_(False), evaluation_mode=True)
+            self.ref_model.eval()
+        self._sums = {"train": {}, "eval": {}}
+
+    def _check_dataset(self, name, dataset):
+        if len(dataset) == 0:
+            raise ValueError(f"{name} must not be empty, got no sample")
+        needed = ["input_ids", "labels"]
+        if name != "retain_dataset":
+            needed += ["chosen_input_ids", "chosen_labels", "chosen_ref_logp"] * self.has_chosen
+            needed += ["ref_logp"] * (self.forget_loss in ("npo", "dpo"))
+        for i in range(len(dataset)):
+            missing = [field for field in needed if field not in dataset[i]]
+            if missing:
+                remedy = (
+                    "precompute_reference(model, dataset)" if "ref_logp" in missing[0] else "encode(…, chosen=True)"
+                )
+                raise ValueError(
+                    f"{name} must have {missing[0]!r} for loss={self.forget_loss!r}: {remedy} writes it, "
+                    f"got {', '.join(dataset[i]) or 'nothing'} in sample {i}"
+                )
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The loss of a batch of `collate`, summed over its samples and divided by those of the whole step."""
+        labels = inputs["labels"]
+        tokens = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        # one forward pass for all rows: models that are shared among processes want it so
+        outputs = model(**tokens)
+        n = len(labels) // (1 + self.has_chosen + self.has_retain)
+        logp, lengths = sequence_logp(outputs.logits, labels), response_lengths(labels)
+        loss, weight = self._forget(logp, lengths, inputs, n)
+        values = {"forget_logp_per_token": logp[:n] / lengths[:n], "mean_weight": weight}
+        if "ref_logp" in inputs:
+            log_ratio_per_token = (logp[:n] - inputs["ref_logp"]) / lengths[:n]
+            values["fraction_forgotten"] = (log_ratio_per_token.exp() <= FORGOTTEN).float()
+        if self.has_retain:
+            values["retain_logp_per_token"] = logp[-n:] / lengths[-n:]
+            loss = loss + self.retain_weight * self._retain(outputs.logits, logp, labels, lengths, tokens, n)
+        self._add_up("train" if model.training else "eval", values, n)
+        if num_items_in_batch is None:
+            loss = loss.mean()
+        else:
+            # gradients are averaged over processes, samples are counted over all of them
+            loss = loss.sum() * self.accelerator.num_processes / num_items_in_batch
+        return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
+
+    def _forget(self, logp, lengths, inputs, n):
+        """Loss of each forget sample, and the weight that it gives to the response."""
+        if self.forget_loss == "ga":
+            return ga_loss(logp[:n], reduction="none"), torch.ones_like(logp[:n])
+        options = {"beta": self.beta, "reduction": "none"}
+        if self.forget_loss == "simnpo":
+            z = self.beta * logp[:n] / lengths[:n] + self.gamma
+            loss = simnpo_loss(logp[:n], lengths[:n], gamma=self.gamma, **options)
+            return loss, twice_sigmoid(torch, z.detach())
+        ref_logp = inputs["ref_logp"]
+        log_ratio = (logp[:n] - ref_logp).detach()
+        if self.forget_loss == "npo":
+            return npo_loss(logp[:n], ref_logp, **options), twice_sigmoid(torch, self.beta * log_ratio)
+        chosen, ref_chosen = logp[n : 2 * n], inputs["chosen_ref_logp"]
+        margin = self.beta * (log_ratio - (chosen - ref_chosen).detach())
+        return dpo_loss(chosen, logp[:n], ref_chosen, ref_logp, **options), twice_sigmoid(torch, margin) / 2
+
+    def _retain(self, logits, logp, labels, lengths, tokens, n):
+        """Retain term of each retain sample: the last n rows of the batch."""
+        if self.retain_term == "cross_entropy":
+            return -logp[-n:] / lengths[-n:]
+        with torch.no_grad():
+            ref_logits = self.ref_model(**{name: x[-n:] for name, x in tokens.items()}).logits
+        return sequence_kl(logits[-n:], ref_logits, labels[-n:], direction=self.retain_term) / lengths[-n:]
+
+    def _get_num_items_in_batch(self, batch_samples, device):
+        """Forget samples in all micro-batches of a step, over all processes."""
+        rows = sum(len(batch["labels"]) for batch in batch_samples)
+        count = torch.tensor(rows // (1 + self.has_chosen + self.has_retain), device=device)
+        return self.accelerator.gather(count).sum()
+
+    def _add_up(self, mode, values, n):
+        sums = self._sums[mode]
+        for name, value in (values | {"n": torch.ones(n, device=next(iter(values.values())).device)}).items():
+            # no number leaves the device before it is logged
+            sums[name] = sums.get(name, 0) + value.detach().float().sum()
+
+    def log(self, logs, start_time=None):
+        """Add the averages since the last entry, over all processes, and log them."""
+        mode = "eval" if "eval_loss" in logs else "train"
+        if ("loss" in logs or mode == "eval") and self._sums[mode]:
+            sums = {name: self.accelerator.reduce(total, "sum").item() for name, total in self._sums[mode].items()}
+            count, self._sums[mode] = sums.pop("n"), {}
+            prefix = "eval_" if mode == "eval" else ""
+            logs = logs | {prefix + name: total / count for name, total in sums.items()}
+        super().log(logs, start_time)
