@@ -133,7 +133,12 @@ def run(options):
     datasets = {name: encode(records[name], tokenizer, max_length=max_length, chosen=chosen[name]) for name in records}
     forget = datasets["forget"]
     if options.write_references or (options.loss in ("npo", "dpo") and not all(map(has_reference, forget))):
-        precompute_reference(model, forget)
+        if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+            # weights may be in the first process only until the trainer shards them
+            raise ValueError("--forget must bring references for a sharded model: run with --write-references first")
+        # in the precision of training: log-ratios then start at 0
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=options.bf16):
+            precompute_reference(model, forget)
     if options.write_references:
         write_records(options.write_references, with_references(records["forget"], forget))
         return
@@ -185,6 +190,8 @@ def training_arguments(options, torch, transformers):
         dataloader_pin_memory=has_accelerator,
         use_cpu=not has_accelerator,
         ddp_backend=None if has_accelerator else "gloo",
+        # every parameter takes part in every step
+        ddp_find_unused_parameters=False,
         report_to="none",
         seed=options.seed,
     )

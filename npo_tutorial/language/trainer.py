@@ -119,6 +119,10 @@ class NPOTrainer(transformers.Trainer):
         self.model_accepts_loss_kwargs = True
         self.ref_model = None
         if ref_model is not None:
+            if self.is_fsdp_enabled:
+                raise ValueError(
+                    f"retain_term must be 'cross_entropy' under FSDP, which shards one model, got {retain_term!r}"
+                )
             self.ref_model = self.accelerator.prepare_model(ref_model.requires_grad_(False), evaluation_mode=True)
             self.ref_model.eval()
         self._sums = {"train": {}, "eval": {}}
