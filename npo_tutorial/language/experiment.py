@@ -24,7 +24,9 @@ torch, transformers = require("torch"), require("transformers")
 
 MODEL = "smollm2-135m-instruct"
 SEED = 0
-LEARNING_RATE = 1e-5
+ADAMW = {"optim": "adamw_torch", "learning_rate": 1e-5}
+# the optimizer of the theorem; its first step is about as long
+SGD = {"optim": "sgd", "learning_rate": 1e-4}
 N_STEPS, SHORT_STEPS = 50, 20
 EVALUATED = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50)
 ANSWERED = (0, 5, 10, 15, 20, 30, 50)
@@ -73,7 +75,7 @@ class Experiment:
     def load_model(self):
         return transformers.AutoModelForCausalLM.from_pretrained(self.folder, dtype=torch.float32)
 
-    def run(self, method, *, n_steps=N_STEPS, answered=ANSWERED, save_to=None):
+    def run(self, method, *, n_steps=N_STEPS, answered=ANSWERED, save_to=None, optimizer=ADAMW):
         """Unlearn by a method of `METHODS`; returns what was measured, and saves the model if asked to."""
         # imported where used: importing the Trainer takes seconds
         from npo_tutorial.language.trainer import NPOTrainer
@@ -89,6 +91,7 @@ class Experiment:
             batch_size=len(self.sets["forget"]),
             answered=answered,
             save_to=save_to,
+            optimizer=optimizer,
         )
 
     def relearn(self, folder, *, n_steps=RELEARNING_STEPS):
@@ -110,14 +113,25 @@ class Experiment:
             evaluated=range(n_steps + 1),
         )
 
-    def _train(self, make_trainer, model, n_steps, *, batch_size, answered, evaluated=EVALUATED, save_to=None):
+    def _train(
+        self,
+        make_trainer,
+        model,
+        n_steps,
+        *,
+        batch_size,
+        answered,
+        evaluated=EVALUATED,
+        save_to=None,
+        optimizer=ADAMW,
+    ):
         recorder = _Recorder(self, model, answered, evaluated)
         with tempfile.TemporaryDirectory() as place:
             args = transformers.TrainingArguments(
                 output_dir=place,
                 max_steps=n_steps,
                 per_device_train_batch_size=batch_size,
-                learning_rate=LEARNING_RATE,
+                **optimizer,
                 lr_scheduler_type="constant",
                 # clipping would hide that NPO's gradients fade
                 max_grad_norm=0.0,
@@ -227,7 +241,8 @@ def main():
         | {name: version(name) for name in ("torch", "transformers", "gguf", "npo-tutorial")},
         "cpus": os.cpu_count(),
         "seed": SEED,
-        "learning_rate": LEARNING_RATE,
+        "learning_rate": ADAMW["learning_rate"],
+        "sgd_learning_rate": SGD["learning_rate"],
         "lengths": {
             name: [sum(label >= 0 for label in item["labels"]) for item in items]
             for name, items in experiment.sets.items()
@@ -236,6 +251,7 @@ def main():
         "relearned": RELEARNED,
         "runs": {},
         "relearning": {},
+        "sgd": {},
     }
     with tempfile.TemporaryDirectory() as place:
         for method in SHORT_METHODS if options.short else METHODS:
@@ -247,7 +263,13 @@ def main():
                 found["relearning"][method] = experiment.relearn(save_to)
                 report(f"{method}, taught {RELEARNED} facts again", found["relearning"][method], found["lengths"])
             if options.write:
+                # what is found so far is not lost if a later run fails
                 results.save("language_model", found)
+        if not options.short:
+            found["sgd"] = experiment.run("NPO β=0.1", answered=(), optimizer=SGD)
+            report("NPO β=0.1, SGD", found["sgd"], found["lengths"])
+    if options.write:
+        results.save("language_model", found)
 
 
 def report(title, run, lengths):

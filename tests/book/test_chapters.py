@@ -13,7 +13,7 @@ BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
 BREAK_IT = {"zh": "弄坏它", "en": "Break it"}
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.S | re.M)
 # methods and data sets: the only words that a figure may hold
-NAMES_IN_FIGURES = {"GA", "NPO", "DPO", "IDK"}
+NAMES_IN_FIGURES = {"GA", "NPO", "DPO", "IDK", "SimNPO"}
 MODULES = {"npo_tutorial", "numpy", "myst_nb", "sklearn", "scipy", "torch", "math", "dataclasses"}
 
 
