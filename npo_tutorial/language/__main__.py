@@ -189,7 +189,7 @@ def training_arguments(options, torch, transformers):
         save_steps=options.save_steps or 500,
         dataloader_pin_memory=has_accelerator,
         use_cpu=not has_accelerator,
-        ddp_backend=None if has_accelerator else "gloo",
+        ddp_backend=None if has_accelerator or processes == 1 else "gloo",
         # every parameter takes part in every step
         ddp_find_unused_parameters=False,
         report_to="none",
