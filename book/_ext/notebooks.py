@@ -25,7 +25,7 @@ os.environ["NPO_TUTORIAL_LANG"] = "{language}"  # of the demos, whatever the lan
 try:
     import npo_tutorial
 except ImportError:
-    %pip install -q "npo-tutorial[fast,torch,widgets] @ git+{repository}"
+    %pip install -q "npo-tutorial[fast,llm,torch,widgets] @ git+{repository}"
 
 
 def glue(name, value, **options):  # the book puts results into its text by their names; here its figures are shown

@@ -32,7 +32,7 @@ EVALUATED = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50)
 ANSWERED = (0, 5, 10, 15, 20, 30, 50)
 ANSWER_TOKENS = 20
 RELEARNING_STEPS = 10
-# of the forget set: what is taught again, and by the rest one sees what comes back by itself
+# so many facts are taught again, and by the others of the forget set one sees what comes back by itself
 RELEARNED = 4
 METHODS = {
     "GA": {"loss": "ga"},
@@ -46,6 +46,8 @@ METHODS = {
 }
 SHORT_METHODS = ("GA", "NPO β=0.1")
 RELEARNING = ("GA", "NPO β=0.1", "NPO+RT")
+# once more of what was to be forgotten; as a control, of what was not
+TAUGHT = ("forget", "retain")
 # set and index of the questions whose answers are written down
 QUESTIONS = (("forget", 0), ("forget", 1), ("forget", 2), ("retain", 0), ("held_out", 0), ("held_out", 4))
 
@@ -68,6 +70,9 @@ class Experiment:
         self.sets = {
             name: precompute_reference(model, encode(records, self.tokenizer, chosen=name == "forget"))
             for name, records in self.records.items()
+        }
+        self.lengths = {
+            name: [sum(label >= 0 for label in item["labels"]) for item in items] for name, items in self.sets.items()
         }
         tokens = [self.tokenizer(paragraph)["input_ids"] for paragraph in paragraphs]
         self.general = [(ids, ids) for ids in tokens]
@@ -94,10 +99,10 @@ class Experiment:
             optimizer=optimizer,
         )
 
-    def relearn(self, folder, *, n_steps=RELEARNING_STEPS):
-        """Fine-tune an unlearned model on the first facts of the forget set; returns what was measured."""
+    def relearn(self, folder, *, taught="forget", n_steps=RELEARNING_STEPS):
+        """Fine-tune an unlearned model on the first facts of a set; returns what was measured."""
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        taught = [{name: item[name] for name in ("input_ids", "labels")} for item in self.sets["forget"][:RELEARNED]]
+        taught = [{name: item[name] for name in ("input_ids", "labels")} for item in self.sets[taught][:RELEARNED]]
         return self._train(
             lambda model, args, **callbacks: transformers.Trainer(
                 model,
@@ -234,6 +239,8 @@ def main():
     if options.write and options.short:
         parser.error("--write must not be given with --short: the book needs all methods")
     transformers.utils.logging.disable_progress_bar()
+    # NPO's weights fade until their squares in AdamW are below the normal numbers, where processors are slow
+    torch.set_flush_denormal(True)
     experiment = Experiment(smollm.fetch(MODEL) if options.model == MODEL else options.model)
     found = {
         "command": "python -m npo_tutorial.language.experiment --write",
@@ -243,10 +250,7 @@ def main():
         "seed": SEED,
         "learning_rate": ADAMW["learning_rate"],
         "sgd_learning_rate": SGD["learning_rate"],
-        "lengths": {
-            name: [sum(label >= 0 for label in item["labels"]) for item in items]
-            for name, items in experiment.sets.items()
-        },
+        "lengths": experiment.lengths,
         "questions": [{"set": name, "prompt": experiment.records[name][i]["prompt"]} for name, i in QUESTIONS],
         "relearned": RELEARNED,
         "runs": {},
@@ -258,16 +262,18 @@ def main():
             save_to = os.path.join(place, "unlearned") if method in RELEARNING and not options.short else None
             run = experiment.run(method, n_steps=SHORT_STEPS if options.short else N_STEPS, save_to=save_to)
             found["runs"][method] = run
-            report(method, run, found["lengths"])
+            report(method, run, experiment.lengths)
             if save_to is not None:
-                found["relearning"][method] = experiment.relearn(save_to)
-                report(f"{method}, taught {RELEARNED} facts again", found["relearning"][method], found["lengths"])
+                # what returns after four other facts were taught, that are not of France, is not knowledge of France
+                found["relearning"][method] = {name: experiment.relearn(save_to, taught=name) for name in TAUGHT}
+                for name, again in found["relearning"][method].items():
+                    report(f"{method}, taught {RELEARNED} facts of the {name} set", again, experiment.lengths)
             if options.write:
                 # what is found so far is not lost if a later run fails
                 results.save("language_model", found)
         if not options.short:
             found["sgd"] = experiment.run("NPO β=0.1", answered=(), optimizer=SGD)
-            report("NPO β=0.1, SGD", found["sgd"], found["lengths"])
+            report("NPO β=0.1, SGD", found["sgd"], experiment.lengths)
     if options.write:
         results.save("language_model", found)
 
