@@ -33,6 +33,7 @@ from npo_tutorial.explore import Explorer, Grid, Marker, Path, Points, explore
 from npo_tutorial.theory import divergence_bounds
 from tests import plain_synthetic
 from tests.book.test_glossary import AVOIDED, SLIPS
+from tests.conftest import ROOT
 
 EVERY_DEMO = pytest.mark.parametrize("name", package.__all__)
 MOST_BYTES = 40_000
@@ -407,3 +408,25 @@ def test_pareto(rng):
         assert numbers[0] == pytest.approx(forget[best], rel=6e-3)
         ends = re.search(r"steps ([\d.]+) and ([\d.]+\d)", said)
         assert [float(end) for end in ends.groups()] == pytest.approx([forget[-1], retain[-1]], rel=6e-3)
+
+
+def test_answers(rng):
+    made = demo("answers")
+    found = json.loads((ROOT / "npo_tutorial/results/language_model.json").read_text("utf-8"))
+    assert made.grids["method"] == list(found["runs"])
+    for index, values in made.some_points(rng, 12):
+        run, step = found["runs"][values["method"]], int(values["step"])
+        drawn, said = made.widget.drawn(list(index)), made.options["say"](**values)["en"]
+        assert drawn["step"].x == pytest.approx(step)
+        numbers = [float(number.replace("−", "-")) for number in re.findall(r"(?:set|questions) (−?\d+\.\d)", said)]
+        for name, number in zip(("forget", "retain", "held_out"), numbers, strict=True):
+            per_token = [sum(row) / sum(found["lengths"][name]) for row in run[name]]
+            np.testing.assert_allclose(drawn[name], per_token, atol=1e-3)
+            assert number == pytest.approx(per_token[run["steps"].index(step)], abs=0.051)
+        told = made.widget.passages(list(index))
+        for passage, question, (pieces, per_cent) in zip(
+            told, found["questions"], run["answers"][str(step)], strict=True
+        ):
+            assert passage.title["en"].startswith(question["prompt"])
+            assert list(passage.pieces) == pieces
+            np.testing.assert_allclose(100 * np.asarray(passage.strengths), per_cent, atol=1e-9)

@@ -53,7 +53,7 @@ def answers():
 
     def say(method, step):
         k = runs[method]["steps"].index(step)
-        numbers = [rounded(per_token(method, name)[k], 2) for name in SETS]
+        numbers = [rounded(per_token(method, name)[k], 1) for name in SETS]
         return {
             "en": f"{method}, step {step}: nats per token of the true answers: forget set {numbers[0]}, retain set "
             f"{numbers[1]}, held-out questions {numbers[2]}.",

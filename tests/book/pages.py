@@ -9,7 +9,16 @@ from tests.conftest import ROOT
 
 EDITIONS = {"zh": "zh-Hans", "en": "en"}
 NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md"))
-CHAPTERS = ["intro", "preference-optimization", "npo", "gradient-ascent", "stability", "divergence", "synthetic", "language-model"]
+CHAPTERS = [
+    "intro",
+    "preference-optimization",
+    "npo",
+    "gradient-ascent",
+    "stability",
+    "divergence",
+    "synthetic",
+    "language-model",
+]
 
 
 def all_pages(site):
