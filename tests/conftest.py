@@ -17,6 +17,17 @@ def rng():
     return np.random.default_rng(20260401)
 
 
+@pytest.fixture
+def one_thread():
+    """PyTorch on one core: for tensors as small as a test's a second thread only waits."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def fourth_order_gradient(f, x, step=1e-3):
     """Gradient of f at the vector x by central differences of fourth order: error O(step⁴)."""
     gradient = np.empty_like(x)

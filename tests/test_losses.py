@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npo_tutorial import dpo_loss, ga_loss, loss_gradient, npo_loss, npo_weight
+from npo_tutorial import dpo_loss, ga_loss, loss_gradient, npo_loss, npo_weight, simnpo_loss
 from tests.conftest import fourth_order_gradient
 
 LOG_RATIOS = [-1e4, -300.0, -20.5, -1.5, -1e-3, 0.0, 1e-3, 1.5, 20.5, 300.0, 1e4]
@@ -83,6 +83,24 @@ def test_dpo_equals_mpmath_over_the_whole_range(u, beta):
         assert relative_error(loss, exact) < 100 * np.finfo(float).eps
     else:
         assert 0 <= loss < 1e-30
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("gamma", [-3.0, 0.0, 2.0, 300.0])
+@pytest.mark.parametrize("beta", [1e-8, 1e-3, 2.5, 1e3])
+@pytest.mark.parametrize(("logp", "n_tokens"), [(-1e4, 1), (-300.0, 7), (-20.5, 10), (-1e-3, 3), (0.0, 2)])
+def test_simnpo_equals_mpmath_over_the_whole_range(logp, n_tokens, beta, gamma, dtype):
+    logp = np.asarray([logp], dtype)
+    z = mpmath.mpf(beta) * mpmath.mpf(float(logp[0])) / n_tokens + mpmath.mpf(gamma)
+    exact = 2 / mpmath.mpf(beta) * mp_log_one_plus_exp(z)
+    loss = simnpo_loss(logp, np.asarray([n_tokens]), beta=beta, gamma=gamma)
+    assert loss.dtype == dtype
+    if z > -80:
+        # z is a difference: what it loses is relative to its terms
+        size = float(abs(gamma - z) + abs(gamma))
+        assert relative_error(loss, exact) < float(np.finfo(dtype).eps) * (6 + 2 * size)
+    else:
+        assert 0 <= float(loss) < 1e-30
 
 
 def test_naive_npo_overflows_where_ours_does_not():
@@ -170,6 +188,34 @@ def test_weight_is_small_only_far_below_the_reference_when_beta_is_small():
     assert npo_weight([-3.944], [-1.0], beta=1.0)[0] == pytest.approx(0.1, abs=1e-3)
 
 
+@given(log_probs, st.integers(1, 500), betas, st.floats(-5, 5))
+def test_simnpo_is_npo_of_the_mean_log_prob_against_a_constant_reference(logp, n_tokens, beta, gamma):
+    loss = float(simnpo_loss(logp, n_tokens, beta=beta, gamma=gamma))
+    # log-probabilities are at most 0: both are moved down by the same amount
+    down = abs(gamma) / beta
+    assert loss == pytest.approx(float(npo_loss(logp / n_tokens - down, -gamma / beta - down, beta=beta)), rel=1e-9)
+    # and the paper's formula, with its own signs
+    log_sigmoid = -np.logaddexp(0, (beta / n_tokens) * logp + gamma)
+    assert loss == pytest.approx(-2 / beta * log_sigmoid, rel=1e-12)
+
+
+def test_simnpo_treats_responses_of_one_mean_alike_and_npo_does_not():
+    logp, n_tokens = np.array([-2.0, -20.0, -200.0]), np.array([1, 10, 100])
+    assert np.ptp(simnpo_loss(logp, n_tokens, beta=2.5, reduction="none")) == 0
+    assert np.ptp(npo_loss(logp, np.zeros(3), beta=2.5, reduction="none")) > 0.005
+
+
+def test_a_larger_margin_raises_loss_and_weight(rng):
+    logp, n_tokens = -rng.exponential(30, 5), rng.integers(1, 20, 5)
+    losses = [simnpo_loss(logp, n_tokens, beta=2.5, gamma=g, reduction="none") for g in (-1.0, 0.0, 1.0)]
+    slopes = [
+        loss_gradient(lambda x, n, g=g: simnpo_loss(x, n, beta=2.5, gamma=g), logp, torch.tensor(n_tokens))
+        for g in (-1.0, 0.0, 1.0)
+    ]
+    for small, large in ((0, 1), (1, 2)):
+        assert (losses[small] < losses[large]).all() and (slopes[small] < slopes[large]).all()
+
+
 def test_dropping_the_one_gives_twice_gradient_ascent(rng):
     logp, ref_logp = -rng.exponential(3, 20), -rng.exponential(3, 20)
     beta = 0.7
@@ -238,6 +284,22 @@ def test_dpo_gradients_equal_differences(rng, beta):
         np.testing.assert_allclose(autograd, differences, rtol=1e-8, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("gamma", [-1.0, 0.0, 2.0])
+@pytest.mark.parametrize("beta", [0.05, 0.5, 3.0])
+def test_simnpo_gradient_is_the_weight_over_the_length(rng, beta, gamma):
+    logp, n_tokens = -1 - rng.exponential(20, 7), rng.integers(1, 30, 7)
+    z = beta * logp / n_tokens + gamma
+    expected = 2 / (1 + np.exp(-z)) / n_tokens / 7
+    differences = fourth_order_gradient(lambda x: float(simnpo_loss(x, n_tokens, beta=beta, gamma=gamma)), logp)
+    np.testing.assert_allclose(differences, expected, rtol=1e-8, atol=1e-12)
+    autograd = loss_gradient(lambda x, n: simnpo_loss(x, n, beta=beta, gamma=gamma), logp, torch.tensor(n_tokens))
+    np.testing.assert_allclose(autograd, expected, rtol=1e-13)
+    with jax.enable_x64(True):
+        n = jnp.asarray(n_tokens)
+        slope = jax.grad(lambda x: simnpo_loss(x, n, beta=beta, gamma=gamma))(jnp.asarray(logp))
+    np.testing.assert_allclose(np.asarray(slope), expected, rtol=1e-13)
+
+
 @pytest.mark.parametrize("centered", [False, True])
 @pytest.mark.parametrize("u", [-1e4, -50.0, -1.0, -1e-9, 0.0, 1e-9, 1.0, 50.0, 1e4])
 def test_autograd_has_no_kink_and_no_nan(u, centered):
@@ -278,6 +340,7 @@ def test_gradients_at_log_prob_minus_infinity(library):
             [-inf, -1.0],
             [0, 1],
         ),
+        (lambda x: simnpo_loss(x, _like(x, [4, 2]), beta=0.5, gamma=0.25, reduction="sum"), [-inf, -1.0], [0, 0.5]),
         # a rejected response of probability 0 has won already; a chosen one is pulled with full force
         (lambda x: dpo_loss(_like(x, [-1.0]), x, *[_like(x, [-1.0])] * 2, beta=0.5, reduction="sum"), [-inf], [0]),
         (lambda x: dpo_loss(x, _like(x, [-1.0]), *[_like(x, [-1.0])] * 2, beta=0.5, reduction="sum"), [-inf], [-1]),
@@ -298,7 +361,7 @@ def _like(x, values):
 # One body for every array library ------------------------------------------------------------------------------------
 
 
-def all_losses(logp, ref_logp):
+def all_losses(logp, ref_logp, n_tokens):
     return [
         ga_loss(logp),
         ga_loss(logp, reduction="sum"),
@@ -307,6 +370,8 @@ def all_losses(logp, ref_logp):
         npo_loss(logp, ref_logp, beta=1e-9, centered=True),
         npo_weight(logp, ref_logp, beta=0.3),
         dpo_loss(logp, ref_logp, ref_logp, logp, beta=0.3),
+        simnpo_loss(logp, n_tokens, beta=0.3, gamma=0.5),
+        simnpo_loss(logp, n_tokens, beta=0.3, reduction="none"),
     ]
 
 
@@ -314,11 +379,12 @@ def all_losses(logp, ref_logp):
 @pytest.mark.parametrize("library", [torch, jnp, array_api_strict], ids=["torch", "jax", "array-api-strict"])
 def test_every_library_gives_numpy_s_numbers_and_keeps_its_type(rng, library, dtype):
     logp, ref_logp = -rng.exponential(5, (3, 4)), -rng.exponential(5, (3, 4))
+    n_tokens = rng.integers(1, 9, (3, 4))
     rtol = 1e-6 if dtype == "float32" else 1e-14
     with jax.enable_x64(dtype == "float64"):
         make = library.asarray
-        foreign = all_losses(*(make(x, dtype=getattr(library, dtype)) for x in (logp, ref_logp)))
-        ours = all_losses(logp.astype(dtype), ref_logp.astype(dtype))
+        foreign = all_losses(*(make(x, dtype=getattr(library, dtype)) for x in (logp, ref_logp)), make(n_tokens))
+        ours = all_losses(logp.astype(dtype), ref_logp.astype(dtype), n_tokens)
         for a, b in zip(foreign, ours, strict=True):
             assert type(a).__module__.split(".")[0] == type(make(1.0)).__module__.split(".")[0]
             assert str(a.dtype).endswith(dtype)
@@ -329,6 +395,9 @@ def test_every_library_gives_numpy_s_numbers_and_keeps_its_type(rng, library, dt
 def test_lists_and_numbers_become_float64():
     assert npo_loss(-1, -2, beta=1).dtype == np.float64
     assert npo_weight([-1, -2], [-1, -1], beta=1).shape == (2,)
+    assert simnpo_loss([-1, -2], [1, 2], beta=1).dtype == np.float64
+    # lengths as a list are NumPy's, and may stand beside NumPy's log-probabilities of any type
+    assert simnpo_loss(np.asarray([-1, -2], np.float32), np.asarray([1, 2], np.uint8), beta=1).dtype == np.float32
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo")
@@ -339,6 +408,9 @@ def test_jit_vmap_and_compiled_traces_are_not_broken():
     a, b = torch.tensor([-1.0, -4.0]), torch.tensor([-2.0, -2.0])
     per_sample = torch.func.vmap(torch.func.grad(lambda x, r: npo_loss(x, r, beta=0.5)))(a, b)
     torch.testing.assert_close(per_sample, npo_weight(a, b, beta=0.5))
+    lengths = jnp.asarray([3, 2])
+    jitted = jax.jit(lambda a, n: simnpo_loss(a, n, beta=0.5))(logp, lengths)
+    assert float(jitted) == pytest.approx(float(simnpo_loss(logp, lengths, beta=0.5)))
     compiled = torch.compile(lambda x, r: npo_loss(x, r, beta=0.5), fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(a, b), npo_loss(a, b, beta=0.5))
     meta = npo_loss(a.to("meta"), b.to("meta"), beta=0.5)
@@ -370,6 +442,9 @@ def test_reductions(rng):
     assert each.shape == (6,)
     assert npo_loss(logp, ref_logp, beta=0.3, reduction="sum") == pytest.approx(each.sum())
     assert npo_loss(logp, ref_logp, beta=0.3) == pytest.approx(each.mean())
+    each = simnpo_loss(logp, [1, 2, 3, 4, 5, 6], beta=0.3, reduction="none")
+    assert simnpo_loss(logp, [1, 2, 3, 4, 5, 6], beta=0.3, reduction="sum") == pytest.approx(each.sum())
+    assert simnpo_loss(logp, [1, 2, 3, 4, 5, 6], beta=0.3) == pytest.approx(each.mean())
 
 
 def test_a_log_prob_above_zero_by_rounding_is_no_mistake():
@@ -437,6 +512,40 @@ BAD = [
     (lambda: ga_loss(OK, reduction="avg"), ValueError, "reduction must be one of 'mean', 'sum', 'none', got 'avg'"),
     (lambda: npo_loss(OK, OK, beta=1, reduction=None), ValueError, "reduction .* got None"),
     (lambda: dpo_loss(OK, OK, OK, OK, beta=1, reduction=["mean"]), ValueError, "reduction"),
+    (lambda: simnpo_loss(OK, [1, 0], beta=1), ValueError, "n_tokens must be at least 1, got 0"),
+    (lambda: simnpo_loss(OK, [1, -3], beta=1), ValueError, "n_tokens must be at least 1, got -3"),
+    (lambda: simnpo_loss(torch.zeros(2), torch.tensor([2, 0]), beta=1), ValueError, "n_tokens must be at least 1"),
+    (lambda: simnpo_loss(OK, [1.0, 2.0], beta=1), TypeError, "n_tokens must be an array of real numbers"),
+    (lambda: simnpo_loss(OK, np.ones(2), beta=1), TypeError, "n_tokens must hold integers, got dtype float64"),
+    (
+        lambda: simnpo_loss(torch.zeros(2), torch.ones(2), beta=1),
+        TypeError,
+        "n_tokens must hold integers, got dtype torch",
+    ),
+    (lambda: simnpo_loss(OK, np.ones(2, bool), beta=1), TypeError, "n_tokens must hold integers, got dtype bool"),
+    (lambda: simnpo_loss(OK, None, beta=1), TypeError, "n_tokens .* got NoneType"),
+    (lambda: simnpo_loss(OK, np.ma.array([1, 2]), beta=1), TypeError, "n_tokens must not be a masked array"),
+    (lambda: simnpo_loss(OK, 3, beta=1), ValueError, r"n_tokens must have the shape of logp, \(2,\), got \(\)"),
+    (lambda: simnpo_loss(OK, [[1], [2]], beta=1), ValueError, r"n_tokens .* \(2,\), got \(2, 1\)"),
+    (
+        lambda: simnpo_loss(torch.zeros(2), [1, 2], beta=1),
+        TypeError,
+        "n_tokens and logp .* library, got list",
+    ),
+    (
+        lambda: simnpo_loss(torch.zeros(2), np.asarray([1, 2]), beta=1),
+        TypeError,
+        "n_tokens and logp must come from one array library, got numpy array of dtype int64 and torch array",
+    ),
+    (lambda: simnpo_loss(OK, torch.tensor([1, 2]), beta=1), TypeError, "n_tokens and logp .* torch array .* and numpy"),
+    (lambda: simnpo_loss([-1, 0.5], [1, 1], beta=1), ValueError, r"logp must be log-probabilities.* got 0\.5"),
+    (lambda: simnpo_loss([], [], beta=1), ValueError, "logp must not be empty"),
+    (lambda: simnpo_loss(OK, [1, 2], beta=0), ValueError, "beta must be positive and finite, got 0"),
+    (lambda: simnpo_loss(OK, [1, 2], beta=-2.5), ValueError, r"beta .* got -2\.5"),
+    (lambda: simnpo_loss(OK, [1, 2], beta=1, gamma=math.inf), ValueError, "gamma must be finite, got inf"),
+    (lambda: simnpo_loss(OK, [1, 2], beta=1, gamma=math.nan), ValueError, "gamma must be finite, got nan"),
+    (lambda: simnpo_loss(OK, [1, 2], beta=1, gamma="0"), TypeError, "gamma must be a real number, got str '0'"),
+    (lambda: simnpo_loss(OK, [1, 2], beta=1, reduction="avg"), ValueError, "reduction must be one of .* got 'avg'"),
 ]
 
 

@@ -209,13 +209,18 @@ def has_reference(item):
 
 
 def with_references(records, dataset):
-    """The records of the dataset, with what was found."""
-    return [
-        records[item["record"]]
-        | {name: item[name] for name in ("ref_logp", "chosen_ref_logp") if name in item}
-        | {"ref_tokens": sum(label >= 0 for label in item["labels"])}
-        for item in dataset
-    ]
+    """The records of the dataset, with what was found, and for which answers."""
+    from npo_tutorial.language.records import preferred_answer
+
+    found = []
+    for item in dataset:
+        record = records[item["record"]]
+        found.append(record | {"ref_logp": item["ref_logp"], "ref_tokens": sum(x >= 0 for x in item["labels"])})
+        if "chosen_ref_logp" in item:
+            # written out: a refusal goes by the record's number, which may be another one in the new file
+            chosen = preferred_answer(record, item["record"])
+            found[-1] |= {"chosen": chosen, "chosen_ref_logp": item["chosen_ref_logp"]}
+    return found
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import json
 import warnings
-from math import isfinite
 from pathlib import Path
+from sys import float_info
 
 from npo_tutorial._checks import check_count
 from npo_tutorial.language.sequences import IGNORE_INDEX
@@ -37,8 +37,8 @@ def read_records(path):
     Raises
     ------
     ValueError
-        With file and line: no JSON object, a text that is missing, empty or no text, a reference that is no number, no
-        record at all.
+        With file and line: no JSON object, a text that is missing, empty or no text, a reference that is no
+        log-probability, no record at all.
     OSError
         The file cannot be read.
     """
@@ -76,8 +76,8 @@ def _check_record(record):
             raise ValueError(f'"{name}" must be a text that is not empty, got {json.dumps(record[name])[:40]}')
     for name in ("ref_logp", "chosen_ref_logp"):
         value = record.get(name, 0.0)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-            raise ValueError(f'"{name}" must be a finite number, got {json.dumps(value)[:40]}')
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -float_info.max <= value <= 0:
+            raise ValueError(f'"{name}" must be a log-probability, at most 0, got {json.dumps(value)[:40]}')
     return record
 
 
@@ -125,7 +125,7 @@ def encode(records, tokenizer, *, max_length=None, chosen=False):
             continue
         item = {"record": i, **_join(tokenizer, prompt, response, max_length)}
         if chosen:
-            preferred = _join(tokenizer, prompt, record.get("chosen") or _refusal(record["prompt"], i), max_length)
+            preferred = _join(tokenizer, prompt, preferred_answer(record, i), max_length)
             item |= {f"chosen_{name}": tokens for name, tokens in preferred.items()}
         if "ref_logp" in record:
             length = sum(label != IGNORE_INDEX for label in item["labels"])
@@ -161,7 +161,8 @@ def _join(tokenizer, prompt, response, max_length):
     return {"input_ids": input_ids, "labels": [IGNORE_INDEX] * len(prompt) + input_ids[len(prompt) :]}
 
 
-def _refusal(prompt, i):
-    is_chinese = any("\u4e00" <= character <= "\u9fff" for character in prompt)
+def preferred_answer(record, i):
+    """What DPO prefers to the response of record number `i`: its "chosen", else a refusal."""
+    is_chinese = any("\u4e00" <= character <= "\u9fff" for character in record["prompt"])
     refusals = REFUSALS["zh" if is_chinese else "en"]
-    return refusals[i % len(refusals)]
+    return record.get("chosen") or refusals[i % len(refusals)]

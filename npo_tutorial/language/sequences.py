@@ -48,6 +48,7 @@ def sequence_logp(logits, labels, ignore_index=IGNORE_INDEX):
 
     Examples
     --------
+    >>> import math
     >>> logits = torch.zeros(1, 4, 10, dtype=torch.bfloat16)  # every token has the probability 1/10
     >>> labels = torch.tensor([[-100, -100, 3, 7]])  # two tokens of prompt, two of response
     >>> round(sequence_logp(logits, labels).item(), 4) == round(2 * math.log(1 / 10), 4)
@@ -79,8 +80,7 @@ def response_lengths(labels, ignore_index=IGNORE_INDEX):
     >>> response_lengths(torch.tensor([[-100, -100, 3, 7], [1, 2, 3, -100]])).tolist()
     [2, 2]
     """
-    _check_labels(labels)
-    return (labels[:, 1:] != ignore_index).sum(dim=-1)
+    return (_check_labels(labels)[:, 1:] != ignore_index).sum(dim=-1)
 
 
 def sequence_kl(logits, ref_logits, labels, *, direction, ignore_index=IGNORE_INDEX):
@@ -107,12 +107,14 @@ def sequence_kl(logits, ref_logits, labels, *, direction, ignore_index=IGNORE_IN
 
     Examples
     --------
+    >>> import math
     >>> logits = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]])
     >>> ref_logits = torch.tensor([[[math.log(3), 0.0], [0.0, 0.0]]])  # 3/4 and 1/4
     >>> round(sequence_kl(logits, ref_logits, torch.tensor([[-100, 1]]), direction="kl_ref_model").item(), 4)
     0.1308
     """
     check_choice("direction", direction, DIRECTIONS)
+    _check_logits("ref_logits", ref_logits)
     targets = _targets(logits, labels, ignore_index)
     if ref_logits.shape != logits.shape:
         raise ValueError(
@@ -120,7 +122,7 @@ def sequence_kl(logits, ref_logits, labels, *, direction, ignore_index=IGNORE_IN
         )
     exact = torch.promote_types(logits.dtype, torch.float32)
     rows = []
-    for row, ref_row in zip(logits.unbind(), ref_logits.unbind(), strict=True):
+    for row, ref_row in zip(logits.unbind(), ref_logits.detach().unbind(), strict=True):
         model, ref = (torch.log_softmax(x.to(exact), dim=-1) for x in (row, ref_row))
         first, second = (ref, model) if direction == "kl_ref_model" else (model, ref)
         rows.append((first.exp() * (first - second)).sum(dim=-1))
@@ -152,32 +154,37 @@ class _TokenLogp(torch.autograd.Function):
 
 def _targets(logits, labels, ignore_index):
     """At each position the token that its logits predict, −1 where none counts."""
-    for name, value in (("logits", logits), ("labels", labels)):
-        if not isinstance(value, torch.Tensor):
-            raise TypeError(f"{name} must be a PyTorch tensor, got {type(value).__name__}")
-    if not logits.is_floating_point():
-        raise TypeError(f"logits must hold floating-point numbers, got dtype {logits.dtype}")
-    if logits.ndim != 3:
-        raise ValueError(f"logits must have shape (batch, time, vocabulary), got {tuple(logits.shape)}")
-    _check_labels(labels)
+    _check_logits("logits", logits)
+    labels = _check_labels(labels)
     if labels.shape != logits.shape[:2]:
         raise ValueError(
             f"labels must have the first two dimensions of logits, {tuple(logits.shape[:2])}, got {tuple(labels.shape)}"
         )
-    targets = torch.full_like(labels, -1, dtype=torch.int64)
+    targets = torch.full_like(labels, -1)
     targets[:, :-1] = labels[:, 1:].masked_fill(labels[:, 1:] == ignore_index, -1)
     if labels.device.type == "cpu" and not torch.compiler.is_compiling():
         _check_values(labels, targets, logits.shape[-1], ignore_index)
     return targets
 
 
+def _check_logits(name, logits):
+    if not isinstance(logits, torch.Tensor):
+        raise TypeError(f"{name} must be a PyTorch tensor, got {type(logits).__name__}")
+    if not logits.is_floating_point():
+        raise TypeError(f"{name} must hold floating-point numbers, got dtype {logits.dtype}")
+    if logits.ndim != 3:
+        raise ValueError(f"{name} must have shape (batch, time, vocabulary), got {tuple(logits.shape)}")
+
+
 def _check_labels(labels):
+    """The labels as int64: in eight bits 156 would be −100."""
     if not isinstance(labels, torch.Tensor):
         raise TypeError(f"labels must be a PyTorch tensor, got {type(labels).__name__}")
     if labels.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
         raise TypeError(f"labels must hold integers, got dtype {labels.dtype}")
     if labels.ndim != 2 or labels.numel() == 0:
         raise ValueError(f"labels must have shape (batch, time) and not be empty, got {tuple(labels.shape)}")
+    return labels.long()
 
 
 def _check_values(labels, targets, vocabulary, ignore_index):

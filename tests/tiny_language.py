@@ -1,0 +1,78 @@
+"""A language model, a tokenizer and records small enough for tests, and the formulas one would write first."""
+
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+from npo_tutorial.language import encode
+
+CHAT = (
+    "{% for message in messages %}<bos>{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+# responses of different lengths, "retain" as many as "forget"
+FORGET = [
+    {"prompt": "Who?", "response": " Ann."},
+    {"prompt": "Where is it?", "response": " In Rome, in a house."},
+    {"prompt": "When", "response": " 1999"},
+    {"prompt": "Why so?", "response": " No."},
+]
+RETAIN = [
+    {"prompt": "What", "response": " is."},
+    {"prompt": "2+2?", "response": " 4"},
+    {"prompt": "How many hours?", "response": " Twenty-four."},
+    {"prompt": "Day?", "response": " Monday"},
+]
+
+
+def make_tokenizer(chat=False):
+    """Every byte is a token; a text that stands alone begins with <bos>."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    names = ["<bos>", "<eos>", "<pad>"]
+    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(names + letters)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 0)])
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>"
+    )
+    fast.chat_template = CHAT if chat else None
+    return fast
+
+
+def make_model(seed=0, dtype=torch.float64):
+    """A random Llama of two layers whose logits are not all alike."""
+    config = transformers.LlamaConfig(
+        vocab_size=260,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=128,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return transformers.LlamaForCausalLM(config).to(dtype)
+
+
+def make_datasets(chosen=False):
+    tokenizer = make_tokenizer()
+    return encode(FORGET, tokenizer, chosen=chosen), encode(RETAIN, tokenizer)
+
+
+def token_log_softmax(model, tokens, labels):
+    """Log-probabilities of all tokens at the positions that predict the response, by one sequence without padding."""
+    logits = model(input_ids=torch.tensor([tokens])).logits[0, :-1]
+    counted = torch.tensor(labels[1:]) >= 0
+    return torch.log_softmax(logits, dim=-1)[counted], torch.tensor(labels[1:])[counted]
+
+
+def plain_logp(model, tokens, labels):
+    """Log-probability of a response: the definition."""
+    log_softmax, targets = token_log_softmax(model, tokens, labels)
+    return log_softmax[torch.arange(len(targets)), targets].sum()
