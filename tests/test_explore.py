@@ -22,6 +22,7 @@ from npo_tutorial.explore import (
     Images,
     Marker,
     Panel,
+    Passage,
     Path,
     Points,
     evaluation,
@@ -74,6 +75,17 @@ def lengths(x, method):
 
 def made(fn=curves, x=X, **options):
     return explore(fn, x, **WORDS | {"k": [1, 2, 5]} | options)
+
+
+def answers(k):
+    """Two passages: one that changes, of k words, and one that every grid point but the last repeats."""
+    words = ["a", " wave", "\n", "", " 波"][:k]
+    certain = Passage("Certain?", ["yes", "."], np.array([1, 0.994])) if k < 5 else Passage("Certain?", [], [])
+    return [Passage({"en": "Which?", "zh": "哪个？"}, words, np.arange(len(words)) / 7 + 0.1), certain]
+
+
+def with_passages(passages=answers, **options):
+    return made(**{"passages": passages, "passages_label": {"en": "in per cent", "zh": "百分数"}} | options)
 
 
 def beside(fn=plane, x=X, **options):
@@ -322,6 +334,82 @@ def test_a_saved_page_names_what_is_chosen(tmp_path):
     assert "(loss = 第一)" in page and 'alt="波 (loss = 第一). "' in page
 
 
+def assert_told(shown, passages):
+    """What a reader sees is what the function returned, strengths to a whole per cent."""
+    assert len(shown) == len(passages)
+    for one, other in zip(shown, passages, strict=True):
+        assert type(one) is Passage and one.title == other.title and one.pieces == list(other.pieces)
+        np.testing.assert_allclose(one.strengths, np.asarray(other.strengths, float), rtol=0, atol=0.005 + 1e-12)
+        assert one.strengths.tolist() == [round(100 * strength) / 100 for strength in one.strengths]
+
+
+def test_passages_are_what_the_function_returned_to_a_per_cent():
+    two = {"a": [0.5, 2.0]}
+    explorer = with_passages(lambda k, a: answers(k if a > 1 else 5), **two)
+    for index in np.ndindex(3, 2):
+        k, a = [1, 2, 5][index[0]], two["a"][index[1]]
+        assert_told(explorer.passages(list(index)), answers(k if a > 1 else 5))
+    explorer.index = [1, 1]
+    assert_told(explorer.passages(), answers(2))
+    assert explorer.passages()[1].strengths.tolist() == [1, 0.99]
+    assert made().passages() == [] and made().chart["passages"] is None
+    with pytest.raises(ValueError, match="index must hold one position for each grid"):
+        explorer.passages([0])
+    json.dumps(explorer.chart)
+
+
+def test_passages_and_pieces_that_come_again_are_kept_once():
+    described = with_passages(lambda k: answers(2), k=range(50)).chart["passages"]
+    assert described["texts"] == [[[0, 1], [10, 24]], [[2, 3], [100, 99]]]
+    assert described["pieces"] == ["a", " wave", "yes", "."] and described["frames"] == [0, 1] * 50
+    # the most frequent piece has the shortest number
+    described = with_passages(lambda k: [Passage("", ["x", *"yz"[:k], "y"], np.ones(k + 2))], k=[1, 2]).chart[
+        "passages"
+    ]
+    assert described["pieces"] == ["y", "x", "z"]
+
+
+def test_room_is_for_the_longest_passage_of_each_title():
+    # each piece has a number of up to three digits over it
+    words = {1: "aaaa", 2: "a b c", 3: "aaaaaaaa"}
+    told = lambda k: [  # noqa: E731
+        Passage("one", words[k].split(" "), np.ones(len(words[k].split(" ")))),
+        Passage("two", ["a"] * (4 - k), np.ones(4 - k)),
+    ]
+    described = with_passages(told, k=[1, 2, 3]).chart["passages"]
+    longest = [described["texts"][number][0] for number in described["longest"]]
+    texts = ["".join(described["pieces"][place] for place in places) for places in longest]
+    assert texts == ["abc", "aaa"]
+
+
+def test_pieces_may_be_an_array_and_strengths_a_list():
+    explorer = with_passages(lambda k: (Passage("t", np.array(["a", " b"]), [0, 1]),))
+    (passage,) = explorer.passages()
+    assert passage.pieces == ["a", " b"] and {type(piece) for piece in passage.pieces} == {str}
+    assert passage.strengths.tolist() == [0, 1]
+
+
+def test_passages_of_a_language_model_s_answers_are_light(rng):
+    # 8 methods, 7 steps, 6 questions, 20 tokens, of which none follows from those before
+    vocabulary = np.array([f"{' ' * (i % 2)}{np.base_repr(7919 * i % 46_656, 36).lower()}" for i in range(1500)])
+    chances = 1 / np.arange(3, 1503)
+
+    def told(k, a):
+        pieces = rng.choice(vocabulary, (6, 20), p=chances / chances.sum())
+        return [Passage(str(i), row, rng.random(20)) for i, row in enumerate(pieces)]
+
+    explorer = with_passages(told, k=range(8), a=range(7))
+    state = json.dumps(explorer.chart["passages"], ensure_ascii=False)
+    assert 15_000 < len(gzip.compress(state.encode())) < 26_000
+
+
+def test_a_saved_page_has_its_passages_where_no_script_runs(tmp_path):
+    told = lambda k: [Passage({"en": "Q", "zh": "问"}, ["</dl>", " yes"], [0, 1]), Passage("&", [], [])]  # noqa: E731
+    save_html(with_passages(told), tmp_path / "page.html", title="T", lang="zh")
+    figure = re.search("<noscript>(.*)</noscript>", (tmp_path / "page.html").read_text("utf-8"))[1]
+    assert "<dl><dt>问</dt><dd>&lt;/dl&gt; yes</dd><dt>&amp;</dt><dd></dd></dl></figcaption>" in figure
+
+
 def replaced(kind):
     return lambda x, k: curves(x, k) | {"line": kind if k == 2 else x}
 
@@ -341,6 +429,11 @@ def bad_beside(fn=None, **options):
 
 def named(*names, **options):
     return lambda: explore(lengths, X, **WORDS, method=Grid(names, **options))
+
+
+def told(*parts, **options):
+    """Passages of which the second is made of these parts."""
+    return lambda: with_passages(lambda k: [Passage("t", [], []), Passage(*parts)], **options)
 
 
 SEVEN = {str(i): Marker(i) for i in range(7)}
@@ -477,6 +570,69 @@ BAD = {
     "no English": (lambda: made(x_label={"zh": "步"}), ValueError, 'x_label must have a text for "en", got .*步'),
     "grid label": (lambda: made(k=Grid([1], label={"en": 1})), TypeError, "k.label must be a str or a dict"),
     "sentence": (lambda: made(say=lambda k: k), TypeError, r"say\(k=1\) must be a str or a dict .*got 1"),
+    "passages": (lambda: with_passages(["a"]), TypeError, r"passages must be a function, got \['a'\]"),
+    "no label of passages": (
+        lambda: made(passages=answers),
+        ValueError,
+        "passages_label must say what the numbers in passages are, got None",
+    ),
+    "label of passages": (
+        lambda: with_passages(passages_label=3),
+        TypeError,
+        'passages_label must be a str or a dict {"en": …, "zh": …}, got 3',
+    ),
+    "label of no passages": (
+        lambda: made(passages_label="per cent"),
+        ValueError,
+        "passages_label must be None without passages, got 'per cent'",
+    ),
+    "one passage": (
+        lambda: with_passages(lambda k: answers(k)[0]),
+        TypeError,
+        r"^passages\(k=1\) must be a sequence of Passage, got Passage",
+    ),
+    "a generator of passages": (
+        lambda: with_passages(lambda k: iter(answers(k))),
+        TypeError,
+        r"^passages\(k=1\) must be a sequence of Passage, got list_iterator",
+    ),
+    "no passages": (
+        lambda: with_passages(lambda k: answers(k) if k < 2 else []),
+        ValueError,
+        r"^passages\(k=2\) must hold at least one Passage, got \[\]",
+    ),
+    "no passage": (
+        lambda: with_passages(lambda k: [*answers(k), "a"]),
+        TypeError,
+        r"^passages\(k=1\)\[2\] must be a Passage, got 'a'",
+    ),
+    "titles change": (
+        lambda: with_passages(lambda k: [Passage(f"t{k // 2}", [], [])]),
+        ValueError,
+        r"^passages\(k=2\) must have the titles of the first grid point, \['t0'\], got \['t1'\]",
+    ),
+    "more titles": (
+        lambda: with_passages(lambda k: answers(5)[: k // 2 + 1]),
+        ValueError,
+        r"^passages\(k=2\) must have the titles .*, \[{'en': 'Which\?', 'zh': '哪个？'}\], got \[.*, 'Certain\?'\]",
+    ),
+    "title of a passage": (told(3, [], []), TypeError, r"^passages\(k=1\)\[1\].title must be a str or a dict"),
+    "no English title": (told({"zh": "问"}, [], []), ValueError, r'\[1\].title must have a text for "en"'),
+    "pieces": (told("t", "abc", [1] * 3), TypeError, r"\[1\].pieces must be a sequence of str, got 'abc'"),
+    "pieces of none": (told("t", None, []), TypeError, r"\[1\].pieces must be a sequence of str, got None"),
+    "a piece": (told("t", ["a", 7], [1, 1]), TypeError, r"\[1\].pieces must hold str only, got 7 at index 1"),
+    "fewer strengths": (told("t", ["a", "b"], [1]), ValueError, r"\[1\].strengths must be of length 2, .*got 1"),
+    "more strengths": (told("t", [], [1]), ValueError, r"\[1\].strengths must be of length 0, .*got 1"),
+    "no strengths": (told("t", ["a"], []), ValueError, r"\[1\].strengths must not be empty"),
+    "words for strengths": (told("t", ["a"], ["b"]), TypeError, r"\[1\].strengths must be an array of real numbers"),
+    "table of strengths": (told("t", ["a"], [[1]]), ValueError, r"\[1\].strengths must have 1 dimension"),
+    "NaN strength": (told("t", ["a"], [np.nan]), ValueError, r"\[1\].strengths must be finite, got nan at index 0"),
+    "per cent": (
+        told("t", ["a", "b"], [1, 97]),
+        ValueError,
+        r"^passages\(k=1\)\[1\].strengths must lie between 0 and 1, got 97 at index 1",
+    ),
+    "negative strength": (told("t", ["a"], [-0.1]), ValueError, "must lie between 0 and 1, got -0.1 at index 0"),
 }
 
 
@@ -519,8 +675,9 @@ def test_a_grid_that_is_too_large_is_refused_after_one_point():
 
 
 def in_page(explorer):
-    """Bytes that an explorer's numbers, ranges and sentences take in a page."""
-    return (len(explorer.numbers) + len(explorer.ranges)) * 4 / 3 + len(json.dumps(explorer.chart["sentences"]))
+    """Bytes that an explorer's numbers, ranges, sentences and passages take in a page."""
+    texts = [json.dumps(explorer.chart[name]) for name in ("sentences", "passages") if explorer.chart[name]]
+    return (len(explorer.numbers) + len(explorer.ranges)) * 4 / 3 + sum(map(len, texts))
 
 
 def test_the_largest_grid_that_is_taken_makes_less_than_2_mb():
@@ -531,6 +688,18 @@ def test_the_largest_grid_that_is_taken_makes_less_than_2_mb():
     assert 1_900_000 < in_page(explorer) <= 2_000_000
     with pytest.raises(ValueError, match="6000 grid points × 100 numbers"):
         made(lambda x, k: {"line": k + x}, k=range(6000), **options)
+
+
+def test_passages_count_when_a_state_is_too_large():
+    def told(n, length=40):
+        return lambda k: [Passage("t", [f"{n * k + i:0{length}}" for i in range(n)], np.ones(n))]
+
+    options = {"x": X[:2], "fn": lambda x, k: {"line": k + x}, "k": range(1000)}
+    assert 1_900_000 < in_page(with_passages(told(34), **options)) <= 2_000_000
+    with pytest.raises(ValueError, match=r"1000 grid points × 2 numbers and their passages .* or shorter passages"):
+        with_passages(told(36), **options)
+    # the same text everywhere is one text
+    with_passages(lambda k: told(300)(1), **options)
 
 
 def test_progress_is_shown_after_a_second_only(monkeypatch):
@@ -669,5 +838,5 @@ except ImportError as error:
 
 
 def test_public_names_are_documented():
-    for thing in (Explorer, explore, save_html, Grid, Path, Band, Points, Marker, Images, Panel):
+    for thing in (Explorer, explore, save_html, Grid, Path, Band, Points, Marker, Images, Panel, Passage):
         assert thing.__doc__

@@ -32,10 +32,11 @@ from npo_tutorial.explore.evaluation import (
 )
 from npo_tutorial.explore.html import guest, in_all_languages, picture, pixel_images, save_html
 from npo_tutorial.explore.panels import LEVELS, Panel, check_panel, describe, limits_at, n_channels, panels_of, quantise
+from npo_tutorial.explore.passages import Passage, passages_at
 
 anywidget, traitlets = require("anywidget"), require("traitlets")
 
-__all__ = ["Band", "Explorer", "Grid", "Images", "Marker", "Panel", "Path", "Points", "explore", "save_html"]
+__all__ = ["Band", "Explorer", "Grid", "Images", "Marker", "Panel", "Passage", "Path", "Points", "explore", "save_html"]
 
 MOST_GRIDS = 3
 
@@ -57,8 +58,8 @@ class Explorer(anywidget.AnyWidget):
         of the interface. By default what the environment variable ``NPO_TUTORIAL_LANG`` says when the explorer is made,
         or "" where that is not set.
     chart : dict
-        All but the numbers: texts, scales, limits, kinds and lengths of the curves, values of the grids, sentences. The
-        second panel has its own under "beside".
+        All but the numbers: texts, scales, limits, kinds and lengths of the curves, values of the grids, sentences,
+        passages. The second panel has its own under "beside".
     numbers : bytes
         For each grid point (of the last grid fastest), each curve of the first and then of the second panel, and each
         of its channels: 16-bit integers, 0 at the lower end of the channel's range and 65535 at the upper. Kept as
@@ -145,6 +146,14 @@ class Explorer(anywidget.AnyWidget):
             curves[curve["name"]] = KINDS[curve["kind"]](*channels) if curve["kind"] in KINDS else channels[0]
         return curves
 
+    def passages(self, index=None):
+        """The passages that a reader sees at a position, the current one if none is given: a list of `Passage`.
+
+        Their strengths are rounded to a whole per cent. Without passages the list is empty.
+        """
+        frame, described = self._frame(self.index if index is None else index), self.chart["passages"]
+        return passages_at(described, frame) if described else []
+
     @property
     def _lengths(self):
         return [len(grid["values"]) for grid in self.chart["grids"]]
@@ -192,6 +201,8 @@ def explore(
     images=None,
     switch_axes=False,
     beside=None,
+    passages=None,
+    passages_label=None,
     **grids,
 ):
     """Draw what a function returns, with a slider for each of its parameters: `interact` that survives static HTML.
@@ -225,6 +236,11 @@ def explore(
     beside : Panel, optional
         A second chart, beside this one where there is room, else below it. Curves of the same name look alike in both
         and count as one of the six.
+    passages : callable, optional
+        ``passages(**values)`` → sequence of `Passage`, with the same titles at every grid point: texts that stand under
+        the chart, each piece with its strength in per cent.
+    passages_label : str or dict, with passages only
+        Line over the passages that tells a reader what the numbers are.
     **grids : sequence of float, sequence of str or Grid
         Parameter → increasing values, or distinct names; one to three parameters.
 
@@ -235,9 +251,9 @@ def explore(
     Raises
     ------
     ValueError
-        NaN, infinite or, on a logarithmic axis, non-positive numbers; curves that change between grid points; a state
-        of more than 2 MB; grids that are empty, do not increase or repeat a name; unknown scales or names; images that
-        are not square.
+        NaN, infinite or, on a logarithmic axis, non-positive numbers; curves or titles of passages that change between
+        grid points; a state of more than 2 MB; grids that are empty, do not increase or repeat a name; unknown scales
+        or names; images that are not square; strengths outside [0, 1] or not as many as pieces.
     TypeError
         Not numbers, not texts, not functions.
     ImportError
@@ -269,9 +285,32 @@ def explore(
     ... )
     >>> wave.values, type(wave.drawn(panel=1)["wave"]).__name__
     ({'shape': 'sine'}, 'Path')
+
+    A text under the chart, whose pieces carry numbers:
+
+    >>> wave = explore(
+    ...     lambda x, k: {"sin": np.sin(k * x)},
+    ...     u,
+    ...     title="Waves",
+    ...     x_label="u",
+    ...     y_label="",
+    ...     passages=lambda k: [Passage("A wave of frequency", ["about", f" {k}"], [0.5, 1 / k])],
+    ...     passages_label="How certain each word is, in per cent",
+    ...     k=[1, 2, 3],
+    ... )
+    >>> for title, pieces, strengths in wave.passages([2]):
+    ...     print(title, pieces, strengths)
+    A wave of frequency ['about', ' 3'] [0.5  0.33]
     """
-    if say is not None and not callable(say):
-        raise TypeError(f"say must be a function, got {say!r}")
+    for name, function in {"say": say, "passages": passages}.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a function, got {function!r}")
+    if passages is None and passages_label is not None:
+        raise ValueError(f"passages_label must be None without passages, got {passages_label!r}")
+    if passages is not None:
+        if passages_label is None:
+            raise ValueError("passages_label must say what the numbers in passages are, got None")
+        passages_label = check_text("passages_label", passages_label)
     options = {"x_scale": x_scale, "y_scale": y_scale, "y_limits": y_limits}
     panels = {"": Panel(fn, x, x_label=x_label, y_label=y_label, **options)}
     if beside is not None:
@@ -289,7 +328,7 @@ def explore(
     grids = [read_grid(name, grid, animated=name == animate) for name, grid in grids.items()]
     pictures = [] if images is None else pixel_images("images", images)
 
-    curves, table, sentences = evaluate(panels, say, grids, len(pictures))
+    curves, table, sentences, told = evaluate(panels, say, passages, grids, len(pictures))
     all_curves, coloured = [curve for those in curves for curve in those], coloured_names(curves)
     names = list(dict.fromkeys(curve["name"] for curve in all_curves))
     texts = dict(zip(names, check_texts("labels", labels, names, "names of curves"), strict=True))
@@ -313,6 +352,7 @@ def explore(
             "animate": animate,
             "images": pictures,
             "sentences": sentences,
+            "passages": {"label": passages_label, **told} if told else None,
         },
         numbers=np.concatenate([differences >> 8, differences & 255]).astype(np.uint8).tobytes(),
         ranges=ranges.astype("<f8").tobytes(),

@@ -12,6 +12,7 @@ import numpy as np
 
 from npo_tutorial._checks import check_choice, check_finite_array, check_real
 from npo_tutorial._extras import require
+from npo_tutorial.explore.passages import Passage, describe_passages
 from npo_tutorial.plots import COLORS
 
 SCALES = ("linear", "log")
@@ -148,12 +149,12 @@ def check_texts(name, texts, keys, things):
     return [check_text(f"{name}[{key!r}]", texts.get(key, key)) for key in keys]
 
 
-def evaluate(panels, say, grids, n_images):
-    """Of each panel the curves as described in the chart; the numbers of each grid point in a row; sentences.
+def evaluate(panels, say, passages, grids, n_images):
+    """Of each panel the curves as described in the chart; the numbers of each grid point in a row; sentences; passages.
 
     `panels` is a dict: what its function is called in messages → `Panel`.
     """
-    curves, rows, sentences = [], [], []
+    curves, rows, sentences, told = [], [], [], []
     n_points = math.prod(len(grid["values"]) for grid in grids)
     points = itertools.product(*(grid["values"] for grid in grids))
     # imported where used: it is slow to load; the variable is tqdm's own, which its bar for notebooks does not heed
@@ -174,13 +175,19 @@ def evaluate(panels, say, grids, n_images):
                 )
         if say:
             sentences.append(check_text(f"say({written(values)})", say(**values)))
+        if passages:
+            told.append(_told(f"passages({written(values)})", passages(**values), told))
         if not rows:
             n_names = len(coloured_names(curves))
             if n_names > len(COLORS):
                 raise ValueError(f"{' and '.join(panels)} must have 1 to {len(COLORS)} curves, got {n_names}")
             _refuse_large(n_points, channels, sentences, grids)
         rows.append(np.concatenate(channels))
-    return curves, np.array(rows), sentences
+    described = describe_passages(told) if told else None
+    if described:
+        # only now, because passages that come again take no room
+        _refuse_large(n_points, channels, sentences[:1], grids, described)
+    return curves, np.array(rows), sentences, described
 
 
 def coloured_names(panels):
@@ -238,15 +245,55 @@ def on_scale(name, numbers, scale):
     return np.log10(numbers) if scale == "log" else numbers
 
 
-def _refuse_large(n_points, channels, sentences, grids):
+def _told(where, passages, before):
+    """The passages of a grid point with strengths in whole per cent; titles must be those of the points before."""
+    if not isinstance(passages, Sequence) or isinstance(passages, (str, Passage)):
+        raise TypeError(f"{where} must be a sequence of Passage, got {type(passages).__name__}")
+    if not passages:
+        raise ValueError(f"{where} must hold at least one Passage, got {passages!r}")
+    told = [_passage(f"{where}[{i}]", passage) for i, passage in enumerate(passages)]
+    titles, first = ([passage.title for passage in those] for those in (told, before[0] if before else told))
+    if titles != first:
+        raise ValueError(f"{where} must have the titles of the first grid point, {first}, got {titles}")
+    return told
+
+
+def _passage(name, passage):
+    if not isinstance(passage, Passage):
+        raise TypeError(f"{name} must be a Passage, got {passage!r}")
+    title, pieces, strengths = passage
+    pieces = pieces.tolist() if isinstance(pieces, np.ndarray) else pieces
+    if not isinstance(pieces, Sequence) or isinstance(pieces, str):
+        raise TypeError(f"{name}.pieces must be a sequence of str, got {pieces!r}")
+    for i, piece in enumerate(pieces):
+        if not isinstance(piece, str):
+            raise TypeError(f"{name}.pieces must hold str only, got {piece!r} at index {i}")
+    # a passage may be empty, an array that is checked may not
+    is_empty = not pieces and isinstance(strengths, (Sequence, np.ndarray)) and np.shape(strengths) == (0,)
+    strengths = np.zeros(0) if is_empty else check_finite_array(f"{name}.strengths", strengths, ndim=1)
+    if len(strengths) != len(pieces):
+        raise ValueError(f"{name}.strengths must be of length {len(pieces)}, as pieces are, got {len(strengths)}")
+    bad = (strengths < 0) | (strengths > 1)
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise ValueError(f"{name}.strengths must lie between 0 and 1, got {strengths[i]:g} at index {i}")
+    per_cent = np.rint(100 * strengths).astype(int).tolist()
+    return Passage(check_text(f"{name}.title", title), tuple(map(str, pieces)), tuple(per_cent))
+
+
+def _refuse_large(n_points, channels, sentences, grids, passages=None):
     numbers = sum(map(len, channels))
     # in a page bytes are written in base64, 4 characters for 3
     size = n_points * ((2 * numbers + 16 * len(channels)) * 4 / 3 + len(json.dumps(sentences)))
+    things, fewer = f"{numbers} numbers", "fewer points in x, or fewer curves"
+    if passages:
+        size += len(json.dumps(passages))
+        things, fewer = f"{numbers} numbers and their passages", "fewer points in x, fewer curves, or shorter passages"
     if size > MOST_BYTES:
         names = " or ".join(grid["name"] for grid in grids)
         raise ValueError(
-            f"{n_points} grid points × {numbers} numbers would make a page {size / 1e6:.1f} MB larger, and "
-            f"{MOST_BYTES / 1e6:g} MB is the most: use fewer values of {names}, fewer points in x, or fewer curves"
+            f"{n_points} grid points × {things} would make a page {size / 1e6:.1f} MB larger, and "
+            f"{MOST_BYTES / 1e6:g} MB is the most: use fewer values of {names}, {fewer}"
         )
 
 

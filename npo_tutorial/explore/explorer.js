@@ -26,6 +26,7 @@ const WORDS = {
     linear: "Linear axes",
     colon: ": ",
     stop: ". ",
+    comma: ", ",
     interval: (lo, hi) => `from ${lo} to ${hi}`,
     line: (first, last, lo, hi) => `from ${first} to ${last}, lowest ${lo}, highest ${hi}`,
     path: (first, last, x, y) => `from (${first}) to (${last}), across ${x}, up ${y}`,
@@ -42,6 +43,7 @@ const WORDS = {
     linear: "线性坐标轴",
     colon: "：",
     stop: "。",
+    comma: "、",
     interval: (lo, hi) => `从 ${lo} 到 ${hi}`,
     line: (first, last, lo, hi) => `从 ${first} 到 ${last}，最低 ${lo}，最高 ${hi}`,
     path: (first, last, x, y) => `从 (${first}) 到 (${last})，横向${x}，纵向${y}`,
@@ -256,6 +258,50 @@ function chartOf(panel, { model, images, id, title, words, inLanguage }) {
   return { element, yLabel, rows, draw, resize, relay };
 }
 
+// Texts in pieces, over each piece its strength in per cent. `show` takes the number of a grid point.
+function passagesOf({ label, titles, pieces, texts, frames, longest }, { id, words, inLanguage }) {
+  const places = titles.map(() => create("dd"));
+  const entries = titles.flatMap((title, i) => [create("dt", {}, inLanguage(title)), places[i]]);
+  const caption = create("p", { class: "npo-caption", id }, inLanguage(label));
+  const list = create("dl", {}, ...entries);
+  const element = create("div", { class: "npo-passages", role: "group", "aria-labelledby": id }, caption, list);
+  let shown = [];
+
+  // what would not be seen gets a mark
+  const visible = (piece) => piece.replace(/\r?\n|\r/g, "↵").replace(/^\s+$/, (blank) => "␣".repeat(blank.length));
+  function pieceOf(piece, strength) {
+    const parts = [create("span", { class: "npo-strength" }, String(strength)), create("span", {}, visible(piece))];
+    const drawn = create("span", { class: "npo-piece", style: `--npo-strength: ${strength}%` }, ...parts);
+    return /^\s/.test(piece) ? [" ", drawn] : [drawn];
+  }
+  function fill(place, number) {
+    const [chosen, strengths] = texts[number];
+    const text = chosen.map((i) => pieces[i]);
+    place.replaceChildren(
+      // a screen reader reads words, not pieces, and the numbers after them
+      create("p", { class: "npo-said" }, text.join("")),
+      create("p", { class: "npo-said" }, strengths.join(words.comma)),
+      create("p", { "aria-hidden": "true" }, ...text.flatMap((piece, k) => pieceOf(piece, strengths[k]))),
+    );
+  }
+  function show(frame) {
+    const numbers = frames.slice(frame * titles.length, (frame + 1) * titles.length);
+    numbers.forEach((number, i) => number === shown[i] || fill(places[i], number));
+    shown = numbers;
+  }
+  // room for the longest text, as for the longest sentence
+  function resize() {
+    shown = longest;
+    places.forEach((place, i) => {
+      place.style.minHeight = "";
+      fill(place, longest[i]);
+    });
+    const heights = places.map((place) => place.offsetHeight);
+    places.forEach((place, i) => (place.style.minHeight = `${heights[i]}px`));
+  }
+  return { element, show, resize };
+}
+
 // A grid of numbers: a slider. `show` puts it to a position.
 function sliderOf(grid, { id, words, inLanguage, valueOf, choose }) {
   const last = grid.values.length - 1;
@@ -320,6 +366,7 @@ function render({ model, el }) {
     return create("li", {}, sample, inLanguage(alike[0].label));
   });
   const sentence = create("p", { class: "npo-sentence", "aria-live": "polite" });
+  const passages = chart.passages && passagesOf(chart.passages, { id: `${id}-passages`, words, inLanguage });
 
   function move(k, position) {
     model.set("index", model.get("index").map((old, j) => (j === k ? position : old)));
@@ -392,6 +439,7 @@ function render({ model, el }) {
     create("div", { class: "npo-controls" }, ...elements(sliders)),
     create("div", { class: "npo-buttons" }, ...buttons),
     ...(sentences.length ? [sentence] : []),
+    ...(passages ? [passages.element] : []),
   );
 
   function draw() {
@@ -403,6 +451,7 @@ function render({ model, el }) {
     const settings = grids.map((grid, k) => `${inLanguage(grid.label)} = ${valueOf(grid, index[k])}`);
     const found = read(frame);
     charts.forEach((chart, i) => chart.draw(frame, found[i], settings));
+    passages?.show(frame);
   }
 
   function redraw() {
@@ -418,6 +467,7 @@ function render({ model, el }) {
     sentence.style.minHeight = "";
     sentence.textContent = sentences.reduce((longest, one) => (one.length > longest.length ? one : longest), "");
     sentence.style.minHeight = `${sentence.offsetHeight}px`;
+    passages?.resize();
     draw();
   }
 

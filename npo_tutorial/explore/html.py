@@ -230,7 +230,12 @@ def _figure(explorer, lang):
     svg = picture(explorer).get("image/svg+xml", "")
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     image = f'<img src="{source}" alt="{title} ({settings}). {said}">' if svg else ""
-    return f"<figure>{image}<figcaption><strong>{title}</strong> ({settings}) {said}</figcaption></figure>"
+    passages = "".join(
+        f"<dt>{html.escape(in_language(passage.title, lang))}</dt><dd>{html.escape(''.join(passage.pieces))}</dd>"
+        for passage in explorer.passages()
+    )
+    passages = f"<dl>{passages}</dl>" if passages else ""
+    return f"<figure>{image}<figcaption><strong>{title}</strong> ({settings}) {said}{passages}</figcaption></figure>"
 
 
 def _mount_script():
