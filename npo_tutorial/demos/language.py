@@ -14,7 +14,7 @@ SETS = {
 MARKS = {
     "forget": {"en": "to forget", "zh": "要忘掉"},
     "retain": {"en": "to retain", "zh": "要留下"},
-    "held_out": SETS["held_out"],
+    "held_out": {"en": "held out", "zh": "留出"},
 }
 
 
