@@ -1,10 +1,10 @@
-"""Reads numbers back from the pixels of a drawn explorer, and compares them with those that a function returned."""
+"""Reads back what a drawn explorer shows, and compares it with what Python has: numbers from pixels, passages."""
 
 import re
 
 import numpy as np
 
-from npo_tutorial.explore import evaluation
+from npo_tutorial.explore import evaluation, html
 
 
 def path_numbers(d, kind):
@@ -80,3 +80,32 @@ def stand(figure, index):
             inputs.nth(position).check()
         else:
             put(inputs, position)
+
+
+# what stands in a page, piece by piece, with its number, the share that its ground is of the accent, and its size
+DRAWN = """figure => [...figure.querySelectorAll("dd")].map(place => ({
+  said: [...place.querySelectorAll(".npo-said")].map(e => e.textContent),
+  pieces: [...place.querySelectorAll(".npo-piece")].map(e => [...e.children].map(part => part.textContent)),
+  grounds: [...place.querySelectorAll(".npo-piece")].map(e => {
+    const alpha = getComputedStyle(e).backgroundColor.match(/[\\d.]+/g)[3];
+    return alpha === undefined ? 1 : Number(alpha);
+  }),
+}))"""
+
+
+def marked(piece):
+    """A piece as it is shown: a line's end and nothing but blanks are seen."""
+    piece = piece.replace("\r\n", "↵").replace("\n", "↵")
+    return piece if piece.strip() else "␣" * len(piece)
+
+
+def assert_told(figure, passages, lang):
+    comma = {"en": ", ", "zh": "、"}[lang]
+    titles = [html.in_language(passage.title, lang) for passage in passages]
+    assert figure.locator("dt").all_text_contents() == titles
+    for drawn, passage in zip(figure.evaluate(DRAWN), passages, strict=True):
+        per_cent = [f"{100 * strength:.0f}" for strength in passage.strengths]
+        assert drawn["said"] == ["".join(passage.pieces), comma.join(per_cent)]
+        expected = [[number, marked(piece)] for number, piece in zip(per_cent, passage.pieces, strict=True)]
+        assert drawn["pieces"] == expected
+        np.testing.assert_allclose(drawn["grounds"], 0.36 * np.asarray(passage.strengths), atol=0.004)

@@ -10,7 +10,7 @@ import pytest
 
 from npo_tutorial import demos
 from tests.book.pages import CHAPTERS, EDITIONS, parse
-from tests.browser.drawing import assert_drawn, stand
+from tests.browser.drawing import assert_drawn, assert_told, stand
 from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
 from tests.conftest import ROOT
 from tests.test_demos import demo
@@ -85,6 +85,8 @@ def test_a_page_draws_and_says_what_python_computes(browser, server, edition, na
                     returned = beside.fn(np.asarray(beside.x, float), **made.widget.values)
                     assert_drawn(figure, chart, index, returned, panel=1)
                 assert figure.locator(".npo-sentence").inner_text().strip() == made.widget.sentence[edition]
+                if "passages" in made.options:
+                    assert_told(figure, made.widget.passages(index), edition)
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from npo_tutorial.explore import Grid, Passage, explore, html, save_html
-from tests.browser.drawing import put, stand
+from tests.browser.drawing import assert_told, put, stand
 from tests.browser.test_explorer import SMALL_PHONE, THEMES, opened
 from tests.browser.test_pages import PHONE, too_wide
 from tests.test_plots import contrast
@@ -67,35 +67,6 @@ def folder(explorer, tmp_path_factory):
     for lang in html.LANGUAGES:
         save_html([explorer, model_that_forgets()], folder / f"{lang}.html", title="Passages", lang=lang)
     return folder
-
-
-# what stands in a page, piece by piece, with its number, the share that its ground is of the accent, and its size
-DRAWN = """figure => [...figure.querySelectorAll("dd")].map(place => ({
-  said: [...place.querySelectorAll(".npo-said")].map(e => e.textContent),
-  pieces: [...place.querySelectorAll(".npo-piece")].map(e => [...e.children].map(part => part.textContent)),
-  grounds: [...place.querySelectorAll(".npo-piece")].map(e => {
-    const alpha = getComputedStyle(e).backgroundColor.match(/[\\d.]+/g)[3];
-    return alpha === undefined ? 1 : Number(alpha);
-  }),
-}))"""
-
-
-def marked(piece):
-    """A piece as it is shown: a line's end and nothing but blanks are seen."""
-    piece = piece.replace("\r\n", "↵").replace("\n", "↵")
-    return piece if piece.strip() else "␣" * len(piece)
-
-
-def assert_told(figure, passages, lang):
-    comma = {"en": ", ", "zh": "、"}[lang]
-    titles = [html.in_language(passage.title, lang) for passage in passages]
-    assert figure.locator("dt").all_text_contents() == titles
-    for drawn, passage in zip(figure.evaluate(DRAWN), passages, strict=True):
-        per_cent = [f"{100 * strength:.0f}" for strength in passage.strengths]
-        assert drawn["said"] == ["".join(passage.pieces), comma.join(per_cent)]
-        expected = [[number, marked(piece)] for number, piece in zip(per_cent, passage.pieces, strict=True)]
-        assert drawn["pieces"] == expected
-        np.testing.assert_allclose(drawn["grounds"], 0.36 * np.asarray(passage.strengths), atol=0.004)
 
 
 @pytest.mark.parametrize("lang", html.LANGUAGES)
