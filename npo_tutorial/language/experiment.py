@@ -45,9 +45,8 @@ METHODS = {
     "SimNPO": {"loss": "simnpo", "beta": 2.5},
 }
 SHORT_METHODS = ("GA", "NPO β=0.1")
-RELEARNING = ("GA", "NPO β=0.1", "NPO+RT")
-# once more of what was to be forgotten; as a control, of what was not
-TAUGHT = ("forget", "retain")
+# sets whose first facts are taught again: those to be forgotten, and as a control once those to be retained
+RELEARNING = {"GA": ["forget"], "NPO β=0.1": ["forget"], "NPO+RT": ["forget", "retain"]}
 # set and index of the questions whose answers are written down
 QUESTIONS = (("forget", 0), ("forget", 1), ("forget", 2), ("retain", 0), ("held_out", 0), ("held_out", 4))
 
@@ -264,8 +263,9 @@ def main():
             found["runs"][method] = run
             report(method, run, experiment.lengths)
             if save_to is not None:
-                # what returns after four other facts were taught, that are not of France, is not knowledge of France
-                found["relearning"][method] = {name: experiment.relearn(save_to, taught=name) for name in TAUGHT}
+                found["relearning"][method] = {
+                    name: experiment.relearn(save_to, taught=name) for name in RELEARNING[method]
+                }
                 for name, again in found["relearning"][method].items():
                     report(f"{method}, taught {RELEARNED} facts of the {name} set", again, experiment.lengths)
             if options.write:
