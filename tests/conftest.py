@@ -77,3 +77,16 @@ def chromium():
         reason = "no Chromium on this machine (Debian: apt-get install chromium); browser tests cannot run"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     return found
+
+
+@pytest.fixture(scope="session")
+def smollm():
+    """Folder of the small language model, downloaded if it is not there; where that fails, tests are skipped and say
+    so, and under CI=true they fail.
+    """
+    from npo_tutorial.language import smollm
+
+    try:
+        return smollm.fetch(ROOT / "_build/smollm2-135m-instruct")
+    except OSError as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"no language model: {error}")

@@ -17,13 +17,10 @@ class Pairs(torch.utils.data.Dataset):
     """
 
     def __init__(self, forget, retain=None, *, seed=0):
+        # the trainer counts epochs
         self.forget, self.retain, self.epoch = forget, retain, 0
         if retain is not None:
             self.order = random.Random(seed).sample(range(len(retain)), len(retain))
-
-    def set_epoch(self, epoch):
-        # the trainer calls it, through accelerate's data loader
-        self.epoch = epoch
 
     def __len__(self):
         return len(self.forget)
@@ -42,11 +39,8 @@ def collate(samples, *, chosen=False):
     if chosen:
         rows += [(item["chosen_input_ids"], item["chosen_labels"]) for item in forget]
     rows += [(item["input_ids"], item["labels"]) for items in retain for item in items]
-    references = {
-        name: torch.tensor([item[name] for item in forget])
-        for name in ("ref_logp", "chosen_ref_logp")
-        if name in forget[0]
-    }
+    names = [name for name in ("ref_logp", "chosen_ref_logp")[: 1 + chosen] if name in forget[0]]
+    references = {name: torch.tensor([item[name] for item in forget]) for name in names}
     return pad(rows) | references
 
 

@@ -224,7 +224,7 @@ def main():
     parser = argparse.ArgumentParser(
         prog="python -m npo_tutorial.language.experiment",
         description="Runs the experiment of the chapter on language models and prints what it finds. "
-        "All of it takes about an hour on two cores, --short a quarter of an hour.",
+        "All of it takes about an hour on two cores, --short some minutes.",
     )
     parser.add_argument(
         "--model",

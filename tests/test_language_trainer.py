@@ -1,0 +1,596 @@
+"""language/trainer.py and reference.py against hand-written loops, and against TRL and Liger Kernel."""
+
+import copy
+import math
+import os
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from torch.nn.functional import logsigmoid
+
+from npo_tutorial import dpo_loss, npo_loss
+from npo_tutorial.language import NPOTrainer, encode, precompute_reference, response_lengths, sequence_logp
+from npo_tutorial.language.batches import pad
+from npo_tutorial.language.trainer import LOSSES, RETAIN_TERMS
+from tests.tiny_language import (
+    FORGET,
+    RETAIN,
+    make_datasets,
+    make_model,
+    make_tokenizer,
+    plain_logp,
+    token_log_softmax,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+LEARNING_RATE, N_STEPS = 3e-3, 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def silence():
+    """Tables and progress bars of the Trainer are for people who wait."""
+    transformers.utils.logging.disable_progress_bar()
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Trains a model; returns the trainer. What is no argument of NPOTrainer is one of TrainingArguments."""
+    names = {"retain_dataset", "loss", "beta", "gamma", "retain_weight", "retain_term", "ref_model", "eval_dataset"}
+
+    def run(model, forget, resume=None, n_steps=N_STEPS, **options):
+        settings = {
+            "per_device_train_batch_size": len(forget),
+            "optim": "adamw_torch",
+            "learning_rate": LEARNING_RATE,
+            "max_grad_norm": 0.0,
+            "save_strategy": "no",
+            "logging_steps": 1,
+        } | {name: value for name, value in options.items() if name not in names}
+        args = transformers.TrainingArguments(
+            output_dir=str(tmp_path / "run"),
+            max_steps=n_steps,
+            lr_scheduler_type="constant",
+            use_cpu=True,
+            dataloader_pin_memory=False,
+            disable_tqdm=True,
+            report_to="none",
+            **settings,
+        )
+        ours = {name: value for name, value in options.items() if name in names}
+        trainer = NPOTrainer(model, args, forget_dataset=forget, **ours)
+        trainer.remove_callback(transformers.PrinterCallback)
+        if n_steps:
+            trainer.train(resume_from_checkpoint=resume)
+        return trainer
+
+    return run
+
+
+def logged(trainer, name="loss"):
+    return [entry[name] for entry in trainer.state.log_history if name in entry]
+
+
+def parameters(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def other_model(dtype=torch.float64):
+    """The model after a little noise: what a reference is no longer equal to."""
+    model = make_model(dtype=dtype)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for p in model.parameters():
+            p += 0.05 * torch.randn(p.shape, generator=generator, dtype=torch.float64).to(dtype)
+    return model
+
+
+# Against a loop by hand ----------------------------------------------------------------------------------------------
+
+
+def plain_forget_loss(loss, model, ref, item, beta, gamma):
+    """The formula of one sample, as the paper prints it, by two models side by side."""
+
+    def log_ratio(prefix=""):
+        sequence = item[f"{prefix}input_ids"], item[f"{prefix}labels"]
+        with torch.no_grad():
+            # references are kept in float32, whatever the model
+            ref_logp = plain_logp(ref, *sequence).float()
+        return plain_logp(model, *sequence) - ref_logp
+
+    logp = plain_logp(model, item["input_ids"], item["labels"])
+    length = sum(label >= 0 for label in item["labels"])
+    return {
+        "ga": lambda: logp,
+        "npo": lambda: -2 / beta * logsigmoid(-beta * log_ratio()),
+        "dpo": lambda: -1 / beta * logsigmoid(beta * (log_ratio("chosen_") - log_ratio())),
+        "simnpo": lambda: -2 / beta * logsigmoid(-beta / length * logp - gamma),
+    }[loss]()
+
+
+def plain_retain_loss(term, model, ref, item):
+    sequence = item["input_ids"], item["labels"]
+    log_p, targets = token_log_softmax(model, *sequence)
+    if term == "cross_entropy":
+        return torch.nn.functional.nll_loss(log_p, targets)
+    with torch.no_grad():
+        log_q, _ = token_log_softmax(ref, *sequence)
+    first, second = (log_q, log_p) if term == "kl_ref_model" else (log_p, log_q)
+    return (first.exp() * (first - second)).sum(-1).mean()
+
+
+def plain_training(model, ref, forget, retain, loss, term, weight, beta, gamma, n_steps):
+    """The loop a student would write: no padding, no batch, two models; losses of all steps."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
+    losses = []
+    for _ in range(n_steps):
+        optimizer.zero_grad()
+        value = sum(plain_forget_loss(loss, model, ref, item, beta, gamma) for item in forget) / len(forget)
+        if term is not None:
+            value += weight * sum(plain_retain_loss(term, model, ref, item) for item in retain) / len(retain)
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    return losses
+
+
+@pytest.mark.parametrize("term", [None, *RETAIN_TERMS])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_step_is_that_of_a_loop_by_hand(train, loss, term):
+    model, ref = other_model(), make_model()
+    forget, retain = make_datasets(chosen=loss == "dpo")
+    precompute_reference(ref, forget)
+    options = {"loss": loss, "beta": 2.5 if loss == "simnpo" else 0.3, "gamma": 0.4 if loss == "simnpo" else 0.0}
+    plain = copy.deepcopy(model)
+    expected = plain_training(plain, ref, forget, retain, loss, term, 0.7, options["beta"], options["gamma"], N_STEPS)
+    if term is not None:
+        options |= {"retain_dataset": retain, "retain_term": term, "retain_weight": 0.7}
+    if term in RETAIN_TERMS[1:]:
+        options["ref_model"] = copy.deepcopy(ref)
+    start = parameters(model)
+    trainer = train(model, forget, **options)
+    # the Trainer adds losses up in float32
+    np.testing.assert_allclose(logged(trainer), expected, rtol=1e-6)
+    torch.testing.assert_close(parameters(model), parameters(plain), rtol=0, atol=1e-9)
+    assert (parameters(model) - start).abs().max() > LEARNING_RATE
+    if "ref_model" in options:
+        torch.testing.assert_close(parameters(options["ref_model"]), parameters(ref), rtol=0, atol=0)
+
+
+def test_at_the_reference_the_weight_is_one_and_the_loss_log_two(train):
+    model = make_model(dtype=torch.float32)
+    forget, _ = make_datasets(chosen=True)
+    precompute_reference(model, forget)
+    for loss, weight, factor in (("npo", 1, 2), ("dpo", 0.5, 1)):
+        trainer = train(copy.deepcopy(model), forget, n_steps=1, loss=loss, beta=0.2)
+        assert logged(trainer)[0] == pytest.approx(factor / 0.2 * math.log(2), rel=1e-5)
+        assert logged(trainer, "mean_weight")[0] == pytest.approx(weight, rel=1e-5)
+        assert logged(trainer, "fraction_forgotten") == [0]
+
+
+def test_a_retain_term_of_weight_0_is_none(train):
+    forget, retain = make_datasets()
+    with_none, with_zero = make_model(), make_model()
+    train(with_none, forget, loss="ga")
+    train(with_zero, forget, loss="ga", retain_dataset=retain, retain_weight=0)
+    torch.testing.assert_close(parameters(with_zero), parameters(with_none), rtol=0, atol=1e-12)
+
+
+# Micro-batches, epochs, checkpoints ----------------------------------------------------------------------------------
+
+
+def many(n_forget=8, n_retain=11):
+    """More records, of different lengths."""
+    forget = [{"prompt": f"What is {i}?", "response": " " + "abcdefg"[i % 7] * (1 + i)} for i in range(n_forget)]
+    retain = [{"prompt": f"And {i}", "response": " " + "xyzuvw"[i % 6] * (2 + i % 5)} for i in range(n_retain)]
+    tokenizer = make_tokenizer()
+    forget, retain = encode(forget, tokenizer), encode(retain, tokenizer)
+    return precompute_reference(make_model(), forget), retain
+
+
+@pytest.mark.parametrize("n_forget", [8, 6])
+def test_micro_batches_change_nothing(train, n_forget):
+    # 6 samples in micro-batches of 4 and 2: a mean of means would be another one
+    forget, retain = many(n_forget)
+    one, two = other_model(), other_model()
+    options = {"loss": "npo", "beta": 0.3, "retain_dataset": retain}
+    whole = train(one, forget, **options)
+    split = train(two, forget, per_device_train_batch_size=4, gradient_accumulation_steps=2, **options)
+    for name in ("loss", "forget_logp_per_token", "retain_logp_per_token", "mean_weight", "fraction_forgotten"):
+        # logs are added up in float32
+        np.testing.assert_allclose(logged(split, name), logged(whole, name), rtol=1e-6)
+    torch.testing.assert_close(parameters(two), parameters(one), rtol=0, atol=1e-10)
+
+
+def test_a_smaller_last_batch_is_a_mean_of_its_own(train):
+    # one sample in the second step of the epoch; with a learning rate of 0 the order alone decides
+    forget, _ = many(5)
+    trainer = train(
+        make_model(), forget, n_steps=2, loss="ga", per_device_train_batch_size=4, learning_rate=0.0, optim="sgd"
+    )
+    each = [item["ref_logp"] for item in forget]
+    four, one = logged(trainer)
+    assert any(one == pytest.approx(logp, rel=1e-6) for logp in each)
+    assert 4 * four + one == pytest.approx(sum(each), rel=1e-6)
+
+
+def test_a_run_that_is_resumed_is_the_run_that_went_through(train, tmp_path):
+    # in the middle of the second epoch; the retain set is longer than an epoch
+    forget, retain = many(8, 11)
+    options = {"loss": "npo", "beta": 0.3, "retain_dataset": retain, "per_device_train_batch_size": 4}
+    through, resumed = other_model(), other_model()
+    options |= {"save_strategy": "steps", "save_steps": 3}
+    whole = train(through, forget, n_steps=6, **options)
+    rest = train(resumed, forget, n_steps=6, resume=str(tmp_path / "run/checkpoint-3"), **options)
+    assert rest.state.global_step == 6
+    for name in ("loss", "retain_logp_per_token", "mean_weight"):
+        assert logged(rest, name) == logged(whole, name) and len(logged(rest, name)) == 6
+    assert torch.equal(parameters(resumed), parameters(through))
+
+
+class Watched(list):
+    """A list that notes which of its elements are asked for."""
+
+    def __init__(self, items):
+        super().__init__(items)
+        self.seen = []
+
+    def __getitem__(self, i):
+        self.seen.append(i)
+        return super().__getitem__(i)
+
+
+def test_all_of_a_larger_retain_set_is_seen(train):
+    forget, retain = many(4, 10)
+    watched = Watched(retain)
+    options = {"loss": "ga", "retain_dataset": watched, "per_device_train_batch_size": 2}
+    trainer = train(make_model(), forget, n_steps=6, **options)
+    assert trainer.state.epoch == 3
+    # the last twelve looks; those before are the constructor's
+    met = Counter(watched.seen[-12:])
+    assert sorted(met.values()) == [1] * 8 + [2] * 2
+    # in an order of their own
+    assert set(watched.seen[-12:-8]) != {0, 1, 2, 3}
+
+
+# Metrics -------------------------------------------------------------------------------------------------------------
+
+
+def plain_metrics(model, forget, retain, beta):
+    logp = [plain_logp(model, item["input_ids"], item["labels"]).item() for item in forget]
+    lengths = [sum(label >= 0 for label in item["labels"]) for item in forget]
+    log_ratios = np.array(logp) - [item["ref_logp"] for item in forget]
+    return {
+        "forget_logp_per_token": np.mean(np.divide(logp, lengths)),
+        "mean_weight": np.mean(2 / (1 + np.exp(-beta * log_ratios))),
+        "fraction_forgotten": np.mean(np.exp(log_ratios / lengths) <= 0.1),
+        "retain_logp_per_token": np.mean([-plain_retain_loss("cross_entropy", model, None, x).item() for x in retain]),
+    }
+
+
+def test_the_log_tells_what_the_model_does_before_each_step(train):
+    model = other_model()
+    forget, retain = make_datasets()
+    precompute_reference(make_model(), forget)
+    forget[0]["ref_logp"] = -1.0  # much more probable under the reference: forgotten
+    expected = plain_metrics(model, forget, retain, 0.3)
+    assert expected["fraction_forgotten"] == 0.25
+    trainer = train(model, forget, n_steps=1, loss="npo", beta=0.3, retain_dataset=retain)
+    entry = trainer.state.log_history[0]
+    for name, value in expected.items():
+        assert entry[name] == pytest.approx(value, rel=1e-5), name
+
+
+def test_entries_of_several_steps_are_averages(train):
+    forget, _ = many(4)
+    each = train(make_model(), forget, n_steps=4, loss="npo", beta=0.3)
+    pairs = train(make_model(), forget, n_steps=4, loss="npo", beta=0.3, logging_steps=2)
+    for name in ("loss", "forget_logp_per_token", "mean_weight"):
+        one_by_one = np.array(logged(each, name)).reshape(2, 2).mean(axis=1)
+        np.testing.assert_allclose(logged(pairs, name), one_by_one, rtol=1e-6)
+
+
+def test_weights_of_the_other_losses(train):
+    model = other_model()
+    forget, _ = make_datasets(chosen=True)
+    precompute_reference(make_model(), forget)
+    logp, chosen = (
+        np.array([plain_logp(model, x[f"{p}input_ids"], x[f"{p}labels"]).item() for x in forget])
+        for p in ("", "chosen_")
+    )
+    lengths = np.array([sum(label >= 0 for label in item["labels"]) for item in forget])
+    log_ratio = logp - [item["ref_logp"] for item in forget]
+    margin = (chosen - [item["chosen_ref_logp"] for item in forget]) - log_ratio
+    expected = {
+        "ga": 1,
+        "dpo": np.mean(1 / (1 + np.exp(0.3 * margin))),
+        "simnpo": np.mean(2 / (1 + np.exp(-0.3 * logp / lengths - 0.4))),
+    }
+    for loss, weight in expected.items():
+        trainer = train(copy.deepcopy(model), forget, n_steps=1, loss=loss, beta=0.3, gamma=0.4)
+        assert logged(trainer, "mean_weight")[0] == pytest.approx(weight, rel=1e-5), loss
+        # references are there: what they tell is told, whatever the loss
+        assert "fraction_forgotten" in trainer.state.log_history[0]
+    without = train(model, make_datasets()[0], n_steps=1, loss="ga")
+    assert "fraction_forgotten" not in without.state.log_history[0]
+
+
+def test_evaluation(train):
+    model = other_model()
+    forget, retain = many(6, 3)
+    held_out, _ = many(9, 1)
+    trainer = train(
+        model,
+        forget,
+        loss="npo",
+        beta=0.3,
+        retain_dataset=retain,
+        retain_weight=0.5,
+        eval_dataset=held_out,
+        per_device_eval_batch_size=4,
+        n_steps=1,
+    )
+    model.eval()
+    expected = plain_metrics(model, held_out, retain * 3, 0.3)
+    log_ratios = np.array([plain_logp(model, x["input_ids"], x["labels"]).item() - x["ref_logp"] for x in held_out])
+    loss = np.mean(2 / 0.3 * np.log1p(np.exp(0.3 * log_ratios))) - 0.5 * expected["retain_logp_per_token"]
+    first, second = trainer.evaluate(), trainer.evaluate()
+    # also when batches of 4 leave one over
+    assert first["eval_loss"] == second["eval_loss"] == pytest.approx(loss, rel=1e-5)
+    for entry in trainer.state.log_history[-2:]:
+        for name, value in expected.items():
+            assert entry[f"eval_{name}"] == pytest.approx(value, rel=1e-5), name
+    # and what training adds up is left alone
+    assert [x for x in trainer.state.log_history if "eval_loss" in x and "mean_weight" in x] == []
+
+
+def test_every_evaluation_meets_the_same_retain_samples(train):
+    forget, retain = many(4, 10)
+    trainer = train(make_model(), forget, loss="ga", retain_dataset=retain, eval_dataset=forget, n_steps=0)
+    losses = {trainer.evaluate()["eval_loss"] for _ in range(3)}
+    assert len(losses) == 1
+
+
+# Errors --------------------------------------------------------------------------------------------------------------
+
+
+def test_bad_arguments_are_named(train):
+    forget, retain = make_datasets()
+    with_ref = precompute_reference(make_model(), make_datasets()[0])
+    model = make_model()
+    kl = {"retain_dataset": retain, "retain_term": "kl_ref_model"}
+    cases = [
+        ({"loss": "NPO"}, "loss must be one of 'ga', 'npo', 'dpo', 'simnpo', got 'NPO'"),
+        ({"beta": 0}, "beta must be positive and finite, got 0.0"),
+        ({"beta": -0.1}, "beta must be positive and finite, got -0.1"),
+        ({"gamma": math.inf}, "gamma must be finite, got inf"),
+        ({"retain_weight": -1}, "retain_weight must be at least 0 and finite, got -1.0"),
+        ({"retain_weight": math.nan}, "retain_weight must be at least 0 and finite, got nan"),
+        ({"retain_term": "kl"}, "retain_term must be one of 'cross_entropy', 'kl_ref_model', 'kl_model_ref', got 'kl'"),
+        ({"retain_term": "kl_ref_model"}, "retain_term must be 'cross_entropy' without a retain_dataset, got 'kl_ref"),
+        (kl, "ref_model must be given for retain_term='kl_ref_model'"),
+        (kl | {"ref_model": model}, "ref_model must be another object than model, which changes"),
+        ({"ref_model": make_model()}, "ref_model must be None unless retain_dataset is given"),
+        (
+            {"ref_model": make_model(), "retain_dataset": retain},
+            "ref_model must be None unless retain_dataset is given",
+        ),
+        ({"retain_dataset": []}, "retain_dataset must not be empty, got no sample"),
+        ({"eval_dataset": []}, "eval_dataset must not be empty, got no sample"),
+        ({"eval_dataset": forget}, "eval_dataset must have 'ref_logp' for loss='npo': precompute_reference("),
+        ({"loss": "dpo"}, "forget_dataset must have 'chosen_input_ids' for loss='dpo': encode(…, chosen=True)"),
+        ({"retain_dataset": [{"input_ids": [1, 2]}]}, "retain_dataset must have 'labels'"),
+    ]
+    for options, message in cases:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            train(model, with_ref, n_steps=0, **options)
+    for bad, message in (
+        ([], "forget_dataset must not be empty, got no sample"),
+        (
+            forget,
+            "forget_dataset must have 'ref_logp' for loss='npo': precompute_reference(model, dataset) writes it, ",
+        ),
+        ([with_ref[0], forget[1]], "got record, input_ids, labels in sample 1"),
+        ([{}], "forget_dataset must have 'input_ids'"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            train(model, bad, n_steps=0)
+    with pytest.raises(TypeError, match="beta must be a real number, got str '1'"):
+        train(model, with_ref, n_steps=0, beta="1")
+    # ... and the model was not frozen on the way
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("loss", ["ga", "simnpo"])
+def test_references_of_some_samples_only_are_refused(train, loss):
+    forget, _ = make_datasets()
+    forget[2]["ref_logp"] = -1.0
+    with pytest.raises(ValueError, match=re.escape("forget_dataset must have 'ref_logp' in all samples or in none")):
+        train(make_model(), forget, n_steps=0, loss=loss)
+
+
+# References ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_references_are_the_log_probs_one_by_one(batch_size):
+    model = make_model()
+    forget, _ = make_datasets(chosen=True)
+    assert precompute_reference(model, forget, batch_size=batch_size) is forget
+    for item in forget:
+        for prefix, name in (("", "ref_logp"), ("chosen_", "chosen_ref_logp")):
+            expected = plain_logp(model, item[f"{prefix}input_ids"], item[f"{prefix}labels"]).item()
+            assert item[name] == pytest.approx(expected, rel=1e-12)
+    # again by another model
+    precompute_reference(other_model(), forget, batch_size=batch_size)
+    assert all(
+        item["ref_logp"] != pytest.approx(plain_logp(model, item["input_ids"], item["labels"]).item())
+        for item in forget
+    )
+
+
+class Dropout(torch.nn.Module):
+    """A "model" that says whether it was asked in training mode, or fails."""
+
+    def __init__(self, fails=False):
+        super().__init__()
+        self.fails, self.weight = fails, torch.nn.Parameter(torch.zeros(260))
+
+    def forward(self, input_ids, attention_mask):
+        assert not self.training and not torch.is_grad_enabled()
+        if self.fails:
+            raise RuntimeError("out of memory")
+        return transformers.utils.ModelOutput(logits=self.weight.expand(*input_ids.shape, 260))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_left_in_the_mode_it_was_in(training):
+    model = Dropout().train(training)
+    (item, *_) = precompute_reference(model, make_datasets()[0])
+    assert item["ref_logp"] == pytest.approx(-6 * math.log(260), rel=1e-6)
+    assert model.training is training
+    broken = Dropout(fails=True).train(training)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        precompute_reference(broken, make_datasets()[0])
+    assert broken.training is training
+
+
+def test_what_has_no_reference_is_refused():
+    forget, _ = make_datasets()
+    model = Dropout()
+    with pytest.raises(ValueError, match="dataset must not be empty, got no sample"):
+        precompute_reference(model, [])
+    for bad, kind in (
+        (tuple(forget), "tuple"),
+        ([{"input_ids": [1]}], "list"),
+        ({"labels": [1]}, "dict"),
+        (None, "NoneType"),
+    ):
+        with pytest.raises(TypeError, match=f"dataset must be a list of dictionaries as encode makes them, got {kind}"):
+            precompute_reference(model, bad)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        precompute_reference(model, forget, batch_size=0)
+    for value, shown in ((math.nan, "nan"), (-math.inf, "-inf")):
+        with torch.no_grad():
+            # the tokens of "Ann."
+            model.weight[make_tokenizer()(" Ann.", add_special_tokens=False)["input_ids"][1]] = value
+        with pytest.raises(ValueError, match=f"probability above 0, got log-probability {shown} for sample [01]"):
+            precompute_reference(model, forget)
+
+
+# Other people's code -------------------------------------------------------------------------------------------------
+
+
+# TRL's trainer asks the model for a property that Transformers has renamed
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
+def test_dpo_trains_as_trl_does(train, tmp_path):
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    beta = 0.3
+    records = [record | {"chosen": " I don't know."} for record in FORGET]
+    model, theirs, ref = other_model(torch.float32), other_model(torch.float32), make_model(dtype=torch.float32)
+    data = Dataset.from_list(
+        [{"prompt": r["prompt"], "chosen": r["chosen"], "rejected": r["response"]} for r in records]
+    )
+    tokenizer = make_tokenizer()
+    args = DPOConfig(
+        output_dir=str(tmp_path / "trl"),
+        beta=beta,
+        max_steps=3,
+        per_device_train_batch_size=4,
+        optim="sgd",
+        learning_rate=0.01,
+        lr_scheduler_type="constant",
+        max_grad_norm=0.0,
+        logging_steps=1,
+        save_strategy="no",
+        use_cpu=True,
+        bf16=False,
+        activation_checkpointing=False,
+        dataloader_pin_memory=False,
+        disable_tqdm=True,
+        report_to="none",
+    )
+    trainer = DPOTrainer(
+        theirs, ref_model=copy.deepcopy(ref), args=args, train_dataset=data, processing_class=tokenizer
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.train()
+
+    forget = precompute_reference(ref, encode(records, tokenizer, chosen=True))
+    # TRL's loss has no 1/β: our gradients are larger by it
+    ours = train(model, forget, n_steps=3, loss="dpo", beta=beta, optim="sgd", learning_rate=0.01 * beta)
+    np.testing.assert_allclose(np.multiply(logged(ours), beta), logged(trainer), rtol=1e-4)
+    torch.testing.assert_close(parameters(model), parameters(theirs), rtol=0, atol=1e-6)
+    assert (parameters(model) - parameters(other_model(torch.float32))).abs().max() > 1e-3
+
+
+@pytest.fixture
+def liger():
+    """Liger Kernel's chunked losses; without them tests are skipped with a reason, and under CI=true they fail."""
+    try:
+        from liger_kernel import chunked_loss
+    except ImportError as error:
+        reason = f"Liger Kernel cannot be imported (it needs Linux and Triton): {error}"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return chunked_loss
+
+
+@pytest.mark.parametrize("beta", [0.05, 0.5, 3.0])
+def test_losses_are_those_of_liger_kernel(liger, rng, beta):
+    from liger_kernel.chunked_loss.dpo_loss import LigerFusedLinearDPOFunction
+
+    chosen, rejected, ref_chosen, ref_rejected = (torch.tensor(-rng.exponential(20, 9)) for _ in range(4))
+    zero, pairs = torch.zeros(9, dtype=torch.float64), torch.zeros(18, 1)
+
+    def theirs(*arguments):
+        chosen, rejected, ref_chosen, ref_rejected = arguments
+        return LigerFusedLinearDPOFunction.preference_loss_fn(
+            chosen, rejected, pairs, ref_chosen_logps=ref_chosen, ref_rejected_logps=ref_rejected, beta=beta
+        )[0]
+
+    # NPO is what is left of DPO without its chosen responses, doubled
+    npo = npo_loss(rejected, ref_rejected, beta=beta)
+    torch.testing.assert_close(npo, 2 / beta * theirs(zero, rejected, zero, ref_rejected), rtol=1e-12, atol=0)
+    arguments = chosen, rejected, ref_chosen, ref_rejected
+    torch.testing.assert_close(dpo_loss(*arguments, beta=beta), theirs(*arguments) / beta, rtol=1e-12, atol=0)
+
+
+def test_loss_and_gradient_from_hidden_states_are_those_of_liger_kernel(liger):
+    forget, _ = make_datasets(chosen=True)
+    model, ref = other_model(torch.float32), make_model(dtype=torch.float32)
+    rows = [(x["chosen_input_ids"], x["chosen_labels"]) for x in forget] + [
+        (x["input_ids"], x["labels"]) for x in forget
+    ]
+    batch = pad(rows)
+    labels = batch.pop("labels")
+    hidden = model.model(**batch).last_hidden_state
+    logp = sequence_logp(model.lm_head(hidden), labels)
+    with torch.no_grad():
+        ref_logp = sequence_logp(ref(**batch).logits, labels)
+        ref_hidden = ref.model(**batch).last_hidden_state
+    ours = dpo_loss(*logp.chunk(2), *ref_logp.chunk(2), beta=0.3)
+    # their targets are shifted by the caller
+    loss = liger.LigerFusedLinearDPOLoss(beta=0.3, compiled=False)
+    theirs = loss(
+        model.lm_head.weight,
+        hidden[:, :-1].detach(),
+        labels[:, 1:],
+        ref_input=ref_hidden[:, :-1],
+        ref_weight=ref.lm_head.weight.detach(),
+    )[0]
+    torch.testing.assert_close(ours, theirs / 0.3, rtol=1e-5, atol=0)
+    weight = model.lm_head.weight
+    gradients = [torch.autograd.grad(value, weight, retain_graph=True)[0] for value in (ours, theirs / 0.3)]
+    assert gradients[0].abs().max() > 1e-2
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_lengths_of_the_records_are_what_the_trainer_divides_by():
+    for dataset, records in zip(make_datasets(), (FORGET, RETAIN), strict=True):
+        labels = pad([(item["input_ids"], item["labels"]) for item in dataset])["labels"]
+        assert response_lengths(labels).tolist() == [len(record["response"]) + 1 for record in records]
