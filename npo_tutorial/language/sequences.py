@@ -7,6 +7,8 @@ torch = require("torch")
 
 IGNORE_INDEX = -100
 DIRECTIONS = ("kl_ref_model", "kl_model_ref")
+# logits that are looked at together
+PART = 2**20
 
 
 def sequence_logp(logits, labels, ignore_index=IGNORE_INDEX):
@@ -43,7 +45,7 @@ def sequence_logp(logits, labels, ignore_index=IGNORE_INDEX):
     `response_lengths` it is the mean, with which the same β means something else.
 
     Why not ``log_softmax`` and ``gather``? In bfloat16 a log-probability has three digits, and with hundreds of tokens
-    the sum may be off by whole nats; in float32 it would copy all logits. Here rows are taken one after the other,
+    the sum may be off by whole nats; in float32 it would copy all logits. Here a few positions are taken at a time,
     exponentials are summed in float32, and the gradient is written straight into one array of the logits' shape.
 
     Examples
@@ -134,22 +136,33 @@ class _TokenLogp(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, logits, targets):
-        exact = torch.promote_types(logits.dtype, torch.float32)
-        log_sums = torch.stack([torch.logsumexp(row.to(exact), dim=-1) for row in logits.unbind()])
+        log_sums = torch.cat([torch.logsumexp(_exact(part), dim=-1) for part in _parts(logits)]).view(targets.shape)
         ctx.save_for_backward(logits, targets, log_sums)
         # a rounded difference may pass 0 by a little, a log-probability may not
-        return (logits.gather(-1, targets[..., None]).squeeze(-1).to(exact) - log_sums).clamp_(max=0)
+        return (_exact(logits.gather(-1, targets[..., None]).squeeze(-1)) - log_sums).clamp_(max=0)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):
-        logits, targets, log_sums = ctx.saved_tensors
-        result = torch.empty_like(logits)
-        for row, target, log_sum, g, out in zip(logits, targets, log_sums, gradient, result, strict=True):
-            softmax = row.to(log_sum.dtype).sub(log_sum[:, None]).exp_()
+        logits, *columns = ctx.saved_tensors
+        result = torch.empty_like(logits, memory_format=torch.contiguous_format)
+        parts = _parts(logits)
+        columns = (column.reshape(-1, 1).split(len(parts[0])) for column in (*columns, gradient))
+        for part, target, log_sum, g, out in zip(parts, *columns, _parts(result), strict=True):
             # g·(onehot − softmax)
-            out.copy_(softmax.mul_(-g[:, None]).scatter_add_(-1, target[:, None], g[:, None]))
+            softmax = _exact(part).sub(log_sum).exp_()
+            out.copy_(softmax.mul_(-g).scatter_add_(-1, target, g))
         return result, None
+
+
+def _parts(logits):
+    """All positions, some at a time: what is computed of them stays in a processor's cache, and small."""
+    vocabulary = logits.shape[-1]
+    return logits.reshape(-1, vocabulary).split(max(1, PART // vocabulary))
+
+
+def _exact(x):
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _targets(logits, labels, ignore_index):
