@@ -22,7 +22,7 @@ def answers():
     """SmolLM2's answers to six questions while it forgets eight facts about France, token by token.
 
     Eight methods, 50 steps of AdamW; the curves are nats per token of the true answers. Nothing is computed here: the
-    runs are in ``npo_tutorial/results/language_model.json``. Chapter "language-model".
+    runs took an hour, and their results are part of the package. Chapter "language-model".
 
     Examples
     --------
