@@ -173,6 +173,9 @@ def training_arguments(options, torch, transformers):
     if options.resume and not list(Path(options.output).glob("checkpoint-*")):
         raise ValueError(f"--resume must find a checkpoint in --output, got none in {options.output}")
     has_accelerator = torch.accelerator.is_available()
+    # transformers has two names for it, and warns of the old one even where it is False
+    names = ("activation_checkpointing", "gradient_checkpointing")
+    checkpointing = next(name for name in names if hasattr(transformers.TrainingArguments, name))
     return transformers.TrainingArguments(
         output_dir=options.output,
         max_steps=options.steps,
