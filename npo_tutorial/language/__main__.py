@@ -186,8 +186,7 @@ def training_arguments(options, torch, transformers):
         weight_decay=0.0,
         max_grad_norm=options.max_grad_norm,
         bf16=options.bf16,
-        # not named where it is not wanted: newer versions of Transformers warn of its name
-        **({"gradient_checkpointing": True} if options.gradient_checkpointing else {}),
+        **{checkpointing: options.gradient_checkpointing},
         logging_steps=options.log_steps,
         save_strategy="steps" if options.save_steps else "no",
         save_steps=options.save_steps or 500,
