@@ -1,19 +1,26 @@
 """python -m npo_tutorial.language, as a user calls it: runs, processes, references in files, errors in a sentence."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
+import torch
+import transformers
 
-from npo_tutorial.language import read_records, write_records
+from npo_tutorial.language import REFUSALS, encode, read_records, write_records
 from npo_tutorial.language.__main__ import main
 from tests.conftest import ROOT
-from tests.tiny_language import FORGET, RETAIN, make_model, make_tokenizer
+from tests.tiny_language import make_model, make_tokenizer, many_records, plain_logp
 
-SETTINGS = ["--learning-rate", "0.003", "--steps", "4", "--batch-size", "4", "--loss", "npo", "--beta", "0.5"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+FILES = ["--model", "model", "--forget", "forget.jsonl", "--retain", "retain.jsonl"]
+# three epochs, each with other retain samples
+SETTINGS = ["--learning-rate", "0.003", "--steps", "6", "--batch-size", "4", "--loss", "npo", "--beta", "0.5"]
+FORGET, RETAIN = many_records(8, 11)
 
 
 def run(folder, *arguments, launcher=(), **environment):
@@ -38,17 +45,25 @@ def folder(tmp_path_factory):
     make_model().float().save_pretrained(folder / "model")
     write_records(folder / "forget.jsonl", FORGET)
     write_records(folder / "retain.jsonl", RETAIN)
-    finished = run(folder, *FILES, *SETTINGS, "--save-steps", 2, "--output", "one")
+    finished = run(folder, *FILES, *SETTINGS, "--save-steps", 3, "--output", "one")
     assert finished.returncode == 0, finished.stderr
     return folder
 
 
-FILES = ["--model", "model", "--forget", "forget.jsonl", "--retain", "retain.jsonl"]
+@pytest.fixture
+def here(folder, monkeypatch):
+    """The folder, as the one to work in: commands that need no process of their own are called in this one."""
+    monkeypatch.chdir(folder)
+    return folder
 
 
-def same_losses(folder, name, steps=4):
-    first, other = history(folder / "one")[-steps:], history(folder / name)[-steps:]
-    assert len(first) == len(other) == steps
+def call(*arguments):
+    main([str(argument) for argument in arguments])
+
+
+def same_losses(folder, name):
+    first, other = history(folder / "one"), history(folder / name)
+    assert len(first) == len(other) == 6
     for a, b in zip(first, other, strict=True):
         for value in ("loss", "forget_logp_per_token", "retain_logp_per_token", "mean_weight", "fraction_forgotten"):
             assert a[value] == pytest.approx(b[value], abs=1e-5), value
@@ -56,27 +71,34 @@ def same_losses(folder, name, steps=4):
 
 def test_a_run_leaves_a_model_and_a_log(folder):
     assert {path.name for path in (folder / "one").iterdir()} >= {
-        "checkpoint-2",
-        "checkpoint-4",
+        "checkpoint-3",
+        "checkpoint-6",
         "config.json",
         "model.safetensors",
         "tokenizer.json",
         "trainer_state.json",
     }
-    losses = [entry["loss"] for entry in history(folder / "one")]
-    assert losses == sorted(losses, reverse=True)
-    assert history(folder / "one")[0]["mean_weight"] == pytest.approx(1)
+    log = history(folder / "one")
+    assert log[0]["mean_weight"] == pytest.approx(1) and log[-1]["mean_weight"] < 0.9
+    assert log[-1]["forget_logp_per_token"] < log[0]["forget_logp_per_token"] - 0.5
+    # what is left is the model of the last step
+    left, start = (
+        transformers.AutoModelForCausalLM.from_pretrained(folder / name, dtype="float32") for name in ("one", "model")
+    )
+    last = transformers.AutoModelForCausalLM.from_pretrained(folder / "one/checkpoint-6", dtype="float32")
+    for name, weights in left.state_dict().items():
+        assert torch.equal(weights, last.state_dict()[name])
+    assert not torch.equal(left.lm_head.weight, start.lm_head.weight)
 
 
 @pytest.mark.parametrize("sharded", [False, True])
-def test_two_processes_have_the_losses_of_one(folder, sharded):
+def test_two_processes_have_the_losses_of_one(here, sharded):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
     environment, files, name = {}, FILES, "two"
     if sharded:
         # what `accelerate launch` sets from its file of configuration; references then come from a file
         name, files = "sharded", [*FILES[:3], "references.jsonl", *FILES[4:]]
-        finished = run(folder, *FILES[:4], "--write-references", "references.jsonl")
-        assert finished.returncode == 0, finished.stderr
+        call(*FILES[:4], "--write-references", "references.jsonl")
         environment = {
             "ACCELERATE_USE_FSDP": "true",
             "FSDP_VERSION": "2",
@@ -84,30 +106,58 @@ def test_two_processes_have_the_losses_of_one(folder, sharded):
             "FSDP_RESHARD_AFTER_FORWARD": "true",
             "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
         }
-    finished = run(folder, *files, *SETTINGS, "--output", name, launcher=launcher, **environment)
+    finished = run(here, *files, *SETTINGS, "--output", name, launcher=launcher, **environment)
     assert finished.returncode == 0, finished.stderr
-    same_losses(folder, name)
+    same_losses(here, name)
 
 
-def test_resuming_goes_on_where_a_checkpoint_was_left(folder):
-    # the last checkpoint is not there yet
-    shutil.copytree(folder / "one/checkpoint-2", folder / "resumed/checkpoint-2")
-    finished = run(folder, *FILES, *SETTINGS, "--resume", "--output", "resumed")
-    assert finished.returncode == 0, finished.stderr
-    same_losses(folder, "resumed", steps=4)
+def test_resuming_goes_on_where_a_checkpoint_was_left(here):
+    # in the middle of the second epoch; the last checkpoint is not there yet
+    shutil.copytree("one/checkpoint-3", "resumed/checkpoint-3")
+    call(*FILES, *SETTINGS, "--resume", "--output", "resumed")
+    same_losses(here, "resumed")
 
 
-def test_references_from_a_file_are_those_computed_at_once(folder):
-    finished = run(folder, *FILES[:4], "--write-references", "with.jsonl")
-    assert finished.returncode == 0, finished.stderr
-    records = read_records(folder / "with.jsonl")
+def test_references_from_a_file_are_those_computed_at_once(here):
+    call(*FILES[:4], "--write-references", "with.jsonl")
+    records = read_records("with.jsonl")
     assert [{name: record[name] for name in ("prompt", "response")} for record in records] == FORGET
-    assert all(record["ref_logp"] < 0 and record["ref_tokens"] > 1 for record in records)
-    # micro-batches, too, change nothing
+    assert [record["ref_tokens"] for record in records] == [len(record["response"]) + 1 for record in FORGET]
+    assert all(record["ref_logp"] < 0 for record in records)
+    # micro-batches, too, change nothing; nor do activations that are computed twice
     files = [*FILES[:3], "with.jsonl", *FILES[4:]]
-    finished = run(folder, *files, *SETTINGS, "--micro-batch-size", 2, "--output", "from-file")
-    assert finished.returncode == 0, finished.stderr
-    same_losses(folder, "from-file")
+    call(*files, *SETTINGS, "--micro-batch-size", 2, "--gradient-checkpointing", "--output", "from-file")
+    same_losses(here, "from-file")
+    # it is the file's that are used
+    write_records("wrong.jsonl", [record | {"ref_logp": record["ref_logp"] - 1} for record in records])
+    call(*FILES[:3], "wrong.jsonl", *FILES[4:], *SETTINGS, "--steps", 1, "--output", "wrong")
+    assert history(here / "wrong")[0]["mean_weight"] == pytest.approx(2 / (1 + math.exp(-0.5)), rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:1 of 3 records skipped:UserWarning")
+def test_references_of_refusals_are_written_with_the_refusals(here):
+    # the first record is skipped: by their numbers in the new file the others would get other refusals
+    records = [{"prompt": 40 * "Why? ", "response": " No."}, *FORGET[:2]]
+    write_records("long.jsonl", records)
+    call(
+        "--model",
+        "model",
+        "--forget",
+        "long.jsonl",
+        "--loss",
+        "dpo",
+        "--max-length",
+        60,
+        "--write-references",
+        "dpo.jsonl",
+    )
+    written = read_records("dpo.jsonl")
+    assert [record["chosen"] for record in written] == list(REFUSALS["en"][1:3])
+    model = transformers.AutoModelForCausalLM.from_pretrained("model", dtype="float32")
+    for item in encode(written, make_tokenizer(), chosen=True):
+        for prefix in ("", "chosen_"):
+            expected = plain_logp(model, item[f"{prefix}input_ids"], item[f"{prefix}labels"]).item()
+            assert item[f"{prefix}ref_logp"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_without_the_extra_it_is_named(folder):
@@ -150,17 +200,28 @@ def failure(capsys, *arguments):
         (["--forget", "empty.jsonl"], "empty.jsonl: no record, the file is empty"),
         (["--forget", "bad.jsonl"], 'bad.jsonl, line 2: the field "response" is missing, got "prompt"'),
         (["--model", "./no/such/model"], "no/such/model"),
-        (["--max-length", "3"], "records must hold at least one that fits max_length=3, got 4"),
+        (["--max-length", "3"], "records must hold at least one that fits max_length=3, got 8"),
         (["--retain-weight", "-1"], "retain_weight must be at least 0 and finite, got -1.0"),
     ],
 )
 # records that are skipped are a warning, which the command prints
-@pytest.mark.filterwarnings("ignore:4 of 4 records skipped:UserWarning")
-def test_what_a_user_can_mend_is_a_sentence(folder, monkeypatch, capsys, changed, message):
-    monkeypatch.chdir(folder)
-    (folder / "empty.jsonl").write_text("\n")
-    (folder / "bad.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a"}\n')
+@pytest.mark.filterwarnings("ignore:8 of 8 records skipped:UserWarning")
+def test_what_a_user_can_mend_is_a_sentence(here, capsys, changed, message):
+    (here / "empty.jsonl").write_text("\n")
+    (here / "bad.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a"}\n')
     assert message in failure(capsys, *FILES, *SETTINGS, "--output", "new", *changed)
+
+
+@pytest.mark.parametrize(("batch_size", "message"), [(3, "2 × 1, got 3"), (1, "2 × 1, got 1")])
+def test_each_process_gets_as_many_samples(here, monkeypatch, capsys, batch_size, message):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    said = failure(capsys, *FILES, "--output", "new", "--batch-size", batch_size)
+    assert said.endswith(f"--batch-size must be a multiple of the processes and of --micro-batch-size, {message}")
+
+
+def test_a_sharded_model_s_references_come_from_a_file(here, monkeypatch, capsys):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert "run with --write-references first" in failure(capsys, *FILES, "--output", "new")
 
 
 def test_a_place_for_the_model_must_be_named(capsys):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
-from npo_tutorial.language import response_lengths, sequence_kl, sequence_logp
+from npo_tutorial.language import response_lengths, sequence_kl, sequence_logp, sequences
 from npo_tutorial.language.sequences import DIRECTIONS, IGNORE_INDEX
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -179,6 +179,19 @@ def test_gradient_of_half_precision_is_rounded_once(dtype):
     assert ours.dtype == dtype
     half_a_digit = torch.finfo(dtype).eps / 2
     torch.testing.assert_close(ours.double(), expected, rtol=1.01 * half_a_digit, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", [1, 5 * V, 28 * V])
+def test_it_does_not_matter_how_many_positions_are_taken_at_a_time(monkeypatch, part):
+    # one; five, which 28 is no multiple of; all
+    monkeypatch.setattr(sequences, "PART", part)
+    logits, labels = batch()
+    logits.requires_grad_()
+    weights = torch.tensor([1.0, -2.0, 0.3, 0.5], dtype=torch.float64)
+    ours, plain = sequence_logp(logits, labels), plain_logp(logits, labels)
+    torch.testing.assert_close(ours, plain, rtol=1e-14, atol=0)
+    gradients = [torch.autograd.grad(weights @ logp, logits)[0] for logp in (ours, plain)]
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-14)
 
 
 def test_logits_that_are_no_block_of_memory():

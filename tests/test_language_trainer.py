@@ -22,6 +22,7 @@ from tests.tiny_language import (
     make_datasets,
     make_model,
     make_tokenizer,
+    many_records,
     plain_logp,
     token_log_softmax,
 )
@@ -183,11 +184,8 @@ def test_a_retain_term_of_weight_0_is_none(train):
 
 
 def many(n_forget=8, n_retain=11):
-    """More records, of different lengths."""
-    forget = [{"prompt": f"What is {i}?", "response": " " + "abcdefg"[i % 7] * (1 + i)} for i in range(n_forget)]
-    retain = [{"prompt": f"And {i}", "response": " " + "xyzuvw"[i % 6] * (2 + i % 5)} for i in range(n_retain)]
     tokenizer = make_tokenizer()
-    forget, retain = encode(forget, tokenizer), encode(retain, tokenizer)
+    forget, retain = (encode(records, tokenizer) for records in many_records(n_forget, n_retain))
     return precompute_reference(make_model(), forget), retain
 
 
@@ -367,7 +365,7 @@ def test_bad_arguments_are_named(train):
         ({"beta": 0}, "beta must be positive and finite, got 0.0"),
         ({"beta": -0.1}, "beta must be positive and finite, got -0.1"),
         ({"gamma": math.inf}, "gamma must be finite, got inf"),
-        ({"retain_weight": -1}, "retain_weight must be at least 0 and finite, got -1"),
+        ({"retain_weight": -1}, "retain_weight must be at least 0 and finite, got -1.0"),
         ({"retain_weight": math.nan}, "retain_weight must be at least 0 and finite, got nan"),
         ({"retain_term": "kl"}, "retain_term must be one of 'cross_entropy', 'kl_ref_model', 'kl_model_ref', got 'kl'"),
         ({"retain_term": "kl_ref_model"}, "retain_term must be 'cross_entropy' without a retain_dataset, got 'kl_ref"),
@@ -484,8 +482,7 @@ def test_what_has_no_reference_is_refused():
 # Other people's code -------------------------------------------------------------------------------------------------
 
 
-# TRL's trainer asks the model for a property that Transformers has renamed
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
+# TRL uses names that Transformers has changed
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*is deprecated:FutureWarning")
 def test_dpo_trains_as_trl_does(train, tmp_path):
     from datasets import Dataset

@@ -25,6 +25,13 @@ RETAIN = [
 ]
 
 
+def many_records(n_forget, n_retain):
+    """More of them, of different lengths."""
+    forget = [{"prompt": f"What is {i}?", "response": " " + "abcdefg"[i % 7] * (1 + i)} for i in range(n_forget)]
+    retain = [{"prompt": f"And {i}", "response": " " + "xyzuvw"[i % 6] * (2 + i % 5)} for i in range(n_retain)]
+    return forget, retain
+
+
 def make_tokenizer(chat=False):
     """Every byte is a token; a text that stands alone begins with <bos>."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
