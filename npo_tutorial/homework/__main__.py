@@ -18,9 +18,9 @@ what is written, for each LANGUAGE, en and zh, and each NAME:
   FOLDER/nbgrader/LANGUAGE/nbgrader_config.py
 
 example:
-  python -m npo_tutorial.homework book/homework/*.md --to homework
-  otter assign homework/otter/en/losses.ipynb for-otter
-  cd homework/nbgrader/en && nbgrader generate_assignment losses
+  python -m npo_tutorial.homework book/homework/*.md --to _build/homework
+  otter assign _build/homework/otter/en/losses.ipynb _build/for-otter
+  cd _build/homework/nbgrader/en && nbgrader generate_assignment losses
 """
 
 

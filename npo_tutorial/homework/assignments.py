@@ -10,6 +10,7 @@ import builtins
 import re
 import symtable
 import textwrap
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,12 +111,14 @@ def read_assignment(path):
         notebook = reader.read_myst_markdown_notebook(text, add_source_map=True)
     except reader.MystMetadataParsingError as error:
         raise ValueError(f"{path}: {error}") from None
-    lines = [f"{path}, line {line}" for line in notebook.metadata.source_map]
-    # what is still to be read, the next one last
-    cells = list(zip(notebook.cells, lines, strict=True))[::-1]
+    # the reader counts lines from one where code begins, and from zero where a text does
+    cells = deque(
+        (cell, f"{path}, line {line + (cell.cell_type == 'markdown')}")
+        for cell, line in zip(notebook.cells, notebook.metadata.source_map, strict=True)
+    )
     parts = []
     while cells:
-        cell, line = cells.pop()
+        cell, line = cells.popleft()
         if cell.cell_type == "markdown":
             parts.append(Text(cell.source, check_choice(f"{line}: lang", cell.metadata.get("lang"), LANGUAGES)))
         elif MARKER.search(cell.source):
@@ -139,15 +142,15 @@ def _question(answer, line, cells):
     if not functions:
         raise ValueError(f"{line}: an answer must define a function")
     name = functions[-1]
-    if not cells or not _is_check(cells[-1][0]):
+    if not cells or not _is_check(cells[0][0]):
         raise ValueError(f"{line}: after {name} must come its check, a code cell with points")
-    check, line = cells.pop()
+    check, line = cells.popleft()
     points = check.metadata.points
     if isinstance(points, bool) or not isinstance(points, (int, float)) or points <= 0:
         raise ValueError(f"{line}: points must be a number > 0, got {points!r}")
-    if not cells or not _is_hidden(cells[-1][0]):
+    if not cells or not _is_hidden(cells[0][0]):
         raise ValueError(f"{line}: after the check of {name} must come a code cell with the tag hidden")
-    return Question(name, points, answer.source, check.source, cells.pop()[0].source)
+    return Question(name, points, answer.source, check.source, cells.popleft()[0].source)
 
 
 def _is_check(cell):
