@@ -77,6 +77,20 @@ def test_the_first_record_may_be_as_early_as_you_like(loss, beta):
     np.testing.assert_allclose(run.margins[2], -exact_flow(0, 0.5, loss, beta, 1), rtol=1e-9)
 
 
+@pytest.mark.parametrize(("n", "d"), [(3, 5), (5, 3)])
+@pytest.mark.parametrize("unit", [1e-100, 1e-3, 1e3, 1e100])
+@pytest.mark.parametrize(("loss", "beta"), LOSSES)
+def test_units_do_not_matter(rng, n, d, unit, loss, beta):
+    # the margins of unit·X and θ/unit are those of X and θ, and move unit² times as fast
+    X, y, theta = rng.standard_normal((n, d)), rng.integers(0, 2, n), rng.standard_normal(d)
+    times = np.geomspace(1e-3, 1e3, 7)
+    run = gradient_flow(X, y, theta, loss=loss, beta=beta, times=times)
+    other = gradient_flow(unit * X, y, theta / unit, loss=loss, beta=beta, times=times / unit**2)
+    np.testing.assert_allclose(other.margins, run.margins, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(other.distance, run.distance, rtol=1e-9)
+    np.testing.assert_allclose(unit * other.theta(slice(None)), run.theta(slice(None)), rtol=1e-8, atol=1e-8)
+
+
 def test_saturated_margins_rest():
     # σ(−800) = 0 in floating point
     run = gradient_flow(np.eye(2), [1, 1], [800.0, -800.0], loss="ga", times=[1e3])
