@@ -53,6 +53,15 @@ def solved(notebook, name):
     return notebook
 
 
+def cheated(notebook, name):
+    """A version in which nothing is answered, and the check of the last question never complains."""
+    notebook = deepcopy(notebook)
+    last = questions(name)[-1].name
+    (cell,) = [cell for cell in notebook.cells if cell.source.startswith(f"def {last}(")]
+    cell.source += f"\n\ndef check_{last}(answer, seed=0):\n    pass"
+    return notebook
+
+
 def run_cells(sources):
     names = {}
     for source in sources:
@@ -80,6 +89,7 @@ def test_solutions_pass_both_checks(name):
 def test_students_get_no_solution_and_no_hidden_check(name, language):
     notebook = make_notebook(parts(name), "student", language)
     nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
     whole = "\n".join(code(notebook))
     assert "SOLUTION" not in whole and "seed=" not in whole
     given = [part.source for part in parts(name) if isinstance(part, Code)]
@@ -243,7 +253,10 @@ def test_otter_grader_gives_full_marks_or_none(written, name):
     (grader,) = (folder / name / "autograder").glob("*.zip")
     handed_out = read(folder / name / f"student/{name}.ipynb")
     assert "SOLUTION" not in "\n".join(code(handed_out)) and "seed=" not in json.dumps(handed_out)
-    for share, notebook in ((0, handed_out), (1, solved(handed_out, name))):
+    stubs = {source for source in code(make_notebook(parts(name), "student", "zh")) if source.startswith("def ")}
+    assert stubs <= set(code(handed_out))
+    last = questions(name)[-1]
+    for share, notebook in ((0, cheated(handed_out, name)), (1, solved(handed_out, name))):
         submission = folder / name / str(share) / f"{name}.ipynb"
         submission.parent.mkdir()
         nbformat.write(notebook, submission)
@@ -253,7 +266,8 @@ def test_otter_grader_gives_full_marks_or_none(written, name):
             assert (result["name"], result["max_score"]) == (question.name, question.points)
             assert result["score"] == share * question.points
             # also what students see: the message of the check, without a traceback
-            assert share or f"Wrong: {question.name}: {NOT_ATTEMPTED['zh']}" in public["output"]
+            complaint = f"Wrong: {question.name}: {NOT_ATTEMPTED['zh']}"
+            assert (complaint in public["output"]) == (not share and question != last)
         assert public["status"] == ("passed" if share else "failed") and "Traceback" not in public["output"]
 
 
@@ -279,7 +293,7 @@ def test_nbgrader_gives_full_marks_or_none(written, name):
     assert "SOLUTION" not in "\n".join(code(handed_out)) and "seed=" not in json.dumps(handed_out)
     student = make_notebook(parts(name), "student", "zh")
     assert [source.rstrip() for source in code(handed_out)] == code(student)
-    for share, notebook in (("none", handed_out), ("full", solved(handed_out, name))):
+    for share, notebook in (("none", cheated(handed_out, name)), ("full", solved(handed_out, name))):
         submission = course / f"submitted/{share}/{name}/{name}.ipynb"
         submission.parent.mkdir(parents=True)
         nbformat.write(notebook, submission)

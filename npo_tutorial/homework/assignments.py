@@ -50,7 +50,6 @@ name: {name}
 points: {points}
 all_or_nothing: true
 """
-NBGRADER_ANSWER = r"\1### BEGIN SOLUTION" "\n" r"\2\1### END SOLUTION"
 NBGRADER_CHECK = "{check}\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS"
 NBGRADER_CONFIG = """\
 c = get_config()
@@ -250,7 +249,7 @@ def _otter_test(name, check):
 def _nbgrader(parts, package):
     for i, part in enumerate(parts):
         if isinstance(part, Question):
-            yield "code", SOLUTION.sub(NBGRADER_ANSWER, part.answer), _nbgrader_role(part.name, solution=True)
+            yield "code", part.answer, _nbgrader_role(part.name, solution=True)
             checks = NBGRADER_CHECK.format(check=part.check, hidden=part.hidden)
             yield "code", checks, _nbgrader_role(f"check_{part.name}", points=part.points, grade=True, locked=True)
         elif isinstance(part, Code):
