@@ -97,6 +97,7 @@ def test_students_get_no_solution_and_no_hidden_check(name, language):
         for line in filter(None, map(str.strip, solution_of(question).splitlines())):
             assert line not in whole or line in "\n".join(given), line
         assert question.check in whole
+    assert max(map(len, whole.splitlines())) <= 120
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
 
 
