@@ -23,6 +23,7 @@ from collections import Counter, defaultdict
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
+import numba
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +39,7 @@ JOBS = min(2, os.cpu_count())
 TEST_SECONDS, BYTES, SECONDS = 20, 8 * 2**30, 1800
 
 # What is slow to import, and no mutant changes. The package itself every mutant imports anew.
-LIBRARIES = """array_api_compat array_api_strict hypothesis.strategies jax.numpy matplotlib mpmath numba scipy.integrate
+LIBRARIES = """array_api_compat array_api_strict hypothesis.strategies jax.numpy matplotlib mpmath scipy.integrate
 scipy.special sklearn.datasets sklearn.linear_model sklearn.tree torch torch._dynamo torch.func tqdm.auto"""
 
 
@@ -61,8 +62,9 @@ class Plugin:
                 self.callers[frame.f_code.co_filename, frame.f_code.co_firstlineno].add(item.nodeid)
 
         spent = time.process_time()
-        # the system's limit, for a compiled loop without end hears no exception
-        limit(resource.RLIMIT_CPU, int(spent) + TEST_SECONDS)
+        if not self.traced:
+            # the system's limit, for a compiled loop without end hears no exception
+            limit(resource.RLIMIT_CPU, int(spent) + TEST_SECONDS)
         sys.setprofile(profile if self.traced else None)
         try:
             return (yield)
@@ -117,10 +119,10 @@ def without_mutant(log, tests, paths):
     if os.waitpid(child, 0)[1]:
         sys.exit(f"without a mutant the tests fail:\n{Path(f'{log}.txt').read_text('utf-8')[-3000:]}")
     seconds = told(log)[0]
-    # calls within numba's loops are seen where nothing is compiled; whether the tests pass there is no matter
-    os.environ["NUMBA_DISABLE_JIT"] = "1"
+    # calls of numba's loops are seen where nothing is compiled; whether the tests pass there is no matter
+    numba.config.DISABLE_JIT = True
     child = start(log, tests, traced={str(ROOT / path) for path in paths})
-    del os.environ["NUMBA_DISABLE_JIT"]
+    numba.config.DISABLE_JIT = False
     os.waitpid(child, 0)
     return seconds, told(log)[1]
 
