@@ -219,17 +219,17 @@ def interrupted_after(monkeypatch, n_steps):
 @pytest.mark.usefixtures("road")
 def test_an_interrupted_run_returns_its_records(rng, monkeypatch):
     arguments = random_problem(rng, 3, 4)
-    options = dict(loss="npo", beta=[0.5, 1.0], step_size=0.1, n_steps=1000, record=[0, 10, 100, 1000])
+    options = dict(loss="npo", beta=[0.5, 1.0], step_size=0.1, n_steps=1000, record=[0, 10, 50, 100, 1000])
     full = gradient_descent(*arguments, **options)
     monkeypatch.setattr(descent, "CHUNK", 7)
     interrupted_after(monkeypatch, 500)
-    with pytest.warns(UserWarning, match="interrupted: of 4 records 3 are returned, up to step 100") as warned:
+    with pytest.warns(UserWarning, match="interrupted: of 5 records 4 are returned, up to step 100") as warned:
         run = gradient_descent(*arguments, **options)
     assert warned[0].filename == __file__  # the line that called the solver
-    assert run.steps.tolist() == [0, 10, 100] and run.times.shape == (3,) and len(run) == 3
-    np.testing.assert_allclose(run.margins, full.margins[:, :3], rtol=1e-12)
-    np.testing.assert_allclose(run.theta(), full.theta(2), rtol=1e-12)
-    assert run.distance.shape == run.logp.shape[:-1] == (2, 3)
+    assert run.steps.tolist() == [0, 10, 50, 100] and run.times.shape == (4,) and len(run) == 4
+    np.testing.assert_allclose(run.margins, full.margins[:, :4], rtol=1e-12)
+    np.testing.assert_allclose(run.theta(), full.theta(3), rtol=1e-12)
+    assert run.distance.shape == run.logp.shape[:-1] == (2, 4)
 
 
 def test_an_interrupt_before_the_first_record_is_passed_on(monkeypatch):
