@@ -109,7 +109,11 @@ BAD = [
     (dict(beta=[1.0, 2.0]), TypeError, "beta must be a real number"),
     (dict(X=np.ones((2, 2, 2))), ValueError, "X must have 2 dimensions, got shape"),
     (dict(X=1e200 * np.eye(2)), ValueError, r"X is too large, .* got entries up to 1e\+200"),
-    (dict(loss="ga", beta=None, times=[1.7e308], X=2 * np.eye(2)), ValueError, r"X or times is too large.* 1\.7e\+308"),
+    (
+        dict(loss="ga", beta=None, times=[1.0, 1.7e308], X=2 * np.eye(2)),
+        ValueError,
+        r"X or times is too large.*1\.7e\+308",
+    ),
     (
         dict(X=np.ones((2, 2)), y=[0, 1], theta_init=[1e-3, 0], beta=3.0),
         RuntimeError,

@@ -153,6 +153,7 @@ BAD = [
     ),
     (dict(X=np.ones((2, 2, 2)), y=np.ones((3, 2))), r"X, y must agree in the length of the batch axis"),
     (dict(X=np.ones((2, 2, 2)), theta_init=np.ones((1, 2))), r"X, theta_init must agree"),
+    (dict(X=np.ones((2, 2, 3))), r"theta_init must have one entry .*, shape \(3,\), got \(2,\)"),
     (dict(theta_init=np.ones((2, 2)), beta=[1.0]), r"X, y or theta_init, beta must agree"),
     (dict(beta=[1.0, 0.0]), r"beta must be positive and finite, got 0\.0"),
     (dict(beta=[]), r"beta must not be empty"),
@@ -223,7 +224,7 @@ def test_an_interrupted_run_returns_its_records(rng, monkeypatch):
     full = gradient_descent(*arguments, **options)
     monkeypatch.setattr(descent, "CHUNK", 7)
     interrupted_after(monkeypatch, 500)
-    with pytest.warns(UserWarning, match="interrupted: of 5 records 4 are returned, up to step 100") as warned:
+    with pytest.warns(UserWarning, match="interrupted: of 5 records 4 are returned, up to step 100$") as warned:
         run = gradient_descent(*arguments, **options)
     assert warned[0].filename == __file__  # the line that called the solver
     assert run.steps.tolist() == [0, 10, 50, 100] and run.times.shape == (4,) and len(run) == 4
