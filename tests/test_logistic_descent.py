@@ -334,6 +334,7 @@ BAD = [
         TypeError,
         "beta must be a real number, got list",
     ),
+    (lambda: logistic_gradient(X2, Y2, T2, "ga"), TypeError, "positional argument"),
     (lambda: logistic_gradient(X2, Y2, T2, loss="NPO"), ValueError, "loss must be one of 'ga', 'npo', got 'NPO'"),
     (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[0.5]), TypeError, "record must be a sequence of integers"),
     (

@@ -51,7 +51,7 @@ def test_slope_over_twelve_decades_is_root_n_over_beta():
     np.testing.assert_allclose(slopes[12:], 1, rtol=1e-9)
 
 
-@pytest.mark.parametrize("size", [1, 30])
+@pytest.mark.parametrize("size", [1, 1000])
 def test_times_do_not_change_the_solution(rng, size):
     # a first time that is late for large rows is no reason to begin with large steps
     X, y, theta = size * rng.standard_normal((4, 6)), rng.integers(0, 2, 4), 3 / size * rng.standard_normal(6)
@@ -117,9 +117,14 @@ BAD = [
         r"X or times is too large.*1\.7e\+308",
     ),
     (
+        dict(X=1e150 * np.eye(2), theta_init=[1e200, 1e200], times=[1.0, 2.0, 3.0]),
+        ValueError,
+        "X or times is too large, the flow overflowed: got times up to 3",
+    ),
+    (
         dict(X=np.ones((2, 2)), y=[0, 1], theta_init=[1e-3, 0], beta=3.0, times=[1.0, 2.0, 1e12]),
         RuntimeError,
-        r"the integrator gave up before t = 1e\+12: [^.]*\.$",
+        r"the integrator gave up before t = 1e\+12: [A-Z][^.]*\.$",
     ),
 ]
 
