@@ -166,6 +166,9 @@ def test_distance_is_from_the_start_also_when_the_start_is_not_recorded():
     last = gradient_descent([[1.0]], [1], [0.0], **settings, record=[10])
     assert last.distance[0] == full.distance[-1] > 0
     assert isinstance(last, Trajectory)
+    # the last step need not be recorded either
+    middle = full.steps.tolist().index(5)
+    assert gradient_descent([[1.0]], [1], [0.0], **settings, record=[5]).distance[0] == full.distance[middle]
 
 
 def test_distance_keeps_its_digits_when_nothing_has_moved_yet():
