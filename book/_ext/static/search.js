@@ -119,6 +119,13 @@
   };
 
   form.addEventListener("submit", (event) => event.preventDefault());
+  // the button in the bar above a page does not get the focus back from the browser
+  let opener;
+  for (const button of document.querySelectorAll(".search-button__button")) button.addEventListener("click", () => (opener = button));
+  dialog.addEventListener("close", () => {
+    if ([document.body, input].includes(document.activeElement)) opener?.focus({ preventScroll: true });
+    opener = undefined;
+  });
   // a dialog opens with what was asked before, to be read again or typed over
   new MutationObserver(() => dialog.open && input.select()).observe(dialog, { attributeFilter: ["open"] });
   // a key that belongs to an input method (Escape among them) is not for the theme
@@ -149,6 +156,10 @@
       stops.at((stops.indexOf(document.activeElement) + step) % stops.length).focus();
     });
     // a result may be on this very page
-    list.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => target.closest("a") && !(ctrlKey || metaKey || shiftKey) && dialog.close());
+    list.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => {
+      if (!target.closest("a") || ctrlKey || metaKey || shiftKey) return;
+      opener = undefined;
+      dialog.close();
+    });
   }
 }
