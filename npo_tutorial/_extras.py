@@ -6,6 +6,7 @@ EXTRAS = (
     {"numba": "fast", "torch": "torch"}
     | dict.fromkeys(["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets")
     | dict.fromkeys(["accelerate", "gguf", "transformers"], "llm")
+    | dict.fromkeys(["myst_nb", "nbformat"], "book")
 )
 
 

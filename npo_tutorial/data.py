@@ -29,9 +29,8 @@ def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
 
     Returns
     -------
-    X : (n, d) array
-    y : (n,) int array
-        Labels 0 and 1, drawn with probability 1/2.
+    (n, d) array and (n,) int array
+        X, one sample a row, and y, labels 0 and 1, drawn with probability 1/2.
 
     Raises
     ------

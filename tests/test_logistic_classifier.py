@@ -1,6 +1,7 @@
 """logistic/classifier.py: unlearning fitted scikit-learn classifiers, their log-probabilities, clear errors."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -73,6 +74,21 @@ def test_sparse_and_intercept_switched_off_after_fit():
     np.testing.assert_allclose(sparse.coef_, expected.coef_)
 
 
+def test_npo_with_beta_one_is_what_unlearn_does_by_default():
+    X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    classifier = LogisticRegression().fit(X, y)
+    default = unlearn(classifier, X, y, step_size=1.0, n_steps=20)
+    named = unlearn(classifier, X, y, loss="npo", beta=1.0, step_size=1.0, n_steps=20)
+    np.testing.assert_array_equal(default.coef_, named.coef_)
+
+
+def test_there_may_be_more_features_than_small_integers():
+    # Python has each integer up to 256 once: in all the smaller tests, equal and identical are the same
+    X = np.eye(300)
+    classifier = LogisticRegression().fit(X, np.arange(300) % 2)
+    assert unlearn(classifier, X, np.arange(300) % 2, step_size=1.0, n_steps=1).coef_.shape == (1, 300)
+
+
 def test_not_fitted_is_a_value_error():
     assert issubclass(NotFittedError, ValueError)
 
@@ -80,6 +96,7 @@ def test_not_fitted_is_a_value_error():
 # Bad input -----------------------------------------------------------------------------------------------------------
 
 TWO = LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], ["a", "a", "b", "b"])
+WIDE = LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
 THREE = LogisticRegression().fit([[0.0], [1.0], [2.0]], [0, 1, 2])
 BAD = [
     (
@@ -103,14 +120,34 @@ BAD = [
         r"y_forget must hold classes among \['a', 'b'\], got .*'c'",
     ),
     (
+        lambda: unlearn(TWO, [[1.0], [2.0], [3.0]], ["a", "c", "d"], step_size=1.0, n_steps=1),
+        ValueError,
+        "y_forget must hold classes among .* got .*'c'",
+    ),
+    (
         lambda: unlearn(TWO, [[1.0, 2.0]], ["a"], step_size=1.0, n_steps=1),
         ValueError,
         r"X_forget must have 1 columns.* \(1, 2\)",
     ),
     (
+        lambda: unlearn(WIDE, [[1.0]], [0], step_size=1.0, n_steps=1),
+        ValueError,
+        r"X_forget must have 2 columns.* \(1, 1\)",
+    ),
+    (
         lambda: unlearn(TWO, [[1.0]], ["a", "b"], step_size=1.0, n_steps=1),
         ValueError,
         r"y_forget must have shape \(1,\), got \(2,\)",
+    ),
+    (
+        lambda: unlearn(TWO, [[1.0], [2.0]], ["a"], step_size=1.0, n_steps=1),
+        ValueError,
+        r"y_forget must have shape \(2,\), got \(1,\)",
+    ),
+    (
+        lambda: unlearn(TWO, [[1.0], [2.0]], [["a"], ["a", "b"]], step_size=1.0, n_steps=1),
+        ValueError,
+        r"y_forget must have shape \(2,\), got a ragged sequence",
     ),
     (lambda: unlearn(TWO, [[np.nan]], ["a"], step_size=1.0, n_steps=1), ValueError, "X_forget must be finite, got nan"),
     (
@@ -139,11 +176,16 @@ class Frame(np.ndarray):
     columns = ("b", "a")
 
 
-def test_renamed_columns_are_refused():
+@pytest.mark.parametrize(("fitted", "given"), [(("a", "b"), ("b", "a")), (("b", "a"), ("a", "b"))])
+def test_renamed_columns_are_refused(monkeypatch, fitted, given):
     classifier = LogisticRegression().fit(np.array([[0.0, 1.0], [1.0, 0.0]]), [0, 1])
-    classifier.feature_names_in_ = np.array(["a", "b"], dtype=object)
     X = np.zeros((1, 2)).view(Frame)
-    with pytest.raises(
-        ValueError, match=r"X_forget must have the columns \['a', 'b'\] in that order, got \['b', 'a'\]"
-    ):
+    unlearn(classifier, X, [0], step_size=1.0, n_steps=1)  # who has been fitted without names takes any
+    classifier.feature_names_in_ = np.array(fitted, dtype=object)
+    monkeypatch.setattr(Frame, "columns", fitted)
+    unlearn(classifier, X, [0], step_size=1.0, n_steps=1)
+    unlearn(classifier, np.zeros((1, 2)), [0], step_size=1.0, n_steps=1)
+    monkeypatch.setattr(Frame, "columns", given)
+    message = f"X_forget must have the columns {list(fitted)} in that order, got {list(given)}"
+    with pytest.raises(ValueError, match=re.escape(message)):
         unlearn(classifier, X, [0], step_size=1.0, n_steps=1)

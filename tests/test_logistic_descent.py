@@ -2,6 +2,7 @@
 
 import pickle
 import tracemalloc
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from npo_tutorial import (
     npo_loss,
     theta_with_margins,
 )
+from npo_tutorial.logistic.descent import steps_to_record
 from tests.conftest import autograd_trajectory, fourth_order_gradient
 
 LOSSES = [("ga", None), ("npo", 0.5), ("npo", 3.0)]
@@ -140,6 +142,24 @@ def test_default_records_hold_both_ends(n_steps):
     assert (run.steps[0], run.steps[-1]) == (0, n_steps)
 
 
+def test_default_records_are_evenly_spaced_in_the_logarithm():
+    steps = steps_to_record(None, 10**6)
+    assert steps[:3].tolist() == [0, 1, 2]
+    # two hundred of them, which coincide where they are rounded to the same step
+    assert steps[-2:].tolist() == [round(10 ** (6 * 198 / 199)), 10**6]
+
+
+def test_runs_can_be_neither_changed_nor_compared_and_are_short_to_print():
+    run = gradient_descent([[1.0]], [1], [0.0], loss="ga", step_size=0.1, n_steps=1)
+    again = gradient_descent([[1.0]], [1], [0.0], loss="ga", step_size=0.1, n_steps=1)
+    for one, other in ((run, again), (run._problem, again._problem)):
+        with pytest.raises(FrozenInstanceError):
+            one.margins = None
+        # a dataclass would compare the arrays, whose equality is no truth value
+        assert one == one and one != other and len({one, other}) == 2
+    assert "_coordinates" not in repr(run) and "_problem" not in repr(run)
+
+
 def test_distance_is_from_the_start_also_when_the_start_is_not_recorded():
     settings = dict(loss="ga", step_size=0.1, n_steps=10)
     full = gradient_descent([[1.0]], [1], [0.0], **settings)
@@ -165,7 +185,7 @@ def test_only_a_record_or_a_slice_of_them_has_parameters(record):
     run = gradient_descent([[1.0]], [1], [0.0], loss="ga", step_size=0.1, n_steps=1)
     with pytest.raises(TypeError, match="record must be an integer or a slice, got"):
         run.theta(record)
-    for record in (2, -3):
+    for record in (2, 3, -3):
         with pytest.raises(ValueError, match=f"record must be one of 2 records, got {record}"):
             run.theta(record)
     assert run.theta(-2) == run.theta(np.int64(0)) == [0.0]
@@ -219,6 +239,11 @@ BAD = [
         r"theta_init must have one entry .* got \(3,\)",
     ),
     (
+        lambda: gradient_descent(X2, Y2, np.zeros(1), **GOOD),
+        ValueError,
+        r"theta_init must have one entry .* got \(1,\)",
+    ),
+    (
         lambda: gradient_descent(X2, Y2, [np.inf, 0], **GOOD),
         ValueError,
         "theta_init must be finite, got inf at index 0",
@@ -266,6 +291,15 @@ BAD = [
         ValueError,
         "record must hold increasing",
     ),
+    (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[1, 1]), ValueError, "record must hold increasing steps"),
+    (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[-1, 1]), ValueError, "record must hold increasing steps"),
+    (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=2), TypeError, "record must be a sequence of integers, got 2"),
+    (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[[1, 2]]), TypeError, "record must be a sequence of integers"),
+    (
+        lambda: gradient_descent(X2, Y2, T2, **GOOD, record=np.array([], int)),
+        TypeError,
+        "record must be a sequence of integers",
+    ),
     (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[1, [2]]), TypeError, "record must be a sequence of integers"),
     (
         lambda: gradient_descent(X2, Y2, T2, **GOOD, record=np.array([1], "m8[s]")),
@@ -290,12 +324,23 @@ BAD = [
         ValueError,
         "X or theta is too",
     ),
+    (
+        lambda: logistic_gradient(np.ones((2, 2, 2)), Y2, T2, loss="ga"),
+        ValueError,
+        r"X must have 2 dimensions, got shape \(2, 2, 2\)",
+    ),
+    (
+        lambda: logistic_gradient(X2, Y2, T2, loss="npo", beta=[1.0, 2.0], theta_ref=T2),
+        TypeError,
+        "beta must be a real number, got list",
+    ),
+    (lambda: logistic_gradient(X2, Y2, T2, "ga"), TypeError, "positional argument"),
     (lambda: logistic_gradient(X2, Y2, T2, loss="NPO"), ValueError, "loss must be one of 'ga', 'npo', got 'NPO'"),
     (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[0.5]), TypeError, "record must be a sequence of integers"),
     (
         lambda: gradient_descent(X2 * 1e200, Y2, T2, **GOOD),
         ValueError,
-        "step_size or X is too large, .* by step 1: got step_size=0.1",
+        r"step_size or X is too large, the iterates overflowed by step 1: got step_size=0\.1",
     ),
     (
         lambda: logistic_gradient(X2, Y2, T2, loss="npo", beta=1.0),

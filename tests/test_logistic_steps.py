@@ -84,6 +84,16 @@ def test_short_runs_are_not_compiled(rng, monkeypatch):
     assert asked == ["loop"]
 
 
+@pytest.mark.parametrize(("step_size", "problems"), [(0.1, 1), ([0.1] * 5, 5)])
+@pytest.mark.parametrize(("more", "compiled"), [(-1, True), (0, True), (1, False)])
+def test_a_run_is_long_by_its_steps_and_problems(monkeypatch, step_size, problems, more, compiled):
+    asked = []
+    monkeypatch.setattr(steps, "_compiled_stepper", lambda *_: asked.append("loop") or (lambda z, m, k: None))
+    monkeypatch.setattr(steps, "COMPILED_FROM", 1000 * (4 + problems) + more)
+    gradient_descent(X2, Y2, T2, loss="ga", step_size=step_size, n_steps=1000)
+    assert bool(asked) is compiled
+
+
 @pytest.mark.parametrize(("loss", "beta"), [("ga", None), ("npo", 1.0)])
 def test_conflicting_labels_amplify_rounding(loss, beta):
     # Two images, each with both labels, and all margins 0: every pull is answered by another, and for β < 2 the balance
@@ -143,6 +153,7 @@ BAD = [
     ),
     (dict(X=np.ones((2, 2, 2)), y=np.ones((3, 2))), r"X, y must agree in the length of the batch axis"),
     (dict(X=np.ones((2, 2, 2)), theta_init=np.ones((1, 2))), r"X, theta_init must agree"),
+    (dict(X=np.ones((2, 2, 3))), r"theta_init must have one entry .*, shape \(3,\), got \(2,\)"),
     (dict(theta_init=np.ones((2, 2)), beta=[1.0]), r"X, y or theta_init, beta must agree"),
     (dict(beta=[1.0, 0.0]), r"beta must be positive and finite, got 0\.0"),
     (dict(beta=[]), r"beta must not be empty"),
@@ -209,22 +220,43 @@ def interrupted_after(monkeypatch, n_steps):
 @pytest.mark.usefixtures("road")
 def test_an_interrupted_run_returns_its_records(rng, monkeypatch):
     arguments = random_problem(rng, 3, 4)
-    options = dict(loss="npo", beta=[0.5, 1.0], step_size=0.1, n_steps=1000, record=[0, 10, 100, 1000])
+    options = dict(loss="npo", beta=[0.5, 1.0], step_size=0.1, n_steps=1000, record=[0, 10, 50, 100, 1000])
     full = gradient_descent(*arguments, **options)
     monkeypatch.setattr(descent, "CHUNK", 7)
     interrupted_after(monkeypatch, 500)
-    with pytest.warns(UserWarning, match="interrupted: of 4 records 3 are returned, up to step 100"):
+    with pytest.warns(UserWarning, match="interrupted: of 5 records 4 are returned, up to step 100$") as warned:
         run = gradient_descent(*arguments, **options)
-    assert run.steps.tolist() == [0, 10, 100] and run.times.shape == (3,) and len(run) == 3
-    np.testing.assert_allclose(run.margins, full.margins[:, :3], rtol=1e-12)
-    np.testing.assert_allclose(run.theta(), full.theta(2), rtol=1e-12)
-    assert run.distance.shape == run.logp.shape[:-1] == (2, 3)
+    assert warned[0].filename == __file__  # the line that called the solver
+    assert run.steps.tolist() == [0, 10, 50, 100] and run.times.shape == (4,) and len(run) == 4
+    np.testing.assert_allclose(run.margins, full.margins[:, :4], rtol=1e-12)
+    np.testing.assert_allclose(run.theta(), full.theta(3), rtol=1e-12)
+    assert run.distance.shape == run.logp.shape[:-1] == (2, 4)
 
 
 def test_an_interrupt_before_the_first_record_is_passed_on(monkeypatch):
     interrupted_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
         gradient_descent(X2, Y2, T2, **GOOD, record=[3])
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "step_size", "n_steps", "lengths"),
+    [
+        (1, 1, 0.1, 20_001, [20_000, 1]),
+        (1000, 160, 0.1, 100, [62, 38]),  # 10⁷ / (1000 · 160)
+        (1000, 160, [0.1, 0.2], 60, [31, 29]),
+    ],
+)
+def test_a_run_looks_up_from_its_work_often_enough(monkeypatch, n, d, step_size, n_steps, lengths):
+    seen = []
+    monkeypatch.setattr(descent, "stepper", lambda *_: lambda z, m, k: seen.append(k))
+    arguments, options = (np.ones((n, d)), np.ones(n), np.zeros(d)), dict(loss="ga", step_size=step_size)
+    gradient_descent(*arguments, **options, n_steps=n_steps, record=[n_steps])
+    assert seen == lengths
+    seen.clear()
+    monkeypatch.setattr(descent, "CHUNK_MULTIPLICATIONS", 0)  # there is always one step
+    gradient_descent(*arguments, **options, n_steps=3, record=[3])
+    assert seen == [1, 1, 1]
 
 
 class Bar:
@@ -245,9 +277,9 @@ class Bar:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock on which each look takes a tenth of a second, and chunks of one step; the bars that were made."""
+    """A clock on which each look takes about a tenth of a second, and chunks of one step; the bars that were made."""
     now = iter(range(10**6))
-    monkeypatch.setattr(progress, "monotonic", lambda: next(now) / 10)
+    monkeypatch.setattr(progress, "monotonic", lambda: next(now) / 9.7)  # two seconds are between two looks
     monkeypatch.setattr(descent, "CHUNK", 1)
     monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
     monkeypatch.setattr(Bar, "made", [])
@@ -261,6 +293,7 @@ def test_only_runs_over_two_seconds_have_a_bar():
     gradient_descent(X2, Y2, T2, **GOOD | {"n_steps": 50})
     (bar,) = Bar.made
     assert bar.options["total"] == 50 and 15 < bar.options["initial"] < 25 and not bar.options["disable"]
+    assert bar.options["unit"] == "step" and not bar.options["leave"]
     assert bar.n == 50 and bar.closed
 
 

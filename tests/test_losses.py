@@ -549,6 +549,22 @@ BAD = [
 ]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ga_loss(OK, "sum"),
+        lambda: npo_loss(OK, OK, 1.0),
+        lambda: dpo_loss(OK, OK, OK, OK, 1.0),
+        lambda: simnpo_loss(OK, [1, 2], 2.5),
+        lambda: npo_weight(OK, OK, 1.0),
+    ],
+)
+def test_options_have_names(call):
+    # β, γ and a log-probability are all numbers: by position one could stand for another
+    with pytest.raises(TypeError, match="positional argument"):
+        call()
+
+
 @pytest.mark.parametrize(("call", "error", "message"), BAD, ids=[m for _, _, m in BAD])
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):

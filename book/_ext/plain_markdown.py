@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from notebook_pieces import Cell, details, join, quote
 
 # what only a page shows
-SKIPPED = "script, style, .headerlink, .katex-html, .cell_output, .embed"
+SKIPPED = "script, style, .headerlink, .katex-html, .cell_output, .embed, .sd-tab-set > input"
 
 
 class Writer:
@@ -36,6 +36,9 @@ class Writer:
             return [f"{'#' * int(node.name[1])} {self.inline(node)}"]
         if node.name == "p":
             return [self.inline(node)]
+        if node.name == "label":
+            # of a tab: in a notebook they stand one below the other
+            return [emphasis("strong", self.inline(node))]
         if node.name in ("ul", "ol"):
             return [self.listing(node)]
         if node.name == "table":

@@ -1,0 +1,313 @@
+"""Assignments: one notebook with solutions becomes what students, otter-grader and nbgrader take.
+
+The source is a MyST notebook. A text names its language by `lang` in the metadata of its cell; code serves every
+language. Three code cells make a question: the answer, its solution between ``# BEGIN SOLUTION`` and
+``# END SOLUTION``; a check with `points`; and a check with the tag `hidden`, which students do not get. A check raises
+an exception unless all is well, and the points are for both checks together.
+"""
+
+import builtins
+import re
+import symtable
+import textwrap
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from npo_tutorial._checks import check_choice
+from npo_tutorial._extras import require
+from npo_tutorial._locale import LANGUAGES, VARIABLE
+
+PACKAGE = "npo-tutorial[torch]"
+SETUP = """\
+import os
+
+os.environ["{variable}"] = "{language}"  # of what the checks say
+try:
+    import npo_tutorial
+except ImportError:
+    %pip install -q "{package}"
+"""
+SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION\n(.*?)^ *# END SOLUTION$", re.M | re.S)
+MARKER = re.compile(r"# (BEGIN|END) SOLUTION")
+STUB = r"\1raise NotImplementedError"
+# in a "prompt" stands what students get in place of the solution
+OTTER_ANSWER = (
+    r"\1# BEGIN SOLUTION NO PROMPT" "\n" r"\2\1# END SOLUTION" "\n"
+    r'\1""" # BEGIN PROMPT' "\n" r"\1raise NotImplementedError" "\n" r'\1"""; # END PROMPT'
+)  # fmt: skip
+OTTER_ASSIGNMENT = """\
+# ASSIGNMENT CONFIG
+requirements:
+- {package}
+export_cell: {{pdf: false}}
+# of the two forms of tests, in this one students read what a check says and no traceback
+tests: {{ok_format: false}}
+"""
+OTTER_QUESTION = """\
+# BEGIN QUESTION
+name: {name}
+points: {points}
+all_or_nothing: true
+"""
+NBGRADER_CHECK = "{check}\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS"
+NBGRADER_CONFIG = """\
+c = get_config()
+c.CourseDirectory.course_id = "npo-tutorial"
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+# importing PyTorch may take longer than half a minute, the default
+c.Execute.timeout = 300
+"""
+
+
+@dataclass(frozen=True)
+class Text:
+    source: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Code:
+    source: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """`answer` holds the solution between its markers."""
+
+    name: str
+    points: float
+    answer: str
+    check: str
+    hidden: str
+
+
+def read_assignment(path):
+    """Read the source of an assignment.
+
+    Parameters
+    ----------
+    path : path
+        Of a MyST notebook of the form described above.
+
+    Returns
+    -------
+    list of Text, Code and Question
+        In the order of the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The file is no assignment; the message names the line.
+    ImportError
+        The reader of MyST notebooks is not installed.
+    """
+    reader = require("myst_nb.core.read")
+    text = Path(path).read_text("utf-8")
+    try:
+        notebook = reader.read_myst_markdown_notebook(text, add_source_map=True)
+    except reader.MystMetadataParsingError as error:
+        raise ValueError(f"{path}: {error}") from None
+    # the reader counts lines from one where code begins, and from zero where a text does
+    cells = deque(
+        (cell, f"{path}, line {line + (cell.cell_type == 'markdown')}")
+        for cell, line in zip(notebook.cells, notebook.metadata.source_map, strict=True)
+    )
+    parts = []
+    while cells:
+        cell, line = cells.popleft()
+        if cell.cell_type == "markdown":
+            parts.append(Text(cell.source, check_choice(f"{line}: lang", cell.metadata.get("lang"), LANGUAGES)))
+        elif MARKER.search(cell.source):
+            parts.append(_question(cell, line, cells))
+        elif _is_check(cell) or _is_hidden(cell):
+            raise ValueError(f"{line}: a check must follow a cell with a solution")
+        else:
+            parts.append(Code(cell.source))
+    names = [part.name for part in parts if isinstance(part, Question)]
+    if not names:
+        raise ValueError(f"{path} must hold a question, found no # BEGIN SOLUTION")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{path}: the answers to two questions must not have one name, got {twice[0]}")
+    return parts
+
+
+def _question(answer, line, cells):
+    if MARKER.search(SOLUTION.sub("", answer.source)):
+        raise ValueError(f"{line}: every # BEGIN SOLUTION must have its # END SOLUTION, on lines of their own")
+    functions = re.findall(r"^def (\w+)", answer.source, re.M)
+    if not functions:
+        raise ValueError(f"{line}: an answer must define a function")
+    name = functions[-1]
+    if not cells or not _is_check(cells[0][0]):
+        raise ValueError(f"{line}: after {name} must come its check, a code cell with points")
+    check, line = cells.popleft()
+    points = check.metadata.points
+    if isinstance(points, bool) or not isinstance(points, (int, float)) or points <= 0:
+        raise ValueError(f"{line}: points must be a number > 0, got {points!r}")
+    if not cells or not _is_hidden(cells[0][0]):
+        raise ValueError(f"{line}: after the check of {name} must come a code cell with the tag hidden")
+    return Question(name, points, answer.source, check.source, cells.popleft()[0].source)
+
+
+def _is_check(cell):
+    return cell.cell_type == "code" and "points" in cell.metadata
+
+
+def _is_hidden(cell):
+    return cell.cell_type == "code" and "hidden" in cell.metadata.get("tags", [])
+
+
+def make_notebook(parts, form, language, *, package=PACKAGE):
+    """One version of an assignment.
+
+    Parameters
+    ----------
+    parts : list of Text, Code and Question
+        From `read_assignment`.
+    form : {"student", "otter", "nbgrader"}
+        For students, without solutions and hidden checks; or what ``otter assign`` and ``nbgrader generate_assignment``
+        make theirs of.
+    language : {"en", "zh"}
+        Of the texts, and of what the checks say.
+    package : str
+        What the notebook installs by pip where ``npo_tutorial`` is missing; otter-grader installs it as well.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        Without outputs; code cells are the same in all languages but for the first, which names the language.
+
+    Raises
+    ------
+    ValueError
+        An unknown form or language.
+    ImportError
+        ``nbformat`` is not installed.
+    """
+    nbformat = require("nbformat")
+    check_choice("form", form, tuple(FORMS))
+    check_choice("language", language, LANGUAGES)
+    own = [part for part in parts if not isinstance(part, Text) or part.language == language]
+    first_code = next(i for i, part in enumerate(own) if not isinstance(part, Text))
+    setup = SETUP.format(variable=VARIABLE, language=language, package=package)
+    own.insert(first_code, Code(setup.rstrip()))
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }
+    return nbformat.v4.new_notebook(
+        cells=[
+            make[kind](source, id=f"cell-{i}", metadata=metadata)
+            for i, (kind, source, metadata) in enumerate(FORMS[form](own, package))
+        ],
+        metadata={
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+    )
+
+
+# Each form gives cells: their type, source and metadata.
+def _student(parts, package):
+    for part in parts:
+        if isinstance(part, Question):
+            yield "code", SOLUTION.sub(STUB, part.answer), {}
+            yield "code", part.check, {}
+        else:
+            yield _type(part), part.source, {}
+
+
+def _otter(parts, package):
+    yield "raw", OTTER_ASSIGNMENT.format(package=package), {}
+    for part in parts:
+        if isinstance(part, Question):
+            yield "raw", OTTER_QUESTION.format(name=part.name, points=part.points), {}
+            yield "raw", "# BEGIN SOLUTION", {}
+            yield "code", SOLUTION.sub(OTTER_ANSWER, part.answer), {}
+            yield "raw", "# END SOLUTION", {}
+            yield "raw", "# BEGIN TESTS", {}
+            yield "code", _otter_test("test_public", part.check), {}
+            yield "code", "# HIDDEN\n" + _otter_test("test_hidden", part.hidden), {}
+            yield "raw", "# END TESTS", {}
+            yield "raw", "# END QUESTION", {}
+        else:
+            yield _type(part), part.source, {}
+
+
+def _otter_test(name, check):
+    """A function; what it takes from the notebook are its arguments, by their names."""
+    symbols = symtable.symtable(check, "check", "exec").get_symbols()
+    names = [s.get_name() for s in symbols if not (s.is_imported() or s.is_assigned())]
+    arguments = ", ".join(name for name in names if not hasattr(builtins, name))
+    return f"def {name}({arguments}):\n{textwrap.indent(check, '    ')}"
+
+
+def _nbgrader(parts, package):
+    for i, part in enumerate(parts):
+        if isinstance(part, Question):
+            yield "code", part.answer, _nbgrader_role(part.name, solution=True)
+            checks = NBGRADER_CHECK.format(check=part.check, hidden=part.hidden)
+            yield "code", checks, _nbgrader_role(f"check_{part.name}", points=part.points, grade=True, locked=True)
+        elif isinstance(part, Code):
+            # what a student changes here is put back before it is graded
+            yield "code", part.source, _nbgrader_role(f"given_{i}", locked=True)
+        else:
+            yield "markdown", part.source, {}
+
+
+FORMS = {"student": _student, "otter": _otter, "nbgrader": _nbgrader}
+
+
+def _type(part):
+    return "markdown" if isinstance(part, Text) else "code"
+
+
+def _nbgrader_role(name, **role):
+    defaults = {"grade": False, "locked": False, "schema_version": 3, "solution": False, "task": False}
+    return {"nbgrader": defaults | {"grade_id": name} | role}
+
+
+def write_assignment(path, folder, *, package=PACKAGE):
+    """Write every version of an assignment, in every language.
+
+    Parameters
+    ----------
+    path : path
+        Of the source.
+    folder : path
+        Gets ``student/<language>/<name>.ipynb``, ``otter/<language>/<name>.ipynb``,
+        ``nbgrader/<language>/source/<name>/<name>.ipynb`` and ``nbgrader/<language>/nbgrader_config.py``.
+    package : str
+        As `make_notebook`.
+
+    Yields
+    ------
+    Path
+        Of each file, when it is written.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, ImportError
+        As `read_assignment`.
+    """
+    nbformat = require("nbformat")
+    parts, name, folder = read_assignment(path), Path(path).stem, Path(folder)
+    for language in LANGUAGES:
+        course = folder / "nbgrader" / language
+        files = {course / "nbgrader_config.py": NBGRADER_CONFIG}
+        places = {
+            "student": folder / "student" / language,
+            "otter": folder / "otter" / language,
+            "nbgrader": course / "source" / name,
+        }
+        for form, place in places.items():
+            notebook = make_notebook(parts, form, language, package=package)
+            files[place / f"{name}.ipynb"] = nbformat.writes(notebook) + "\n"
+        for file, content in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, "utf-8")
+            yield file

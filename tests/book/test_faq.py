@@ -1,0 +1,120 @@
+"""The questions and the statements to judge: each question has a cell and a link, each card begins with its verdict."""
+
+import re
+
+import nbformat
+import pytest
+
+from tests.book.pages import EDITIONS, article
+from tests.book.test_chapters import MODULES, cells
+from tests.conftest import ROOT
+
+VERDICTS = {"en": ["True", "False", "Half true"], "zh": ["对", "错", "对一半"]}
+CLAIM = re.compile(r"^````\{admonition\} (.+)\n:class: dropdown claim\n\*\*([^*]+)\*\*(.*\n)````$", re.M)
+LINK = re.compile(r"\{(?:ref|prf:ref|numref|doc)\}`[^`]+`")
+
+
+def source(edition):
+    return (ROOT / f"book/{edition}/faq.md").read_text("utf-8")
+
+
+def questions(edition):
+    """(heading, text below it) of every question, in the order of the page."""
+    asked = source(edition).partition(f"({edition}-sec-true-or-false)=")[0]
+    parts = re.split(r"^### (.+)$", asked, flags=re.M)[1:]
+    return [(heading, text.partition("\n## ")[0]) for heading, text in zip(parts[::2], parts[1::2], strict=True)]
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_every_question_is_answered_shown_and_followed_up(edition):
+    found = questions(edition)
+    assert len(found) == 11
+    for heading, text in found:
+        assert heading.endswith({"en": "?", "zh": "？"}[edition]), heading
+        answer, cell, rest = re.split(r"^```\{code-cell\} ipython3\n(.*?)^```$", text, maxsplit=1, flags=re.S | re.M)
+        assert "print(" in cell, heading
+        # one paragraph before the cell, one after it with what it shows and where there is more
+        rest = re.sub(r"^```\{code-cell\}.*?^```$", "", rest, flags=re.S | re.M)
+        rest = re.sub(r"^\([\w-]+\)=$", "", rest, flags=re.M)
+        for paragraph in (answer, rest):
+            assert paragraph.strip() and "\n" not in paragraph.strip(), heading
+        assert LINK.search(rest), heading
+
+
+def test_cells_are_short_and_only_call_the_package():
+    for cell in cells("en", "faq"):
+        lines = [line for line in cell.splitlines() if line.strip()]
+        assert len(lines) <= 12, cell
+        assert max(map(len, lines)) <= 88, cell
+        assert set(re.findall(r"^(?:from|import) ([a-z_]+)", cell, re.M)) <= MODULES, cell
+
+
+def test_outputs_fit_a_phone(site):
+    # 44 characters stand in a box of a screen that is 390 px wide
+    lines = [line for pre in article(site, "en", "faq").select("div.cell_output pre") for line in pre.text.splitlines()]
+    assert len(lines) > 11
+    assert not [line for line in lines if len(line) > 44]
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_numbers_of_results_are_glued(edition):
+    # what a cell computes with two or more decimals; published ones stand in the table of the chapter
+    published = (ROOT / f"book/{edition}/language-model.md").read_text("utf-8")
+    text = re.sub(r"^```\{code-cell\}.*?^```$|\{[\w:]+\}`[^`]+`", "", source(edition), flags=re.S | re.M)
+    typed = re.findall(r"\d*\.\d\d+", text.partition("---\n(")[2])
+    assert not [number for number in typed if number not in published and number not in ("0.01", "0.05")]
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_every_card_begins_with_its_verdict(site, edition):
+    claims = CLAIM.findall(source(edition))
+    cards = article(site, edition, "faq").select("div.admonition.claim")
+    assert len(claims) == len(cards) >= 9
+    for claim, verdict, explanation in claims:
+        assert verdict.strip(".") in VERDICTS[edition], claim
+        assert LINK.search(explanation), claim
+    for card in cards:
+        assert "dropdown" in card["class"]
+        title, first = card.find_all("p", recursive=False)[:2]
+        assert "admonition-title" in title["class"]
+        assert first.strong.get_text().strip(".") in VERDICTS[edition]
+        assert first.get_text().startswith(first.strong.get_text())
+
+
+def test_both_editions_give_the_same_verdicts_and_some_are_true():
+    verdicts = {
+        edition: [VERDICTS[edition].index(verdict.strip(".")) for _, verdict, _ in CLAIM.findall(source(edition))]
+        for edition in EDITIONS
+    }
+    assert verdicts["zh"] == verdicts["en"]
+    assert set(verdicts["en"]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_both_editions_lead_to_the_same_places(edition):
+    targets = {
+        key: [re.sub(r".*<(.*)>", r"\1", role).replace(f"{key}-", "") for role in places(source(key))]
+        for key in EDITIONS
+    }
+    assert sorted(targets["zh"]) == sorted(targets["en"])
+    assert len(targets[edition]) > 30
+
+
+def places(text):
+    return re.findall(r"\{(?:ref|prf:ref|numref|doc|eq)\}`([^`]+)`", text)
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_notebook_folds_the_cards(site, edition):
+    notebook = nbformat.read(site / f"notebooks/{edition}/faq.ipynb", as_version=4)
+    whole = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    folds = re.findall(r"<details>\n<summary>.*</summary>\n\n(\*\*[^*]+\*\*|<strong>[^<]+</strong>)", whole)
+    assert len(folds) == len(CLAIM.findall(source(edition)))
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_it_is_an_appendix_and_the_front_page_leads_to_it(site, edition):
+    page = article(site, edition, "index")
+    assert page.select("a[href='faq.html']")
+    toc = (ROOT / "_toc.yml").read_text("utf-8")
+    assert f"book/{edition}/faq\n      - file: book/{edition}/divergence-proof" in toc

@@ -1,0 +1,27 @@
+"""The assignments in the site: the notebooks of students, and no other version."""
+
+import nbformat
+import pytest
+
+from npo_tutorial.homework.assignments import make_notebook, read_assignment
+from tests.book.pages import EDITIONS, parse
+from tests.book.test_site import REPOSITORY
+from tests.conftest import ROOT
+
+SOURCES = sorted((ROOT / "book/homework").glob("*.md"))
+
+
+def test_the_site_holds_what_students_get(site):
+    written = {path.relative_to(site / "homework").as_posix() for path in (site / "homework").rglob("*.*")}
+    assert written == {f"{edition}/{source.stem}.ipynb" for edition in EDITIONS for source in SOURCES}
+    package = f"npo-tutorial[torch] @ git+{REPOSITORY}"
+    for source in SOURCES:
+        for edition in EDITIONS:
+            notebook = nbformat.read(site / f"homework/{edition}/{source.stem}.ipynb", as_version=4)
+            assert notebook == make_notebook(read_assignment(source), "student", edition, package=package)
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_page_offers_each_of_them(site, edition):
+    links = parse(site / f"book/{edition}/homework.html").select("a[download][href*='homework/']")
+    assert sorted(link["href"] for link in links) == [f"../../homework/{edition}/{p.stem}.ipynb" for p in SOURCES]

@@ -1,0 +1,215 @@
+"""The checks of the homework: every wrong answer gets the hint that is meant for it, every right one passes."""
+
+import inspect
+import re
+import string
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import traceback
+
+import numpy as np
+import pytest
+
+from npo_tutorial import homework
+from npo_tutorial._locale import LANGUAGES, VARIABLE
+from npo_tutorial.homework import Wrong, check_ga_loss, check_npo_loss, check_npo_step
+from npo_tutorial.homework.examination import HINTS
+from tests.homework_answers import RIGHT, WRONG, hint_for
+
+CHECKS = sorted(name for name in homework.__all__ if name.startswith("check_"))
+QUESTIONS = [name.removeprefix("check_") for name in CHECKS]
+SEEDS = (0, 1, 2, 20260401)
+
+
+def named(answers):
+    return [f"{entry[0]}-{i}" + (f"-{entry[1]}" if len(entry) == 3 else "") for i, entry in enumerate(answers)]
+
+
+@pytest.mark.parametrize(("question", "hint", "fn"), WRONG, ids=named(WRONG))
+def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(question, hint, fn):
+    if hint == "time":
+        assert hint_for(question, fn, time_limit=0.5) == hint
+    else:
+        assert {hint_for(question, fn, seed=seed) for seed in SEEDS} == {hint}
+
+
+@pytest.mark.parametrize(("question", "fn"), RIGHT, ids=named(RIGHT))
+def test_a_right_answer_passes(question, fn):
+    assert {hint_for(question, fn, seed=seed) for seed in SEEDS} == {""}
+
+
+def test_the_catalogue_is_large_and_knows_every_hint():
+    assert len(WRONG) >= 40 and len(RIGHT) >= 20
+    assert {question for question, *_ in WRONG} == {question for question, _ in RIGHT} == set(QUESTIONS)
+    assert {hint for _, hint, _ in WRONG} == set(HINTS)
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_hints_are_bilingual_and_say_the_same(hint):
+    assert list(HINTS[hint]) == list(LANGUAGES)
+    fields = [{field for _, field, _, _ in string.Formatter().parse(text) if field} for text in HINTS[hint].values()]
+    assert fields[0] == fields[1]
+    assert HINTS[hint]["en"].rstrip(")")[-1] in ".?}" and HINTS[hint]["zh"].rstrip("）")[-1] in "。？}"
+    # Chinese text has Chinese punctuation
+    assert not re.search(r"[\u4e00-\u9fff][,.;:?!()]", HINTS[hint]["zh"])
+
+
+@pytest.mark.parametrize(("question", "hint", "fn"), WRONG, ids=named(WRONG))
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_messages_are_whole_and_show_no_solution(question, hint, fn, lang):
+    check = getattr(homework, f"check_{question}")
+    with pytest.raises(AssertionError) as caught:
+        check(fn, lang=lang, time_limit=0.3 if hint == "time" else 10.0)
+    message = str(caught.value)
+    assert message.startswith(f"{question}: ")
+    assert "{" not in message and "None" not in message.replace("returns None", "").replace("返回了 None", "")
+    assert bool(re.search(r"[\u4e00-\u9fff]", message)) is (lang == "zh")
+    # a traceback shows the lines around each of its frames: none of them may be of a check's own module
+    whole = traceback.format_exception(caught.value)
+    assert not re.search(r"homework/(losses|dynamics|language)\.py", "".join(whole))
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_a_message_shows_the_call_that_can_be_repeated():
+    def npo_loss(logp, ref_logp, beta):
+        return np.mean(np.logaddexp(0, beta * (logp - ref_logp)))
+
+    with pytest.raises(Wrong) as caught:
+        check_npo_loss(npo_loss, lang="en")
+    _, call = str(caught.value).split("\n")
+    expression, value = re.fullmatch(r"(npo_loss\(.*\)) returned (.*)\.", call).groups()
+    repeated = eval(re.sub(r"(\[[^]]*\])", r"np.array(\1)", expression), {"np": np, "npo_loss": npo_loss})
+    assert f"{repeated:.6g}" == value
+
+
+def test_an_exception_is_shown_with_its_line():
+    def ga_loss(logp):
+        return np.mean(logp) / undefined_name  # noqa: F821
+
+    with pytest.raises(Wrong, match=r"NameError.*in line \d+ of test_homework.py: `return np.mean\(logp\) / undefined"):
+        check_ga_loss(ga_loss, lang="en")
+
+
+def test_language_follows_the_environment(monkeypatch):
+    for lang, word in (("zh", "尚未作答"), ("en", "not attempted")):
+        monkeypatch.setenv(VARIABLE, lang)
+        with pytest.raises(Wrong, match=word):
+            check_ga_loss(next(fn for _, hint, fn in WRONG if hint == "not-attempted"))
+
+
+def test_an_endless_answer_is_stopped():
+    before = set(threading.enumerate())
+    assert (
+        hint_for("ga_loss", next(fn for _, _, fn in WRONG if fn.__name__ == "ga_without_end"), time_limit=0.2) == "time"
+    )
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_an_answer_that_cannot_be_stopped_does_not_hold_the_caller_up():
+    until = threading.Event()
+
+    def ga_loss(logp):
+        while not until.is_set():
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                continue
+
+    try:
+        assert hint_for("ga_loss", ga_loss, time_limit=0.2) == "time"
+    finally:
+        until.set()
+
+
+def test_checks_work_in_any_thread():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(hint_for("ga_loss", lambda logp: -np.mean(logp))))
+    thread.start()
+    thread.join()
+    assert found == ["sign"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_bad_arguments(check):
+    check = getattr(homework, check)
+    with pytest.raises(TypeError, match=r"fn must be the function .* itself, got float 0.5"):
+        check(0.5)
+    with pytest.raises(ValueError, match="lang must be one of 'en', 'zh', got 'fr'"):
+        check(print, lang="fr")
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
+        check(print, seed=-1)
+    with pytest.raises(ValueError, match="time_limit must be positive and finite, got 0"):
+        check(print, time_limit=0)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_documentation(check):
+    check = getattr(homework, check)
+    text = inspect.getdoc(check)
+    assert str(inspect.signature(check)) == "(fn, *, seed=0, lang=None, time_limit=10.0)"
+    for part in (f"``{check.__name__.removeprefix('check_')}(", "Source: ", "Parameters\n", "Raises\n"):
+        assert part in text
+
+
+def test_another_seed_gives_other_cases():
+    """An answer learnt by heart passes the check it was learnt from and no other."""
+    right = next(fn for question, fn in RIGHT if question == "npo_loss")
+    seen = {}
+
+    def writes_down(logp, ref_logp, beta):
+        return seen.setdefault((logp.tobytes(), ref_logp.tobytes(), beta), right(logp, ref_logp, beta=beta))
+
+    def remembers(logp, ref_logp, beta):
+        return seen.get((logp.tobytes(), ref_logp.tobytes(), beta), 0.0)
+
+    check_npo_loss(writes_down, seed=3)
+    check_npo_loss(remembers, seed=3)
+    with pytest.raises(Wrong):
+        check_npo_loss(remembers, seed=4)
+
+
+def test_an_error_of_the_check_itself_is_no_hint(monkeypatch):
+    monkeypatch.setattr("npo_tutorial.homework.losses._logp", lambda *a, **k: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        check_npo_loss(lambda logp, ref_logp, beta: 0)
+
+
+def test_without_pytorch_the_questions_on_numpy_work():
+    code = """
+        import sys
+        sys.modules["torch"] = None
+        import numpy as np
+        from npo_tutorial import homework
+        homework.check_ga_loss(lambda logp: np.mean(logp))
+        try:
+            homework.check_npo_step(print)
+        except ImportError as error:
+            print(error)
+    """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "this needs torch: pip install 'npo-tutorial[torch]'\n", ran.stderr
+
+
+def test_importing_the_checks_does_not_load_pytorch():
+    code = "import sys, npo_tutorial.homework; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_step_is_checked_with_the_students_optimizer_as_well():
+    """`npo_step` may add gradients to nothing but the model it is given."""
+    import torch
+
+    right = next(fn for question, fn in RIGHT if question == "npo_step")
+    seen = []
+
+    def npo_step(model, ref_model, input_ids, labels, optimizer, beta):
+        seen.append((type(optimizer), len(optimizer.param_groups[0]["params"])))
+        return right(model, ref_model, input_ids, labels, optimizer, beta)
+
+    check_npo_step(npo_step)
+    assert seen == [(torch.optim.SGD, 3)] * 2
