@@ -1,7 +1,7 @@
 """Editions: one book in several languages, built together so that its pages can link to each other.
 
 A page belongs to the edition whose key is one of its folders (``book/zh/npo`` to ``zh``). Pages outside every edition
-(the door, the API reference, the search page) are shared by all. The other extensions ask here and nowhere else.
+(the door, the API reference, the index) are shared by all. The other extensions ask here and nowhere else.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The theme, less what this book does not use, and with names for what a screen reader meets.
 
-The templates beside this file leave out fontawesome.js (the icons are a font) and, but on the search page, Sphinx's
-search scripts. Here the rest: files named twice, and labels that the packages write into the page.
+The templates beside this file leave out fontawesome.js (the icons are a font) and Sphinx's search scripts (see
+`search`). Here the rest: files named twice, and labels that the packages write into the page.
 """
 
 # myst-nb repeats one English label on every folded cell; the visible text says more

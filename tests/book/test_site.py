@@ -1,5 +1,6 @@
 """The built site as files: languages, links, addresses, descriptions, and what it loads."""
 
+import gzip
 import json
 import re
 from urllib.parse import unquote, urljoin, urlparse
@@ -36,7 +37,7 @@ def head(site, page, selector, attribute):
 
 def test_every_source_became_a_page(site):
     pages = all_pages(site)
-    assert set(TWINS) | {"index.html", "404.html", "search.html", "genindex.html", "book/api.html"} <= set(pages)
+    assert set(TWINS) | {"index.html", "404.html", "genindex.html", "book/api.html"} <= set(pages)
 
 
 def test_language_of_every_page(site):
@@ -146,7 +147,7 @@ def test_a_link_leads_to_the_same_page_in_the_other_language(site, page):
 
 
 def test_shared_pages_lead_to_every_edition(site):
-    for page in ("index.html", "book/api.html", "search.html", "404.html"):
+    for page in ("index.html", "book/api.html", "genindex.html", "404.html"):
         links = {urljoin(BASE + page, a["href"]) for a in parse(site / page).select("a[href]")}
         links |= {urljoin(BASE, a["href"]) for a in parse(site / page).select("a[href]")}
         for edition in EDITIONS:
@@ -225,6 +226,33 @@ def test_what_is_large_and_unused_is_not_loaded(site):
     for page in all_pages(site):
         scripts = " ".join(str(tag) for tag in parse(site / page).select("script"))
         assert not re.search("thebe|fontawesome.js|require.js", scripts, re.I), page
+
+
+def test_search_of_sphinx_is_neither_made_nor_linked(site):
+    for name in ("search.html", "searchindex.js", "_static/searchtools.js", "_static/language_data.js"):
+        assert not (site / name).exists()
+    for page in all_pages(site):
+        assert not re.search(r"search\.html|searchindex|searchtools|language_data", (site / page).read_text("utf-8")), (
+            page
+        )
+
+
+def test_search_index_holds_every_page_in_its_own_language_and_no_other(site):
+    for edition, tag in EDITIONS.items():
+        titles = json.loads((site / f"pagefind/titles.{tag.lower()}.json").read_text("utf-8"))
+        fragments = {path.stem for path in (site / "pagefind/fragment").glob(f"{tag.lower()}_*")}
+        assert set(titles) == fragments
+        places = []
+        for name in titles:
+            packed = (site / f"pagefind/fragment/{name}.pf_fragment").read_bytes()
+            url = json.loads(gzip.decompress(packed).removeprefix(b"pagefind_dcd"))["url"]
+            page, _, place = url.removeprefix(f"/{edition}/").rpartition("/")
+            anchor = place.partition("-")[2].removesuffix(".html")
+            assert parse(site / page).find(id=anchor), url
+            places.append(page)
+        assert set(places) == {f"book/{edition}/{name}.html" for name in NAMES} | {"book/api.html"}
+        # a page has sections, theorems, exercises, functions
+        assert len(titles) > 250
 
 
 def test_addresses_stand_in_one_place():

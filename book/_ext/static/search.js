@@ -1,0 +1,165 @@
+// Search behind the theme's own box: nothing is fetched before the first letter, and results are plain links.
+{
+  const dialog = document.getElementById("pst-search-dialog");
+  const [form, input, status, list] = ["form", "input", ".search-status", ".search-results"].map((name) => dialog.querySelector(name));
+  const words = JSON.parse(dialog.dataset.words);
+  const root = new URL(document.documentElement.dataset.content_root, location.href);
+  const HAN = /\p{Script=Han}/u;
+  const SHOWN = 12;
+  // milliseconds without a key before a search starts
+  const PAUSE = 150;
+  // of an excerpt, in words; a Han character counts as one
+  const LENGTH = document.documentElement.lang.startsWith("zh") ? 60 : 28;
+  let engine, timer, asked = 0;
+
+  const load = () =>
+    (engine ??= import(new URL("pagefind/pagefind.js", root)).then(async ({ createInstance }) => {
+      const [index, titles] = await Promise.all([
+        // an index of this size needs no thread of its own, which would be a second script to load
+        createInstance({ basePath: new URL("pagefind/", root).pathname, noWorker: true }),
+        fetch(new URL(`pagefind/titles.${document.documentElement.lang.toLowerCase()}.json`, root), { cache: "no-cache" }).then((answer) => answer.json()),
+      ]);
+      return { index, titles };
+    }));
+  const say = (text, values = {}) => (status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
+  const bare = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+
+  // in the index every Han character is a word, and a Chinese word a phrase of them
+  const apart = (text) => text.replace(new RegExp(HAN, "gu"), " $& ").trim();
+  const matches = async (index, query) => {
+    const ask = async (text) => (await index.search(text)).results;
+    if (!HAN.test(query)) return ask(query);
+    const terms = query.replace(/["“”]/g, " ").trim().split(/\s+/);
+    const phrases = terms.filter((term) => HAN.test(term)).map((term) => ask(`"${apart(term)}"`));
+    if (terms.length === 1) return phrases[0];
+    const found = (await Promise.all(phrases)).map((results) => new Map(results.map(({ id, words }) => [id, words])));
+    const loose = await ask(apart(terms.join(" ")));
+    const whole = loose.filter(({ id }) => found.every((places) => places.has(id)));
+    return whole.map((result) => Object.assign(result, { phrases: found.flatMap((places) => places.get(result.id)) }));
+  };
+  // What bears the very name comes first, then what begins with it, then what has all of the words in its title.
+  const nearness = (title, query) => {
+    const name = title.toLowerCase().replace(/^[\d.]+ /, "");
+    if ([name, name.split(" · ")[0]].includes(query)) return 3;
+    return name.startsWith(query) ? 2 : +query.split(/\s+/).every((term) => name.includes(term));
+  };
+  const search = async (query) => {
+    const { index, titles } = await load();
+    const plain = query.toLowerCase().replace(/["“”]/g, "").trim();
+    const near = new Map(Object.entries(titles).map(([id, [title]]) => [id, nearness(title, plain)]));
+    const results = (await matches(index, query)).sort((a, b) => near.get(b.id) - near.get(a.id));
+    const pieces = await Promise.all(results.slice(0, SHOWN).map(async (found) => ({ ...(await found.data()), phrases: found.phrases, titles: titles[found.id] })));
+    // Where no word begins as asked, Pagefind asks for less and less of it, down to a letter. That is no answer.
+    const first = pieces[0]?.content.split(/\s+/);
+    const marked = first && bare(pieces[0].locations.map((at) => first[at]).join(" "));
+    const answered = first && plain.split(/\s+/).every((term) => marked.includes(bare(term).slice(0, 3)));
+    return answered ? { count: results.length, pieces } : { count: 0, pieces: [] };
+  };
+
+  const element = (name, className, ...children) => {
+    const made = document.createElement(name);
+    if (className) made.className = className;
+    made.append(...children);
+    return made;
+  };
+  // The part of a piece with most of what was asked for. Its title, which comes first in the text, stands above already.
+  const excerpt = ({ content, locations, phrases, meta }) => {
+    const text = content.split(/\s+/);
+    const title = meta.title.split(/\s+/).length;
+    // a character of a word that was asked for is no answer by itself
+    const stray = (at) => phrases && HAN.test(text[at]) && !phrases.includes(at);
+    const marked = new Set(locations.filter((at) => at >= title && !stray(at)));
+    const within = (start) => [...marked].filter((at) => at >= start && at < start + LENGTH).length;
+    const best = [...marked].reduce((best, at) => (within(at) > within(best) ? at : best), Math.min(...marked, Infinity));
+    const start = marked.size ? Math.max(title, best - LENGTH / 4) : title;
+    const shown = element("p", "search-excerpt", start > title ? "… " : "");
+    text.slice(start, start + LENGTH).forEach((word, i, all) => {
+      // Chinese is written without the spaces that the index has
+      const joined = !i || [all[i - 1].slice(-1), word[0]].every((sign) => /[\p{Script=Han}\u3000-\u303f\uff00-\uffef“”‘’…—]/u.test(sign));
+      shown.append(joined ? "" : " ", marked.has(start + i) ? element("mark", "", word) : word);
+    });
+    if (start + LENGTH < text.length) shown.append(" …");
+    // a piece may be all title, or a title and a formula
+    return /[\p{L}\p{N}]/u.test(shown.textContent) ? shown : "";
+  };
+  const result = (piece) => {
+    const [title, page] = piece.titles;
+    const link = element("a", "", element("strong", "", title));
+    if (page) link.append(" ", element("small", "", page));
+    // the index names a piece /edition/page/number-anchor.html
+    const [, address, anchor] = piece.raw_url.match(/^\/[^/]+\/(.+)\/\d+-(.+)\.html$/);
+    link.href = new URL(`${address}#${anchor}`, root);
+    return element("li", "", link, excerpt(piece));
+  };
+
+  const show = async () => {
+    const turn = ++asked;
+    clearTimeout(timer);
+    list.ariaBusy = "true";
+    const query = input.value.trim();
+    let count = 0, pieces = [];
+    if (query && !list.firstChild) say(words.waiting);
+    try {
+      if (query) ({ count, pieces } = await search(query));
+      // Pagefind keeps to itself that a part of the index was not to be had
+      if (query && !count) await fetch(new URL("pagefind/pagefind-entry.json", root), { cache: "no-store" });
+    } catch {
+      engine = undefined;
+      if (turn !== asked) return;
+      list.replaceChildren();
+      list.ariaBusy = "false";
+      return say(words.failed);
+    }
+    if (turn !== asked) return;
+    list.ariaBusy = "false";
+    list.replaceChildren(...pieces.map(result));
+    list.scrollTop = 0;
+    const text = !query ? "" : !count ? words.none : count === 1 ? words.one : count > SHOWN ? words.best : words.many;
+    say(text, { query, count, shown: SHOWN });
+  };
+
+  form.addEventListener("submit", (event) => event.preventDefault());
+  // the button in the bar above a page does not get the focus back from the browser
+  let opener;
+  for (const button of document.querySelectorAll(".search-button__button")) button.addEventListener("click", () => (opener = button));
+  dialog.addEventListener("close", () => {
+    if ([document.body, input].includes(document.activeElement)) opener?.focus({ preventScroll: true });
+    opener = undefined;
+  });
+  // a dialog opens with what was asked before, to be read again or typed over
+  new MutationObserver(() => dialog.open && input.select()).observe(dialog, { attributeFilter: ["open"] });
+  // a key that belongs to an input method (Escape among them) is not for the theme
+  addEventListener("keydown", (event) => event.isComposing && event.target === input && event.stopImmediatePropagation(), true);
+
+  if (location.protocol === "file:") say(words.file);
+  else {
+    const wait = ({ isComposing }) => {
+      load().catch(() => {});
+      clearTimeout(timer);
+      list.ariaBusy = "true";
+      if (!isComposing) timer = setTimeout(show, PAUSE);
+    };
+    input.addEventListener("input", wait);
+    input.addEventListener("compositionend", wait);
+    form.addEventListener("submit", async () => {
+      await show();
+      list.querySelector("a")?.click();
+    });
+    dialog.addEventListener("keydown", (event) => {
+      // the theme closes the box from within the field only, and keeps the browser from doing so elsewhere
+      if (event.key === "Escape" && event.target !== input) dialog.close();
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step || event.isComposing) return;
+      event.preventDefault();
+      // from the box through the results and round again
+      const stops = [input, ...list.querySelectorAll("a")];
+      stops.at((stops.indexOf(document.activeElement) + step) % stops.length).focus();
+    });
+    // a result may be on this very page
+    list.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => {
+      if (!target.closest("a") || ctrlKey || metaKey || shiftKey) return;
+      opener = undefined;
+      dialog.close();
+    });
+  }
+}

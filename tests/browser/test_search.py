@@ -1,0 +1,314 @@
+"""The search: opened by button and keys, in the page's language, by keyboard alone, light, honest where it fails."""
+
+import gzip
+import json
+import re
+from contextlib import contextmanager
+from urllib.parse import urlparse
+
+import pytest
+import yaml
+
+from tests.book.pages import EDITIONS, parse
+from tests.browser.test_accessibility import STILL, violations
+from tests.browser.test_pages import DESKTOP, PHONE, Visit
+from tests.conftest import ROOT
+
+WORDS = {
+    edition: yaml.safe_load((ROOT / "book/_ext/locale.yml").read_text("utf-8"))[name]["search"]
+    for edition, name in (("zh", "zh_CN"), ("en", "en"))
+}
+INDEX = "pagefind/"
+# where a reader of a wide and of a narrow screen finds the button
+BUTTONS = {".bd-sidebar-primary": DESKTOP, ".bd-header-article": PHONE}
+# what is asked in an edition, and where the first result leads
+FIRST = [
+    ("zh", "散度", "book/zh/synthetic.html#zh-"),
+    ("zh", "自适应权重", "book/zh/stability.html#zh-sec-adaptive-weight"),
+    ("zh", "负偏好优化", "book/zh/npo.html#zh-sec-npo"),
+    ("zh", "npo_loss", "book/api.html#npo_tutorial.npo_loss"),
+    ("zh", "uniform_constants", "book/api.html#npo_tutorial.uniform_constants"),
+    ("zh", "定理 6.1", "book/zh/divergence.html#zh-thm-divergence"),
+    ("zh", "命题 3.1", "book/zh/npo.html#zh-prop-why-two"),
+    ("zh", "习题 6.1", "book/zh/divergence.html#zh-ex-divergence-1"),
+    ("en", "adaptive weight", "book/api.html#npo_tutorial.demos.adaptive_weight"),
+    ("en", "negative preference optimization", "book/en/npo.html#negative-preference-optimization"),
+    ("en", "glossary", "book/en/notation.html#"),
+    ("en", "npo_loss", "book/api.html#npo_tutorial.npo_loss"),
+    ("en", "uniform_constants", "book/api.html#npo_tutorial.uniform_constants"),
+    ("en", "Explorer", "book/api.html#npo_tutorial.explore.Explorer"),
+    ("en", "Theorem 6.1", "book/en/divergence.html#en-thm-divergence"),
+    ("en", "Proposition 3.1", "book/en/npo.html#en-prop-why-two"),
+    ("en", "Exercise 6.1", "book/en/divergence.html#en-ex-divergence-1"),
+]
+
+
+@contextmanager
+def box(browser, own, page, **options):
+    """A page with its search box open."""
+    with Visit(browser, own, **DESKTOP | options) as visit:
+        visit.asked = []
+        visit.page.on("request", lambda request: visit.asked.append(request.url.removeprefix(own)))
+        visit.open(own + page)
+        visit.page.keyboard.press("Control+k")
+        visit.page.wait_for_selector("#pst-search-dialog[open]")
+        yield visit, visit.page
+
+
+def type_in(page, query):
+    page.locator("#pst-search-dialog input").fill(query)
+    page.wait_for_selector(".search-results[aria-busy=false]", state="attached")
+
+
+def ask(page, query):
+    """Addresses and titles of the results, and what is said of them."""
+    type_in(page, query)
+    links = page.locator(".search-results > li > a").all()
+    found = {link.evaluate("a => a.href"): link.locator("strong").inner_text() for link in links}
+    assert len(found) == len(links), "one place twice"
+    return found, page.locator(".search-status").inner_text()
+
+
+@pytest.mark.parametrize("place", BUTTONS)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_button_opens_the_box_and_the_name_says_so(browser, server, edition, place):
+    with Visit(browser, server, **BUTTONS[place]) as visit:
+        page = visit.open(f"{server}book/{edition}/npo.html")
+        button = page.locator(place).get_by_role("button", name={"zh": "搜索", "en": "Search"}[edition])
+        button.click()
+        assert page.evaluate("document.activeElement.closest('dialog').id") == "pst-search-dialog"
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#pst-search-dialog:not([open])", state="attached")
+        page.wait_for_function("button => button === document.activeElement", arg=button.element_handle())
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize(("platform", "key"), [("Linux x86_64", "Control+k"), ("MacIntel", "Meta+k")])
+def test_keys_open_and_close_the_box(browser, server, platform, key):
+    with Visit(browser, server, **DESKTOP) as visit:
+        visit.context.add_init_script(f"Object.defineProperty(navigator, 'platform', {{ get: () => '{platform}' }})")
+        page = visit.open(server + "book/en/npo.html")
+        for state in ("[open]", ":not([open])"):
+            page.keyboard.press(key)
+            page.wait_for_selector(f"#pst-search-dialog{state}", state="attached")
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_nothing_is_loaded_before_the_first_letter_and_little_after(browser, server, site, edition):
+    with box(browser, server, f"book/{edition}/npo.html") as (visit, page):
+        page.wait_for_timeout(300)
+        assert not [name for name in visit.asked if INDEX in name]
+        visit.asked.clear()
+        ask(page, {"zh": "梯度上升", "en": "gradient ascent"}[edition])
+        files = [site / urlparse(name).path for name in visit.asked]
+        assert files and all(file.is_relative_to(site / INDEX) for file in files)
+        sizes = [len(file.read_bytes() if is_packed(file) else gzip.compress(file.read_bytes())) for file in files]
+        # measured: 174 kB for four Han characters, 158 kB for two English words, 132 kB for one
+        assert 80_000 < sum(sizes) < 200_000, dict(zip(visit.asked, sizes, strict=True))
+        assert not visit.complaints
+
+
+def is_packed(file):
+    return file.read_bytes()[:2] == b"\x1f\x8b"
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_what_is_named_comes_first(browser, server, edition):
+    with box(browser, server, f"book/{edition}/intro.html") as (visit, page):
+        for _, query, place in (case for case in FIRST if case[0] == edition):
+            found, _ = ask(page, query)
+            assert next(iter(found)).startswith(server + place), query
+        assert not visit.complaints
+
+
+def plain(text):
+    return "".join(text.split()).lower()
+
+
+def test_chinese_words_are_found_wherever_they_stand(browser, server, site):
+    # what the words of the index must agree with is the text itself
+    titles = json.loads((site / INDEX / "titles.zh-hans.json").read_text("utf-8"))
+    texts = [plain(text) for text in indexed(site, titles)]
+    with box(browser, server, "book/zh/intro.html") as (visit, page):
+        for query in ("梯度", "遗忘", "散度", "奈特", "步长", "截距", "熵", "偏好优化", "灾难性崩溃", "KL散度"):
+            expected = sum(plain(query) in text for text in texts)
+            found, said = ask(page, query)
+            assert expected and said == message("zh", expected), query
+            assert all("/book/zh/" in address or "/book/api.html" in address for address in found)
+            assert query[-1] in page.locator(".search-results mark").all_inner_texts()
+        assert not visit.complaints
+
+
+def indexed(site, names):
+    """The text of pieces of the index."""
+    for name in names:
+        packed = (site / INDEX / f"fragment/{name}.pf_fragment").read_bytes()
+        yield json.loads(gzip.decompress(packed).removeprefix(b"pagefind_dcd"))["content"]
+
+
+def message(edition, count):
+    words = WORDS[edition]
+    return (words["one"] if count == 1 else words["many"] if count <= 12 else words["best"]).format(
+        count=count, shown=12
+    )
+
+
+@pytest.mark.parametrize(("edition", "query", "kind"), [("zh", "弄坏它", "习题"), ("en", "Break it", "Exercise")])
+def test_exercises_are_found_and_their_solutions_are_not(browser, server, site, edition, query, kind):
+    with box(browser, server, f"book/{edition}/intro.html") as (_, page):
+        found, _ = ask(page, query)
+        named = [title for title in found.values() if query in title]
+        assert len(named) >= 8 and all(title.startswith(kind) for title in named)
+        assert not [title for title in named if title.startswith(("解答", "Solution"))]
+        for address in found:
+            path, _, anchor = address.removeprefix(server).partition("#")
+            place = parse(site / path).find(id=anchor)
+            assert place and not place.find_parent(class_="solution"), address
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_results_are_in_the_language_of_the_page(browser, server, edition):
+    with box(browser, server, f"book/{edition}/intro.html") as (_, page):
+        for query in ("NPO", "Gram", "GA"):
+            found, _ = ask(page, query)
+            pages = {address.removeprefix(server).partition("#")[0] for address in found}
+            assert found and all(name.startswith((f"book/{edition}/", "book/api.html")) for name in pages)
+
+
+def test_two_words_need_not_stand_together_but_each_must_be_whole(browser, server):
+    with box(browser, server, "book/zh/intro.html") as (_, page):
+        found, _ = ask(page, "权重 自适应")
+        assert "5.3. 自适应权重" in found.values()
+        assert not ask(page, "度梯 损失")[0]
+        # a character alone is not marked where a word was asked for
+        ask(page, "习题 6.1")
+        excerpts = [excerpt.inner_html() for excerpt in page.locator(".search-excerpt").all()]
+        assert any("<mark>习</mark><mark>题</mark>" in text for text in excerpts)
+        assert not [text for text in excerpts if re.search("(?<!<mark>习</mark>)<mark>题", text)]
+
+
+@pytest.mark.parametrize(("edition", "query"), [("zh", "不存在的词"), ("en", "qqzzx"), ("en", "gradient qqzzx")])
+def test_nothing_found_is_said(browser, server, edition, query):
+    with box(browser, server, f"book/{edition}/intro.html") as (visit, page):
+        assert ask(page, query) == ({}, WORDS[edition]["none"].format(query=query))
+        # and what was found before goes
+        ask(page, "NPO")
+        assert not ask(page, query)[0]
+        assert ask(page, "") == ({}, "")
+        assert not visit.complaints
+
+
+def test_keyboard_walks_opens_and_closes(browser, server):
+    with box(browser, server, "book/en/npo.html") as (visit, page):
+        found, _ = ask(page, "Theorem 6.1")
+        focus = "document.activeElement.href ?? document.activeElement.name"
+        addresses = list(found)
+        for key, expected in [
+            ("ArrowDown", addresses[0]),
+            ("ArrowDown", addresses[1]),
+            ("ArrowUp", addresses[0]),
+            ("ArrowUp", "q"),
+            ("ArrowUp", addresses[-1]),
+            ("ArrowDown", "q"),
+            ("Tab", addresses[0]),
+        ]:
+            page.keyboard.press(key)
+            assert page.evaluate(focus) == expected, key
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#pst-search-dialog:not([open])", state="attached")
+        # what was asked is still there, to be typed over
+        page.keyboard.press("Control+k")
+        assert page.evaluate("getSelection().toString()") == "Theorem 6.1"
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url(addresses[0])
+        assert not visit.complaints
+
+
+def test_enter_opens_the_first_result_even_of_this_page(browser, server):
+    with box(browser, server, "book/en/npo.html") as (_, page):
+        page.locator("#pst-search-dialog input").fill("Proposition 3.1")
+        # before the pause after typing is over
+        page.keyboard.press("Enter")
+        page.wait_for_url(server + "book/en/npo.html#en-prop-why-two")
+        page.wait_for_selector("#pst-search-dialog:not([open])", state="attached")
+        assert abs(page.locator("#en-prop-why-two").evaluate("e => e.getBoundingClientRect().top")) < 200
+
+
+def test_keys_of_an_input_method_are_left_to_it(browser, server):
+    with box(browser, server, "book/zh/npo.html") as (visit, page):
+        compose = """([name, key]) => {
+            const kind = { keydown: KeyboardEvent, input: InputEvent, compositionend: CompositionEvent }[name];
+            const event = new kind(name, { key, isComposing: name !== "compositionend", bubbles: true });
+            document.querySelector("#pst-search-dialog input").dispatchEvent(event);
+        }"""
+        page.evaluate("document.querySelector('#pst-search-dialog input').value = 'ti du'")
+        page.evaluate(compose, ["input", ""])
+        page.wait_for_timeout(600)
+        assert page.locator(".search-status").inner_text() == ""
+        page.evaluate(compose, ["keydown", "Escape"])
+        assert page.locator("#pst-search-dialog[open]").count() == 1
+        page.evaluate("document.querySelector('#pst-search-dialog input').value = '梯度'")
+        page.evaluate(compose, ["compositionend", ""])
+        page.wait_for_selector(".search-results li")
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("state", ["empty", "results", "nothing"])
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_axe_finds_nothing(browser, server, edition, state):
+    with box(browser, server, f"book/{edition}/npo.html") as (visit, page):
+        page.add_style_tag(content=STILL)
+        if state != "empty":
+            ask(page, {"results": "NPO", "nothing": "qqzzx"}[state])
+            page.keyboard.press("ArrowDown")
+        assert not violations(page)
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_status_is_said_aloud_and_belongs_to_the_box(browser, server, edition):
+    with box(browser, server, f"book/{edition}/npo.html") as (_, page):
+        ask(page, "DPO")
+        status = page.locator("#pst-search-dialog").get_by_role("status")
+        field = page.get_by_role("searchbox")
+        assert field.get_attribute("aria-describedby") == status.get_attribute("id")
+        name = WORDS[edition]["list"]
+        assert page.get_by_role("list", name=name).get_by_role("link").count() == 12
+        assert page.get_by_role("dialog", name={"zh": "搜索", "en": "Search"}[edition]).count() == 1
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_from_files_the_box_says_why_not(browser, site, edition):
+    own = site.as_uri() + "/"
+    with box(browser, own, f"book/{edition}/npo.html") as (visit, page):
+        page.locator("#pst-search-dialog input").fill("NPO")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(500)
+        assert page.locator(".search-status").inner_text() == WORDS[edition]["file"]
+        assert page.locator(".search-results li").count() == 0
+        assert not [name for name in visit.asked if INDEX in name]
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_an_index_that_does_not_come_is_said(browser, server, edition):
+    with box(browser, server, f"book/{edition}/npo.html") as (visit, page):
+        visit.context.route(f"**/{INDEX}**", lambda route: route.abort())
+        assert ask(page, "NPO") == ({}, WORDS[edition]["failed"])
+
+
+def test_a_network_that_goes_away_is_said(browser, server):
+    with box(browser, server, "book/en/npo.html") as (visit, page):
+        assert ask(page, "NPO")[0]
+        visit.context.set_offline(True)
+        assert ask(page, "zebra") == ({}, WORDS["en"]["failed"])
+
+
+@pytest.mark.parametrize("options", BUTTONS.values(), ids=["desktop", "phone"])
+def test_without_scripts_no_button_is_dead(browser, server, options):
+    with Visit(browser, server, **options, java_script_enabled=False) as visit:
+        page = visit.open(server + "book/en/npo.html")
+        assert page.locator(".search-button__button").count() == len(BUTTONS)
+        assert page.locator(".search-button__button:visible").count() == 0
+        assert not page.locator("#pst-search-dialog").is_visible()
