@@ -39,10 +39,10 @@ def add_comments(app, pagename, templatename, context, doctree):
         "attributes": attributes(app, edition),
         "discussions": f"https://github.com/{settings['repo']}/discussions",
     }
-    app.add_js_file("comments.js", loading_method="defer")
 
 
 def setup(app):
+    app.add_js_file("comments.js")
     app.add_config_value("comments", {}, "html", (dict, bool))
     # before the theme drops the templates that say nothing
     app.connect("html-page-context", add_comments, priority=400)

@@ -92,11 +92,6 @@ def visit_math_block(self, node):
     raise nodes.SkipNode
 
 
-def add_files(app, pagename, templatename, context, doctree):
-    if doctree and app.env.get_domain("math").has_equations(pagename):
-        app.add_css_file("katex/katex.min.css")
-
-
 def copy_files(app, exception):
     if not exception and app.builder.format == "html":
         target = Path(app.outdir, "_static/katex")
@@ -105,7 +100,7 @@ def copy_files(app, exception):
 
 def setup(app):
     app.add_config_value("katex_macros", {}, "html", dict)
+    app.add_css_file("katex/katex.min.css")
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
-    app.connect("html-page-context", add_files)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

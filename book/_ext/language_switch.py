@@ -1,10 +1,13 @@
 """Each page shows one edition: its language, its part of the contents, and a link to the same page in the others."""
 
 import json
+from pathlib import Path
 
 from bs4 import BeautifulSoup
 from editions import edition_of, editions, language_of, twin
 from sphinx.addnodes import toctree
+
+SCRIPT = Path(__file__).with_name("templates").joinpath("language.js").read_text("utf-8")
 
 
 def show_one_edition(app, pagename, templatename, context, doctree):
@@ -29,8 +32,8 @@ def show_one_edition(app, pagename, templatename, context, doctree):
     about = {"data-edition": own.key if own else None}
     if pagename == app.config.root_doc:
         about["data-homes"] = json.dumps({edition.key: pathto(edition.home) for edition in editions(app)})
-    # early and not deferred: a returning reader leaves the door before it is painted
-    app.add_js_file("language.js", priority=100, **about)
+    # in the page and not deferred: a returning reader leaves the door before it is painted
+    app.add_js_file(None, body=SCRIPT, priority=100, **about)
 
 
 def own_parts(app, own, html):

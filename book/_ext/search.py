@@ -129,10 +129,10 @@ def leave_out_sphinx(app):
 
 def offer(app, pagename, templatename, context, doctree):
     context["search_words"] = OWN[language_of(app, pagename).locale]["search"]
-    app.add_js_file("search.js", loading_method="defer")
 
 
 def setup(app):
+    app.add_js_file("search.js")
     app.connect("builder-inited", leave_out_sphinx)
     app.connect("html-page-context", offer)
     # after all that write pages when a build has ended, before the site is packed

@@ -21,15 +21,6 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 SHARED = ("_esm", "_css")
 
 
-class lazy_image(nodes.image):
-    """An image that is loaded when it comes near, or when the page is printed."""
-
-
-def visit_lazy_image(self, node):
-    self.visit_image(node)
-    self.body[-1] = self.body[-1].replace("<img ", '<img loading="lazy" ', 1)
-
-
 class StandIn(SphinxPostTransform):
     """Before MyST-NB keeps one form of each output and drops the others."""
 
@@ -47,7 +38,7 @@ class StandIn(SphinxPostTransform):
                 bundle.parent.remove(bundle)
                 continue
             if VIEW in forms and "image/svg+xml" in forms:
-                picture = lazy_image("", **next(forms["image/svg+xml"].findall(nodes.image)).attributes)
+                picture = nodes.image("", **next(forms["image/svg+xml"].findall(nodes.image)).attributes)
                 picture["alt"] = forms["text/plain"].astext()
                 forms[VIEW] += nodes.container("", picture, classes=["widget-stand-in"])
 
@@ -103,7 +94,6 @@ def copy_mount_script(app, exception):
 
 def setup(app):
     app.add_config_value("widget_mount_script", "", "html", str)
-    app.add_node(lazy_image, html=(visit_lazy_image, lambda self, node: self.depart_image(node)))
     app.add_post_transform(StandIn)
     app.connect("html-page-context", move_state, priority=950)
     app.connect("build-finished", copy_mount_script)

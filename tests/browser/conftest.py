@@ -3,6 +3,7 @@
 import functools
 import http.server
 import threading
+from contextlib import contextmanager
 from urllib.parse import urlparse
 
 import pytest
@@ -29,26 +30,33 @@ def browser(chromium):
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def server(site, tmp_path_factory):
-    """Address of a server on this machine that shows the site where it will be published: under a sub-path."""
-    root = tmp_path_factory.mktemp("server")
-    place = root / urlparse(BASE).path.strip("/")
-    place.symlink_to(site)
+@contextmanager
+def serving(root, not_found=None):
+    """Address of a server on this machine that shows a folder, and for what is not there the page `not_found`."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             pass
 
         def send_error(self, code, message=None, explain=None):
-            if code != 404:
+            if code != 404 or not not_found:
                 return super().send_error(code, message, explain)
             self.send_response(404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
-            self.wfile.write((site / "404.html").read_bytes())
+            self.wfile.write(not_found.read_bytes())
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_port}{urlparse(BASE).path}"
+        yield f"http://127.0.0.1:{httpd.server_port}/"
         httpd.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(site, tmp_path_factory):
+    """Address of the site where it will be published: under a sub-path."""
+    root = tmp_path_factory.mktemp("server")
+    path = urlparse(BASE).path.strip("/")
+    (root / path).symlink_to(site)
+    with serving(root, not_found=site / "404.html") as address:
+        yield f"{address}{path}/"

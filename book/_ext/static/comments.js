@@ -1,7 +1,6 @@
 // Fetches the comments of a page when its reader opens them, dresses them like the page, and says so when they do not come.
-{
+for (const box of document.querySelectorAll("details.comments")) {
   const root = document.documentElement;
-  const box = document.querySelector("details.comments");
   const { host } = box.dataset;
   const attributes = JSON.parse(box.dataset.attributes);
   const [waiting, failed, place] = [".comments-waiting", ".comments-failed", ".giscus"].map((name) => box.querySelector(name));

@@ -1,0 +1,47 @@
+"""Of the theme's two thousand icons, those that the site shows: their glyphs in the fonts, their rules in the sheet.
+
+An icon is shown where a page or a script names its class, or where another rule of a sheet draws its character.
+"""
+
+import re
+from pathlib import Path
+
+from font_subset import subset
+from joined_files import SHEET as JOINED
+
+SHEET = "_static/styles/pydata-sphinx-theme.css"
+FONTS = "_static/vendor/fontawesome/webfonts"
+NAME = re.compile(r"\bfa-[\w-]+")
+# the rule that gives an icon, under all of its names, its character
+RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"([^"]+)"\}')
+# written out or as itself, in the area of Unicode that belongs to nobody
+CHARACTER = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
+
+
+def characters(text):
+    return {chr(int(code, 16)) if code else itself for code, itself in CHARACTER.findall(text)}
+
+
+def trim(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    files = [*out.rglob("*.html"), *(out / "_static").rglob("*.js")]
+    shown = {name for file in files for name in NAME.findall(file.read_text("utf-8"))}
+
+    def is_shown(rule):
+        return shown.intersection(NAME.findall(rule[1]))
+
+    sheet = out / SHEET
+    sheet.write_text(RULE.sub(lambda rule: rule[0] if is_shown(rule) else "", sheet.read_text("utf-8")), "utf-8")
+    # not the joined one, which is the last build's
+    sheets = set((out / "_static").rglob("*.css")) - {out / JOINED}
+    drawn = set().union(*(characters(file.read_text("utf-8")) for file in sheets))
+    for font in (out / FONTS).glob("*.woff2"):
+        subset(font, drawn)
+
+
+def setup(app):
+    # when all pages and scripts are there, and before the sheets are joined
+    app.connect("build-finished", trim, priority=800)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

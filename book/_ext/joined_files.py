@@ -1,0 +1,84 @@
+"""One style sheet and one script for the whole site, in place of the two dozen files that packages and pages bring.
+
+A page waits for each file that its head names, and a phone for each of them long. Sheets and scripts keep their order.
+The script is deferred, so what it holds runs when a page has been read, and after the scripts that stand in the page.
+"""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+from sphinx.builders.html._assets import _CascadingStyleSheet, _JavaScript
+
+SHEET, SCRIPT = "_static/joined.css", "_static/joined.js"
+KINDS = {"css_files": _CascadingStyleSheet(SHEET), "script_files": _JavaScript(SCRIPT, defer="defer")}
+# a sheet may ask for another, or for a file that lies beside it
+IMPORT = re.compile(r'@import "([^"]+)";')
+ADDRESS = re.compile(r"""url\((?!["']?(?:data:|#))["']?([^)"']+)["']?\)""")
+MAP = re.compile(r"^//# sourceMappingURL=.*$|/\*# sourceMappingURL=.*?\*/", re.M)
+
+
+def kept(app):
+    return Path(app.doctreedir, "joined-files.json")
+
+
+def swap(app, pagename, templatename, context, doctree):
+    """In a page, the joined file for all that have a name; what each page has by itself stands in it and stays."""
+    for kind, joined in KINDS.items():
+        named = sorted((file for file in context[kind] if file.filename), key=lambda file: file.priority)
+        app.joined_files[kind] |= {str(file.filename): file.priority for file in named}
+        context[kind] = [file for file in context[kind] if not file.filename] + [joined]
+
+
+def sheet(static, name):
+    """A sheet with those it imports, as it reads one folder up from where all of them lie."""
+    path = static / name
+    text = path.read_text("utf-8").removeprefix('@charset "UTF-8";')
+    text = IMPORT.sub(lambda found: sheet(static, os.path.normpath(Path(name).parent / found[1])), text)
+    return ADDRESS.sub(lambda found: f"url({Path(os.path.normpath(Path(name).parent / found[1])).as_posix()})", text)
+
+
+def join(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    # a build that writes no page asks for what the last one did
+    if app.joined_files["css_files"]:
+        kept(app).write_text(json.dumps(app.joined_files))
+    files = json.loads(kept(app).read_text())
+    out = Path(app.outdir)
+    static = out / "_static"
+    names = {
+        kind: [name.removeprefix("_static/") for name in sorted(files[kind], key=files[kind].get)] for kind in KINDS
+    }
+    # the semicolons end what a script leaves open, and keep the "use strict" of one from binding all
+    texts = {
+        SHEET: "\n".join(sheet(static, name) for name in names["css_files"]),
+        SCRIPT: "".join(f";\n{(static / name).read_text('utf-8')}\n" for name in names["script_files"]),
+    }
+    for file, text in texts.items():
+        Path(out, file).write_text(MAP.sub("", text), "utf-8")
+
+
+def mark(app, exception):
+    """Let every page ask for the files by what is in them, so that no browser keeps an older one."""
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    versions = {file: hashlib.sha256(Path(out, file).read_bytes()).hexdigest()[:8] for file in (SHEET, SCRIPT)}
+    for page in out.rglob("*.html"):
+        old = new = page.read_text("utf-8")
+        for file, version in versions.items():
+            new = re.sub(re.escape(file) + r'(\?v=\w+)?(?=")', f"{file}?v={version}", new)
+        if new != old:
+            page.write_text(new, "utf-8")
+
+
+def setup(app):
+    app.joined_files = {kind: {} for kind in KINDS}
+    # after all that add files, and when all files lie where they belong
+    app.connect("html-page-context", swap, priority=1000)
+    app.connect("build-finished", join, priority=900)
+    app.connect("build-finished", mark, priority=920)
+    return {"parallel_read_safe": True, "parallel_write_safe": False}

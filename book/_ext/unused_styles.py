@@ -1,0 +1,84 @@
+"""The joined style sheet, less the rules that no page and no script of the site could ever use.
+
+A selector goes only if it needs a class or an id that stands in no page, and that no script knows as a word. What is
+inside `:is(…)`, `:not(…)`, `:has(…)` or `[…]` is not looked at, so that such selectors rather stay.
+"""
+
+import re
+from pathlib import Path
+
+import tinycss2
+from joined_files import SCRIPT, SHEET
+
+NAMES = re.compile(r'\b(?:class|id)="([^"]*)"')
+CODE = re.compile(r"<script\b[^>]*>(.*?)</script>", re.S)
+WORD = re.compile(r"[\w-]+")
+# put together from pieces by Bootstrap
+COMPOSED = re.compile("bs-(tooltip|popover)-")
+NESTED = {"media", "supports", "layer", "container"}
+
+
+def names(out):
+    """Every class and id of a page, and every word of a script."""
+    found = set(WORD.findall(Path(out, SCRIPT).read_text("utf-8")))
+    for page in out.rglob("*.html"):
+        text = page.read_text("utf-8")
+        for value in NAMES.findall(text):
+            found.update(value.split())
+        for code in CODE.findall(text):
+            found.update(WORD.findall(code))
+    return found
+
+
+def needed(selector):
+    """The classes and ids without which a selector finds nothing."""
+    for before, token in zip([None, *selector], selector, strict=False):
+        if token.type == "hash" or (token.type == "ident" and before == "."):
+            yield token.value
+
+
+def selectors(prelude):
+    """The parts of a list of selectors."""
+    found = [[]]
+    for token in prelude:
+        if token == ",":
+            found.append([])
+        else:
+            found[-1].append(token)
+    return found
+
+
+def purge(rules, used):
+    """The rules as text, less what needs a name that is not in use."""
+    kept = []
+    for rule in rules:
+        if rule.type == "qualified-rule":
+            alive = [
+                tinycss2.serialize(selector).strip()
+                for selector in selectors(rule.prelude)
+                if all(name in used or COMPOSED.match(name) for name in needed(selector))
+            ]
+            if alive:
+                kept.append(f"{','.join(alive)}{{{tinycss2.serialize(rule.content).strip()}}}")
+        elif rule.lower_at_keyword in NESTED and rule.content is not None:
+            inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
+            if text := purge(inner, used):
+                kept.append(f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{text}}}")
+        else:
+            kept.append(rule.serialize())
+    return "\n".join(kept)
+
+
+def trim(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    sheet = out / SHEET
+    rules = tinycss2.parse_stylesheet(sheet.read_text("utf-8"), skip_comments=True, skip_whitespace=True)
+    sheet.write_text(purge(rules, names(out)), "utf-8")
+
+
+def setup(app):
+    # between the joining and the marking of the joined files
+    app.connect("build-finished", trim, priority=910)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

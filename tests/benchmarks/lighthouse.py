@@ -1,0 +1,127 @@
+"""Lighthouse on pages of the built site, as a phone sees them: medians of several runs beside the budgets.
+
+A server on this machine sends the site compressed and where it will be published, under a sub-path. Lighthouse comes
+from npm and is asked for its own simulation of a slow phone; on a busy machine the scores are too low.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlparse
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, StaticFileHandler
+
+from tests.book.pages import all_pages
+from tests.book.test_site import BASE
+from tests.browser.conftest import ARGUMENTS
+from tests.conftest import ROOT
+
+PACKAGE = "lighthouse@13.5.0"
+CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+BUDGETS = {"performance": 95, "accessibility": 100, "best-practices": 100, "seo": 100, "LCP s": 1.5, "CLS": 0.05}
+
+
+def audit(report, name):
+    return report["audits"][name]["numericValue"]
+
+
+def figures(report):
+    """What the table shows of one run."""
+    transferred = report["audits"]["network-requests"]["details"]["items"]
+    return {
+        **{name: 100 * report["categories"][name]["score"] for name in CATEGORIES},
+        "LCP s": audit(report, "largest-contentful-paint") / 1000,
+        "CLS": audit(report, "cumulative-layout-shift"),
+        "kB": sum(item["transferSize"] for item in transferred) / 1000,
+        "requests": len(transferred),
+    }
+
+
+def serve(site):
+    """Start a server in a thread of its own; the site's address."""
+    path = urlparse(BASE).path
+    started, address = threading.Event(), []
+
+    async def run():
+        handler = (rf"{path}(.*)", StaticFileHandler, {"path": str(site), "default_filename": "index.html"})
+        [socket] = bind_sockets(0, "127.0.0.1")
+        HTTPServer(Application([handler], compress_response=True)).add_sockets([socket])
+        address.append(f"http://127.0.0.1:{socket.getsockname()[1]}{path}")
+        started.set()
+        await asyncio.Event().wait()
+
+    threading.Thread(target=lambda: asyncio.run(run()), daemon=True).start()
+    started.wait()
+    return address[0]
+
+
+def measure(program, address):
+    """One run of Lighthouse. What fails in it is printed, for scores say little by themselves."""
+    command = [program, address, "--output=json", "--quiet", f"--only-categories={','.join(CATEGORIES)}"]
+    command.append(f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CHROME_PATH": chromium or ""})
+    if run.returncode:
+        raise SystemExit(f"lighthouse {address} failed:\n{run.stderr[-2000:]}")
+    return json.loads(run.stdout)
+
+
+def faults(report):
+    """The audits that take points away from a category that should be full."""
+    for name in CATEGORIES[1:]:
+        for reference in report["categories"][name]["auditRefs"]:
+            found = report["audits"][reference["id"]]
+            if reference["weight"] and found["score"] is not None and found["score"] < 1:
+                yield f"{found['id']}: {found['title']}"
+
+
+def missed(name, value):
+    if name not in BUDGETS:
+        return False
+    return value < BUDGETS[name] if name in CATEGORIES else value > BUDGETS[name]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.lighthouse", description=__doc__.split("\n")[0])
+    parser.add_argument("pages", nargs="*", help="paths in the site, like book/en/npo.html (default: every page)")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each page (default: 5)")
+    options = parser.parse_args()
+    site = ROOT / "_build/html"
+    unknown = [page for page in options.pages if not (site / page).is_file()]
+    if unknown:
+        parser.error(f"not in _build/html: {', '.join(unknown)}")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "install", "--silent", "--no-save", "--prefix", folder, PACKAGE], check=True)
+        program, address = Path(folder, "node_modules/.bin/lighthouse"), serve(site)
+        failed = table(program, address, options.pages or all_pages(site), options.runs)
+    print(f"\n{failed} figures miss their budgets: {BUDGETS}" if failed else f"\nall budgets are kept: {BUDGETS}")
+
+
+def table(program, address, pages, runs):
+    """Print a row for each page as soon as it is measured; how many figures miss their budgets."""
+    failed = 0
+    for number, page in enumerate(pages):
+        reports = [measure(program, address + page) for _ in range(runs)]
+        rows = [figures(report) for report in reports]
+        middle = {name: median(row[name] for row in rows) for name in rows[0]}
+        if not number:
+            print(f"{'median of ' + str(runs):40}", *(f"{name:>15}" for name in middle))
+        marked = {name: f"{value:.3g}{' !' if missed(name, value) else ''}" for name, value in middle.items()}
+        print(f"{page:40}", *(f"{text:>15}" for text in marked.values()), flush=True)
+        for fault in sorted(set().union(*map(faults, reports))):
+            print(f"    {fault}", flush=True)
+        failed += sum(missed(name, value) for name, value in middle.items())
+    return failed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What the theme gives a reader to press works on the site's own joined script and sheet, in both editions."""
+
+import pytest
+
+from tests.book.pages import EDITIONS
+from tests.browser.test_pages import DESKTOP, Visit
+
+
+@pytest.fixture
+def page(browser, server, edition):
+    with Visit(browser, server, **DESKTOP) as visit:
+        yield visit.open(f"{server}book/{edition}/divergence.html")
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_menus_open_and_close(page):
+    for kind in ("rocket", "download"):
+        menu = page.locator(f".dropdown:has(> button .fa-{kind})")
+        entries = menu.locator(".dropdown-menu")
+        assert not entries.is_visible()
+        menu.locator("button").first.click()
+        entries.wait_for(state="visible")
+        assert menu.locator("button").first.get_attribute("aria-expanded") == "true"
+        # a mouse that stays there keeps it open
+        page.mouse.move(600, 600)
+        page.keyboard.press("Escape")
+        entries.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_button_without_words_says_what_it_does(page):
+    button = page.locator(".theme-switch-button:visible")
+    label = button.get_attribute("aria-label")
+    button.hover()
+    tooltip = page.locator(".tooltip:visible")
+    tooltip.wait_for()
+    assert tooltip.inner_text().strip() == label
+    box, under = tooltip.bounding_box(), button.bounding_box()
+    assert box["y"] >= under["y"] + under["height"] - 2
+    page.mouse.move(600, 600)
+    tooltip.wait_for(state="detached")
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_contents_lead_to_the_sections_and_follow_the_reader(page):
+    links = page.locator("#pst-secondary-sidebar .nav-link:visible")
+    last = links.nth(links.count() - 1)
+    last.click()
+    heading = page.locator(f"{last.get_attribute('href')} > :is(h2, h3)").first
+    page.wait_for_function("title => title.getBoundingClientRect().top < innerHeight", arg=heading.element_handle())
+    assert heading.bounding_box()["y"] > 0
+    page.locator("#pst-secondary-sidebar .nav-link.active").first.wait_for()
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_sidebar_gives_way_and_comes_back(page):
+    sidebar, button = page.locator("#pst-primary-sidebar"), page.locator(".primary-toggle:visible").first
+    place = "document.querySelector('article.bd-article').getBoundingClientRect().x"
+    beside = page.evaluate(place)
+    button.click()
+    page.wait_for_function(f"{place} < {beside}")
+    assert not sidebar.locator("a").first.is_visible()
+    button.click()
+    page.wait_for_function(f"{place} === {beside}")
+    assert sidebar.locator("a").first.is_visible()
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_way_back_to_the_top(page):
+    button = page.locator("#pst-back-to-top")
+    # where there is room for the contents beside the text, the theme does without
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.mouse.move(500, 500)
+    page.mouse.wheel(0, 3000)
+    page.wait_for_function("scrollY === 3000")
+    # it comes with the first move upwards
+    page.mouse.wheel(0, -300)
+    button.wait_for(state="visible")
+    button.click()
+    page.wait_for_function("scrollY === 0")
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_folded_cells_and_remarks_open(page):
+    for summary in page.locator("article details:not(.comments, .embed) > summary").all():
+        summary.click()
+    assert page.evaluate(
+        "[...document.querySelectorAll('article details:not(.comments, .embed)')].every(box => box.open)"
+    )
+    for button in page.locator("article button.toggle-button").all():
+        box = page.locator(f"[id='{button.get_attribute('data-target')}']")
+        assert "toggle-hidden" in box.get_attribute("class")
+        button.click()
+        assert "toggle-hidden" not in box.get_attribute("class")
+        assert button.get_attribute("aria-expanded") == "true"
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_tabs_change_what_is_shown(browser, server, edition):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(f"{server}book/{edition}/how-to-run.html")
+        tabs = page.locator(".sd-tab-set").first
+        labels, panels = tabs.locator(".sd-tab-label"), tabs.locator(".sd-tab-content")
+        assert labels.count() > 1
+        for i in range(labels.count()):
+            labels.nth(i).click()
+            assert [panel.is_visible() for panel in panels.all()].count(True) == 1
+            assert panels.nth(i).is_visible()
+        assert not visit.complaints
