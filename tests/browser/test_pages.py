@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 from tests.book.pages import EDITIONS, NAMES, all_pages
+from tests.browser.styles import lost_rules
+from tests.browser.weight import too_heavy
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -79,7 +81,10 @@ def too_wide(page):
 
 
 def test_every_page_under_a_sub_path(browser, site, server):
-    assert not crawl(browser, site, server, **DESKTOP)
+    def check(page):
+        return [*too_heavy(page, server, site), *lost_rules(page)]
+
+    assert not crawl(browser, site, server, check, **DESKTOP)
 
 
 def test_every_page_from_files(browser, site):
@@ -93,7 +98,7 @@ def test_every_page_on_a_phone(browser, site, server, scheme):
             "document.documentElement.dataset.theme ?? matchMedia('(prefers-color-scheme: dark)').matches"
         )
         wrong = [] if theme in (scheme, scheme == "dark") else [f"is shown {theme}, not {scheme}"]
-        return wrong + too_wide(page)
+        return [*wrong, *too_heavy(page, server, site), *too_wide(page)]
 
     assert not crawl(browser, site, server, check, **PHONE, color_scheme=scheme)
 

@@ -1,0 +1,57 @@
+"""What was cut from the site's style sheet, to be held against pages."""
+
+import json
+import sys
+from functools import cache
+
+from tests.conftest import ROOT
+
+sys.path.append(str(ROOT / "book/_ext"))
+import joined_files
+
+# selectors of the whole sheet that the joined one lacks, and that find something in the page, whatever state it is in
+LOST = r"""(whole) => {
+  const ELEMENTS = /::[\w-]+|:(before|after|first-line|first-letter)(?![\w-])/g;
+  const NAMES = "hover focus focus-visible focus-within active visited link target checked disabled valid invalid";
+  const STATES = new RegExp(`:(${NAMES.replaceAll(" ", "|")})(?![\\w-])`, "g");
+  const EMPTY = /:(not|is|where)\(\s*\)/g;
+  const bare = (selector) => [ELEMENTS, STATES, EMPTY].reduce((text, part) => text.replace(part, ""), selector);
+  // where nothing else was said of an element
+  const found = (selector) => document.querySelector(bare(selector).replace(/([>~+] |^)(?=[ >~+]|$)/g, "$1*"));
+  const parts = (selector) => {
+    let depth = 0;
+    return [...selector].reduce((list, sign) => {
+      depth += (sign === "(" || sign === "[") - (sign === ")" || sign === "]");
+      if (sign === "," && !depth) list.push("");
+      else list[list.length - 1] += sign;
+      return list;
+    }, [""]).map((part) => part.trim());
+  };
+  const selectors = (rules) =>
+    [...rules].flatMap((rule) => (rule.selectorText ? parts(rule.selectorText) : selectors(rule.cssRules ?? [])));
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(whole);
+  const joined = [...document.styleSheets].find(({ href }) => href?.includes("joined.css"));
+  if (!joined) return [];
+  const kept = new Set(selectors(joined.cssRules));
+  return [...new Set(selectors(sheet.cssRules))].filter((selector) => !kept.has(selector)).filter((selector) => {
+    try {
+      return found(selector);
+    } catch {
+      return true;
+    }
+  });
+}"""
+
+
+@cache
+def whole_sheet():
+    """All that was joined, as it was before it was cut."""
+    files = json.loads((ROOT / "_build/.doctrees/joined-files.json").read_text())["css_files"]
+    static = ROOT / "_build/html/_static"
+    names = [name.removeprefix("_static/") for name in sorted(files, key=files.get)]
+    return "\n".join(joined_files.sheet(static, name) for name in names)
+
+
+def lost_rules(page, whole=None):
+    return [f"lost its rules for {selector}" for selector in page.evaluate(LOST, whole or whole_sheet())]
