@@ -85,6 +85,16 @@ def test_page_with_its_demos(browser, server, address):
         assert not violations(page)
 
 
+@pytest.mark.parametrize("address", ["book/zh/npo.html", "book/en/divergence.html", "NPO.html?lang=en"])
+def test_every_formula_is_read_once(browser, server, address):
+    with opened(browser, server, server + address) as page:
+        page.evaluate(UNFOLD)
+        shown = page.locator("math").evaluate_all("all => all.filter((math) => math.checkVisibility()).length")
+        tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+        spoken = [node["role"]["value"] for node in tree if not node["ignored"]]
+        assert shown > 5 and spoken.count("MathMLMath") == shown
+
+
 @pytest.mark.parametrize(("button", "shown", "width"), OPENED)
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_what_a_button_opens(browser, server, edition, button, shown, width):

@@ -16,8 +16,11 @@ PREPARE = """() => {
   const kinds = "a[href], button, summary, iframe, [tabindex='0'], input:not([type=radio]:not(:checked))";
   window.stops = () => [...document.querySelectorAll(kinds)].filter((e) =>
     e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }));
-  const looks = ["outline", "boxShadow", "backgroundColor", "borderColor", "color", "textDecoration"];
-  const look = (e, part) => looks.map((name) => getComputedStyle(e, part)[name]).join();
+  const looks = ["boxShadow", "backgroundColor", "borderColor", "textDecorationLine"];
+  const look = (e, part) => {
+    const style = getComputedStyle(e, part);
+    return [style.outlineStyle === "none" ? "" : style.outline, ...looks.map((name) => style[name])].join();
+  };
   // the ring may be drawn around what is named by the stop, or what it stands in
   window.look = (e) => [e, e.nextElementSibling, e.closest(".admonition-title")].filter(Boolean).map((near) =>
     ["", "::before", "::after"].map((part) => look(near, part)).join()).join();
@@ -127,7 +130,7 @@ def test_keys_operate_the_controls_of_a_chapter(browser, server, edition, key):
         def press(control):
             control.focus()
             page.keyboard.press(key)
-            page.wait_for_timeout(200)
+            page.wait_for_timeout(300)
 
         modes = set()
         for _ in range(3):
