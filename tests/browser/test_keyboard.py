@@ -17,22 +17,22 @@ PREPARE = """() => {
   window.stops = () => [...document.querySelectorAll(kinds)].filter((e) =>
     e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }));
   const looks = ["boxShadow", "backgroundColor", "borderColor", "textDecorationLine"];
-  const look = (e, part) => {
+  const drawn = (e, part) => {
     const style = getComputedStyle(e, part);
     return [style.outlineStyle === "none" ? "" : style.outline, ...looks.map((name) => style[name])].join();
   };
   // the ring may be drawn around what is named by the stop, or what it stands in
   window.look = (e) => [e, e.nextElementSibling, e.closest(".admonition-title")].filter(Boolean).map((near) =>
-    ["", "::before", "::after"].map((part) => look(near, part)).join()).join();
+    ["", "::before", "::after"].map((part) => drawn(near, part)).join()).join();
   window.unfocused = new Map(stops().map((e) => [e, look(e)]));
 }"""
 # what is wrong with the stop that has the focus; nothing at the page's end, or where it has been before
 CHECK = """() => {
   const e = document.activeElement, wrong = [];
-  // the stops in a frame are its own
-  if (e.matches("iframe") && passed.has(e)) return wrong;
-  if (e === document.body || passed.has(e)) return null;
+  if (e === document.body || (passed.has(e) && !e.matches("iframe"))) return null;
   passed.add(e);
+  // what has the focus is in the frame, and has tests of its own
+  if (e.matches("iframe")) return wrong;
   let opacity = 1;
   for (let up = e; up; up = up.parentElement) opacity *= getComputedStyle(up).opacity;
   const shown = e.type === "radio" && opacity === 0 ? e.nextElementSibling : e;
