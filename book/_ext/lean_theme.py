@@ -1,8 +1,7 @@
-"""The theme, less what this book does not use, and with names for what a screen reader meets.
+"""The theme's files, less those that say nothing in this book.
 
 The templates beside this file name none of the theme's own files, so that fontawesome.js (the icons are a font) and
-Sphinx's search scripts (see `search`) are left out. Here the rest: files that say nothing in this book or are named
-twice, and labels that the packages write into the page.
+Sphinx's search scripts (see `search`) are left out. Here the rest, and files that are named twice.
 """
 
 from pathlib import Path
@@ -17,8 +16,6 @@ UNUSED = {"_static/doctools.js", "_static/sphinx_highlight.js"}
 OPTIONS = "DOCUMENTATION_OPTIONS."
 # what would be published and is never asked for
 LARGE = ("scripts/*.map", "scripts/fontawesome.*", "styles/*.map", "vendor/**/*.ttf")
-# myst-nb repeats one English label on every folded cell; the visible text says more
-SUMMARY_LABEL = ' aria-label="Toggle hidden content"'
 
 
 def trim(app, pagename, templatename, context, doctree):
@@ -31,8 +28,6 @@ def trim(app, pagename, templatename, context, doctree):
             if name not in UNUSED and not body.startswith(OPTIONS):
                 seen.setdefault((name, body), file)
         context[kind] = list(seen.values())
-    if "body" in context:
-        context["body"] = context["body"].replace(SUMMARY_LABEL, "")
 
 
 def drop(app, exception):

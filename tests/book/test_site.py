@@ -97,6 +97,15 @@ def test_mathematics_is_rendered_at_build_time(site):
         for math in soup.select(".math"):
             assert math.select_one("math annotation"), f"{page}: {math.get_text()[:60]}"
             formulas += 1
+        for math in soup.select("math"):
+            read, source = math.semantics.contents
+            # symbols in their places, and not the source alone, which nobody can listen to
+            assert source.name == "annotation" and read.select("mi, mn, mo, mtext"), f"{page}: {source}"
+            assert not math.find_parent(attrs={"aria-hidden": "true"}), page
+        for drawn in soup.select(".katex"):
+            assert [part.name for part in drawn.select_one(".katex-mathml").contents] == ["math"], page
+            # else it would be read twice
+            assert drawn.select_one(".katex-html")["aria-hidden"] == "true", page
         # a formula that slipped through as text
         prose = soup.select_one("article")
         if prose and page != "book/api.html":

@@ -10,6 +10,13 @@ from tests.browser.weight import too_heavy
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+# what is left of 1280 x 1024 px at 400 %
+ENLARGED = {"width": 320, "height": 256}
+# all that folds, but the comments, which come from another host
+UNFOLD = """() => {
+  for (const fold of document.querySelectorAll("details:not(.comments)")) fold.open = true;
+  for (const button of document.querySelectorAll(".toggle-button-hidden")) button.click();
+}"""
 
 
 class Visit:
@@ -98,9 +105,42 @@ def test_every_page_on_a_phone(browser, site, server, scheme):
             "document.documentElement.dataset.theme ?? matchMedia('(prefers-color-scheme: dark)').matches"
         )
         wrong = [] if theme in (scheme, scheme == "dark") else [f"is shown {theme}, not {scheme}"]
-        return [*wrong, *too_heavy(page, server, site), *too_wide(page)]
+        wrong += too_heavy(page, server, site)
+        if scheme == "light":
+            page.evaluate(UNFOLD)
+            # and on a screen of 1280 px that is enlarged to four times as much
+            page.set_viewport_size(ENLARGED)
+            wrong += [f"at 320 px: {what}" for what in too_wide(page)]
+            page.set_viewport_size(PHONE["viewport"])
+        return wrong + too_wide(page)
 
     assert not crawl(browser, site, server, check, **PHONE, color_scheme=scheme)
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_enlarged_to_400_per_cent_all_is_in_reach(browser, server, edition):
+    def in_reach(link):
+        link.scroll_into_view_if_needed()
+        box = link.bounding_box()
+        return box["y"] >= 0 and box["y"] + box["height"] <= ENLARGED["height"]
+
+    with Visit(browser, server, viewport=ENLARGED) as visit:
+        page = visit.open(f"{server}book/{edition}/npo.html")
+        page.evaluate("scrollTo(0, 2000)")
+        # what stays at the top leaves room for the text
+        assert page.locator(".bd-header-article").bounding_box()["height"] <= ENLARGED["height"] / 4
+        for side in ("primary", "secondary"):
+            page.locator(f".{side}-toggle:visible").click()
+            dialog = page.locator(f"#pst-{side}-sidebar-modal[open]")
+            assert in_reach(dialog.locator("a:visible").last)
+            page.keyboard.press("Escape")
+            dialog.wait_for(state="detached")
+        page.keyboard.press("Control+k")
+        page.locator("#pst-search-dialog input").fill("NPO")
+        results = page.locator(".search-results[aria-busy=false]")
+        assert in_reach(results.locator("a").last)
+        assert results.bounding_box()["height"] >= 100
+        assert not visit.complaints
 
 
 def test_the_crawl_hears_what_is_wrong(browser, site, server, tmp_path):

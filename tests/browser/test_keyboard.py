@@ -1,0 +1,187 @@
+"""By keyboard alone: Tab reaches all that a mouse can use and shows where it is, keys operate it, Escape leads back."""
+
+import re
+
+import pytest
+
+from tests.book.pages import CHAPTERS, EDITIONS
+from tests.browser.test_accessibility import OPENED, STILL
+from tests.browser.test_demos import mounted
+from tests.browser.test_pages import DESKTOP, PHONE, UNFOLD, Visit
+
+# pages that together have every kind of thing that takes the focus
+WALKED = [("zh", "npo", DESKTOP), ("en", "divergence", PHONE), ("en", "homework", DESKTOP), ("zh", "faq", PHONE)]
+# Of a group of radio buttons Tab reaches one. What is transparent is shown by its focus, so it counts.
+PREPARE = """() => {
+  const kinds = "a[href], button, summary, iframe, [tabindex='0'], input:not([type=radio]:not(:checked))";
+  window.stops = () => [...document.querySelectorAll(kinds)].filter((e) =>
+    e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }));
+  const looks = ["boxShadow", "backgroundColor", "borderColor", "textDecorationLine"];
+  const drawn = (e, part) => {
+    const style = getComputedStyle(e, part);
+    return [style.outlineStyle === "none" ? "" : style.outline, ...looks.map((name) => style[name])].join();
+  };
+  // the ring may be drawn around what is named by the stop, or what it stands in
+  window.look = (e) => [e, e.nextElementSibling, e.closest(".admonition-title")].filter(Boolean).map((near) =>
+    ["", "::before", "::after"].map((part) => drawn(near, part)).join()).join();
+  window.unfocused = new Map(stops().map((e) => [e, look(e)]));
+}"""
+# what is wrong with the stop that has the focus; nothing at the page's end, or where it has been before
+CHECK = """() => {
+  const e = document.activeElement, wrong = [];
+  if (e === document.body || (passed.has(e) && !e.matches("iframe"))) return null;
+  passed.add(e);
+  // what has the focus is in the frame, and has tests of its own
+  if (e.matches("iframe")) return wrong;
+  let opacity = 1;
+  for (let up = e; up; up = up.parentElement) opacity *= getComputedStyle(up).opacity;
+  const shown = e.type === "radio" && opacity === 0 ? e.nextElementSibling : e;
+  if (shown === e && opacity < 1) wrong.push("is transparent");
+  if (unfocused.get(e) === look(e)) wrong.push("looks as without the focus");
+  const { left, top, right, bottom } = shown.getBoundingClientRect();
+  // in the middle of what the screen has room for
+  const x = (Math.max(left, 0) + Math.min(right, innerWidth)) / 2;
+  const y = (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2;
+  const front = document.elementFromPoint(x, y);
+  if (!front || !(shown.contains(front) || front.contains(shown)))
+    wrong.push(`lies behind ${front?.outerHTML.slice(0, 80)}`);
+  return wrong.map((what) => `${e.outerHTML.slice(0, 120)} ${what}`);
+}"""
+
+
+def walk(page, key):
+    """Goes from one end of the page to the other; what is wrong with the stops, and which were passed over."""
+    page.evaluate("window.passed = new Set()")
+    wrong = []
+    for _ in range(600):
+        page.keyboard.press(key)
+        found = page.evaluate(CHECK)
+        if found is None:
+            break
+        wrong += found
+    left = page.evaluate("stops().filter((e) => !passed.has(e)).map((e) => e.outerHTML.slice(0, 120))")
+    return wrong + [f"{stop} is passed over" for stop in left]
+
+
+@pytest.mark.parametrize(("edition", "name", "screen"), WALKED)
+def test_tab_reaches_everything_and_shows_where_it_is(browser, server, edition, name, screen):
+    with Visit(browser, server, **screen) as visit:
+        page = visit.open(f"{server}book/{edition}/{name}.html")
+        page.add_style_tag(content=STILL + "* { scroll-behavior: auto !important; }")
+        if name in CHAPTERS:
+            mounted(page, name)
+        page.evaluate(UNFOLD)
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(500)
+        page.evaluate(PREPARE)
+        assert page.evaluate("stops().length") > 30
+        assert not walk(page, "Tab")
+        # back again, where a bar at the top could cover what comes into view
+        page.evaluate("stops().at(-1).focus()")
+        page.keyboard.press("Tab")
+        assert not walk(page, "Shift+Tab")
+
+
+def test_the_walk_sees_what_is_wrong(browser, tmp_path):
+    # a check that cannot fail is none
+    (tmp_path / "page.html").write_text(
+        "<style>:focus { outline: none } header { position: fixed; inset: 0 0 auto; height: 40px; background: gray }"
+        "</style><header></header><button>covered</button><p><a href='#' style='opacity: .5'>faint</a></p>"
+        "<a href='#'>fine</a><p><button onfocus='this.blur()'>never</button></p>"
+    )
+    own = tmp_path.as_uri() + "/"
+    with Visit(browser, own, **DESKTOP) as visit:
+        page = visit.open(own + "page.html")
+        page.evaluate(PREPARE)
+        found = " ".join(walk(page, "Tab"))
+        for what in (
+            "covered</button> lies behind <header>",
+            "faint</a> is transparent",
+            "fine</a> looks as without the focus",
+            "never</button> is passed over",
+        ):
+            assert what in found
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+@pytest.mark.parametrize(("button", "shown", "width"), OPENED)
+def test_what_a_key_opens_escape_closes(browser, server, key, button, shown, width):
+    with Visit(browser, server, **DESKTOP | {"viewport": {"width": width, "height": 900}}) as visit:
+        page = visit.open(server + "book/zh/npo.html")
+        opener = page.locator(f"{button}:visible").first
+        opener.focus()
+        page.keyboard.press(key)
+        page.wait_for_selector(shown)
+        page.keyboard.press("ArrowDown" if "menu" in shown else "Tab")
+        page.wait_for_function("shown => document.querySelector(shown).contains(document.activeElement)", arg=shown)
+        page.keyboard.press("Escape")
+        page.wait_for_selector(shown, state="detached")
+        page.wait_for_function("opener => opener === document.activeElement", arg=opener.element_handle())
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_keys_operate_the_controls_of_a_chapter(browser, server, edition, key):
+    with Visit(browser, server, **DESKTOP) as visit:
+        visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = visit.open(server + f"book/{edition}/npo.html")
+
+        def press(control):
+            control.focus()
+            page.keyboard.press(key)
+            page.wait_for_timeout(300)
+
+        modes = set()
+        for _ in range(3):
+            press(page.locator(".theme-switch-button:visible"))
+            modes.add(page.evaluate("document.documentElement.dataset.mode"))
+        assert modes == {"auto", "dark", "light"}
+        sidebar = page.locator("#pst-primary-sidebar")
+        for shown in (False, True):
+            press(page.locator(".primary-toggle:visible"))
+            assert sidebar.is_visible() == shown
+        solution = page.locator("div.solution").first
+        body = solution.locator(".solution-content, section").first
+        for shown in (True, False):
+            press(solution.locator(".toggle-button"))
+            assert body.is_visible() == shown
+            assert solution.locator(".toggle-button").get_attribute("aria-expanded") == str(shown).lower()
+        embed = page.locator("details.embed").first
+        press(embed.locator("summary"))
+        assert embed.locator("pre").is_visible()
+        press(page.locator("button.copybtn").first)
+        assert "import" in page.evaluate("navigator.clipboard.readText()")
+        mounted(page, "npo")
+        figure = page.locator(".npo-explorer").first
+        slider, reset = figure.locator("input[type=range]").first, figure.locator(".npo-reset")
+        start = slider.input_value()
+        slider.press("ArrowLeft")
+        assert slider.input_value() != start
+        press(reset)
+        assert slider.input_value() == start
+        assert not visit.complaints
+
+
+def test_links_and_tabs(browser, server):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(server + "book/en/how-to-run.html")
+        tabs = page.locator(".sd-tab-set").first.locator("input")
+        panes = page.locator(".sd-tab-set").first.locator(".sd-tab-content")
+        tabs.first.focus()
+        page.keyboard.press("ArrowRight")
+        assert [panes.nth(i).is_visible() for i in range(2)] == [False, True]
+        # the first stop of a page skips what is before its text
+        page.reload()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('main') !== null")
+        heading = page.locator("article h2 a.headerlink").first
+        heading.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile("#"))
+        page.locator("a.edition-switch").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url(server + "book/zh/how-to-run.html**")
+        assert not visit.complaints
