@@ -51,7 +51,7 @@ class Visit:
 
 
 def wait_until(page, expression, argument=None):
-    """Until an expression holds. Playwright's own way evaluates a string in the page, and the page's policy forbids it."""
+    """Until an expression holds. Playwright's own wait evaluates a string in the page, which its policy forbids."""
     for _ in range(100):
         if page.evaluate(expression, argument):
             return

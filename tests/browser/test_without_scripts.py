@@ -18,7 +18,7 @@ NEEDS_SCRIPTS = (
 )
 
 # what a reader does not see and cannot unfold; a picture that did not come has no width of its own
-HIDDEN = """() => [...document.querySelectorAll("article.bd-article :is(p, .math, h1, h2, h3, table, img)")]
+HIDDEN = """() => [...document.querySelectorAll("article.bd-article :is(p:not(:empty), .math, h1, h2, h3, table, img)")]
   .filter(e => !e.closest("details, .sd-tab-content") && !(e.getBoundingClientRect().height
     && e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && (e.naturalWidth ?? 1)))
   .map(e => e.outerHTML.slice(0, 120))"""
