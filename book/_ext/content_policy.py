@@ -31,14 +31,14 @@ def policy(html, hosts):
     hashes = list(dict.fromkeys(digest(text) for text in [*scripts, *handlers]))
     allow_handlers = ["'unsafe-hashes'"] if handlers else []
     directives = {
-        "default-src": ["'none'"],
+        # Firefox fetches the next page before it is asked for, and has no rule of its own for that
+        "default-src": OWN,
+        "object-src": ["'none'"],
         # a widget's module comes from a Blob; the search is compiled to WebAssembly
         "script-src": [*OWN, "blob:", "'wasm-unsafe-eval'", *allow_handlers, *hashes, *hosts],
         # KaTeX and sphinx-design place things by style attributes
         "style-src": [*OWN, "'unsafe-inline'", *hosts],
         "img-src": [*OWN, "data:"],
-        "font-src": OWN,
-        "connect-src": OWN,
         "frame-src": [*OWN, *hosts],
         "base-uri": OWN,
         "form-action": ["'none'"],

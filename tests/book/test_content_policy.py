@@ -51,7 +51,8 @@ def test_scripts_in_a_page_are_allowed_by_their_hashes_and_no_others_are(pages):
 def test_nothing_is_allowed_that_is_not_needed(pages):
     for page, soup in pages.items():
         rules = directives(soup)
-        assert rules["default-src"] == rules["form-action"] == ["'none'"]
+        assert rules["object-src"] == rules["form-action"] == ["'none'"]
+        assert rules["default-src"] == rules["base-uri"] == ["'self'", "file:"]
         used = {source for sources in rules.values() for source in sources}
         hosts = {COMMENTS} if soup.select(".comments") else set()
         assert {source for source in used - SOURCES if not source.startswith("'sha256-")} == hosts, page
