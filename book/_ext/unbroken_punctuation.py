@@ -28,6 +28,10 @@ class KeepTogether(SphinxPostTransform):
                 group = nodes.inline(classes=["unbroken"])
                 formula.replace_self(group)
                 group += [*before, formula, *after]
+                place = group.parent.index(group) + 1
+                # between two such elements Firefox breaks no line unless it is told that it may
+                if after and not group.parent[place]:
+                    group.parent[place] = nodes.raw("", "<wbr>", format="html")
 
     def cut(self, formula, side, find):
         """Take the signs that touch the formula out of the text on one side of it."""

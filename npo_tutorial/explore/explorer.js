@@ -105,7 +105,7 @@ const SCALES = {
 };
 
 // A function from the number of a grid point to each panel's curves' channels, each number on the scale of its axis.
-function reader(model, panels) {
+function reader(model, panels, frames) {
   const packed = model.get("numbers");
   const ranges = model.get("ranges");
   const numbers = new Uint16Array(packed.byteLength / 2);
@@ -118,6 +118,9 @@ function reader(model, panels) {
     curves.map(({ kind, length }) => Array.from(CHANNELS[kind], () => new Float64Array(length))));
   const channels = found.flat(2);
   const perFrame = channels.reduce((sum, channel) => sum + channel.length, 0);
+  // part of a state would be drawn as curves that nobody computed
+  if (numbers.length !== frames * perFrame || ranges.byteLength !== 16 * frames * channels.length)
+    throw new Error("the numbers do not fit the grids");
   return (frame) => {
     let start = frame * perFrame;
     channels.forEach((channel, c) => {
@@ -343,7 +346,7 @@ function render({ model, el }) {
   const chart = model.get("chart");
   const { grids } = chart;
   const panels = chart.beside ? [chart, chart.beside] : [chart];
-  const read = reader(model, panels);
+  const read = reader(model, panels, grids.reduce((product, { values }) => product * values.length, 1));
   // its own language, because the page of a notebook speaks that of its interface
   const own = model.get("language");
   const lang = own || (el.closest("[lang]")?.lang || "en").split("-")[0];

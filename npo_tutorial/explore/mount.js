@@ -16,15 +16,17 @@
   const WORDS = {
     en: {
       failed: "This demo could not be started: ",
-      absent: "its numbers are not in this page",
-      kernel: "it works in a running notebook only",
-      unreachable: "cannot load ",
+      kernel: "it works in a running notebook only.",
+      unreachable: "its numbers cannot be loaded.",
+      damaged: "its numbers are missing or damaged.",
+      remedy: " Reload the page, or run the notebook that it comes from, which computes them anew.",
     },
     zh: {
       failed: "这个演示无法启动：",
-      absent: "页面中没有它的数据",
-      kernel: "它只能在运行中的 notebook 里使用",
-      unreachable: "无法加载 ",
+      kernel: "它只能在运行中的 notebook 里使用。",
+      unreachable: "它的数据加载失败。",
+      damaged: "它的数据缺失或已损坏。",
+      remedy: "请刷新页面再试；也可以运行它所在的 notebook，数据会重新算出。",
     },
   };
 
@@ -64,7 +66,15 @@
 
   const raw = {};
   window.npoWidgetState = ({ state }) => Object.assign(raw, state);
-  const complete = ({ base, state, buffers }) => ({ buffers, state: { ...raw[base]?.state, ...state } });
+  const complete = ({ base, state, buffers }) => ({ buffers, state: { ...(base && raw[base].state), ...state } });
+  const parsed = (script) => {
+    try {
+      return JSON.parse(script.textContent);
+    } catch (error) {
+      console.error(error);
+      return {};
+    }
+  };
 
   const once = (make) => {
     const made = new Map();
@@ -74,7 +84,7 @@
     (source) =>
       new Promise((resolve, reject) => {
         const script = document.createElement("script");
-        Object.assign(script, { src: source, onload: resolve, onerror: () => reject(script.src) });
+        Object.assign(script, { src: source, onload: resolve, onerror: () => reject(new Error(`cannot load ${script.src}`)) });
         document.head.append(script);
       }),
   );
@@ -99,12 +109,15 @@
 
   async function mount({ id, sources, place }) {
     const words = WORDS[(place.closest("[lang]")?.lang || "en").split("-")[0]] ?? WORDS.en;
+    const standIn = [...place.childNodes];
+    let reason = words.unreachable + words.remedy;
     try {
-      await Promise.all(sources.map(loaded)).catch((address) => {
-        throw new Error(words.unreachable + address);
-      });
-      if (!raw[id]) throw new Error(words.absent);
-      if (!complete(raw[id]).state._esm) throw new Error(words.kernel);
+      await Promise.all(sources.map(loaded));
+      reason = words.damaged + words.remedy;
+      if (!complete(raw[id]).state._esm) {
+        reason = words.kernel;
+        throw new Error(`${id} is no anywidget`);
+      }
       const { model, widget } = await started(id);
       if (model.get("_css")) styled(model.get("_css"));
       place.replaceChildren();
@@ -113,8 +126,9 @@
       console.error(error);
       const message = document.createElement("p");
       message.setAttribute("role", "alert");
-      message.textContent = words.failed + error.message;
-      place.prepend(message);
+      message.textContent = words.failed + reason;
+      // what was drawn until then goes
+      place.replaceChildren(message, ...standIn);
     }
     place.style.minHeight = "";
   }
@@ -124,10 +138,10 @@
     const deferred = [];
     for (const script of document.querySelectorAll(`script[type="${STATE}"]`)) {
       if (script.dataset.src) deferred.push(script.dataset);
-      else window.npoWidgetState(JSON.parse(script.textContent));
+      else window.npoWidgetState(parsed(script));
     }
     const views = [...document.querySelectorAll(`script[type="${VIEW}"]`)].flatMap((script) => {
-      const id = JSON.parse(script.textContent).model_id;
+      const id = parsed(script).model_id;
       if (isGuest && !raw[id]?.state._esm) return [];
       const next = script.nextElementSibling;
       const place = next?.matches(".widget-stand-in") ? next : document.createElement("div");

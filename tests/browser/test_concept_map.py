@@ -7,7 +7,7 @@ import pytest
 
 from tests.book.pages import EDITIONS
 from tests.book.test_concepts import CONCEPTS, EDGES
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide, wait_until
 
 PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
 TRANSFORM = "document.querySelector('.plane').style.transform"
@@ -123,7 +123,7 @@ def test_nodes_are_dragged_and_the_ground_is_moved_and_zoomed(browser, server):
         ):
             before = page.evaluate(TRANSFORM)
             change()
-            page.wait_for_function(f"{TRANSFORM} !== '{before}'")
+            wait_until(page, f"{TRANSFORM} !== '{before}'")
             seen.add(page.evaluate(TRANSFORM))
         assert len(seen) >= 4
         page.click("[data-do=reset]")
@@ -177,7 +177,7 @@ def test_phone_gets_a_list_that_fits(browser, server, width, edition):
         )
         assert not page.evaluate(wide)
         page.tap("#npo .relations a[href='#dpo']")
-        page.wait_for_function("document.activeElement.closest('section')?.id === 'dpo'")
+        wait_until(page, "document.activeElement.closest('section')?.id === 'dpo'")
         page.tap("[data-do=map]")
         assert page.locator(".stage").is_visible()
         assert not too_wide(page)
@@ -276,4 +276,4 @@ def test_wheel_in_a_frame_belongs_to_the_page_until_the_map_is_held(browser, ser
         assert frame.evaluate(TRANSFORM) == before
         frame.locator(".node[data-concept=gap]").click()
         page.mouse.wheel(0, -40)
-        frame.wait_for_function(f"{TRANSFORM} !== '{before}'")
+        wait_until(frame, f"{TRANSFORM} !== '{before}'")

@@ -11,7 +11,7 @@ import pytest
 from npo_tutorial import demos
 from tests.book.pages import CHAPTERS, EDITIONS, parse
 from tests.browser.drawing import assert_drawn, assert_told, stand
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide, wait_until
 from tests.conftest import ROOT
 from tests.test_demos import demo
 
@@ -27,7 +27,7 @@ def mounted(page, name):
     for view in page.locator("script[type$='widget-view+json']").all():
         view.evaluate("script => script.parentElement.scrollIntoView()")
         page.wait_for_timeout(100)
-    page.wait_for_function(f"document.querySelectorAll('.npo-explorer').length === {len(demos_of(name))}")
+    wait_until(page, f"document.querySelectorAll('.npo-explorer').length === {len(demos_of(name))}")
     return page.locator(".npo-explorer").all()
 
 

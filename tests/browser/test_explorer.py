@@ -414,15 +414,15 @@ def break_script(states):
 
 
 BROKEN = {
-    "no state": (state_edited(lambda states: states.clear()), "its numbers are not in this page"),
+    "no state": (state_edited(lambda states: states.clear()), "its numbers are missing or damaged."),
     "another widget": (
         state_edited(lambda states: [model["state"].pop("_esm", 0) for model in states.values()]),
-        "it works in a running notebook only",
+        "it works in a running notebook only.",
     ),
-    "broken script": (state_edited(break_script), "no ink"),
+    "broken script": (state_edited(break_script), "its numbers are missing or damaged."),
     "no file": (
         lambda page, state: page.replace(state[0], state[0].split(">")[0] + ' data-src="absent.js"></script>'),
-        "cannot load ",
+        "its numbers cannot be loaded.",
     ),
 }
 

@@ -59,6 +59,15 @@ class Visit:
         self.context.close()
 
 
+def wait_until(page, expression, argument=None):
+    """Until an expression holds. Playwright's own wait evaluates a string in the page, which its policy forbids."""
+    for _ in range(100):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"does not come true: {expression}")
+
+
 def crawl(browser, site, own, check=None, **options):
     """Open every page; every complaint, with the page it is about."""
     complaints = []

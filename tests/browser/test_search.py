@@ -11,7 +11,7 @@ import yaml
 
 from tests.book.pages import EDITIONS, parse
 from tests.browser.test_accessibility import STILL, violations
-from tests.browser.test_pages import DESKTOP, PHONE, Visit
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, wait_until
 from tests.conftest import ROOT
 
 WORDS = {
@@ -79,7 +79,7 @@ def test_button_opens_the_box_and_the_name_says_so(browser, server, edition, pla
         assert page.evaluate("document.activeElement.closest('dialog').id") == "pst-search-dialog"
         page.keyboard.press("Escape")
         page.wait_for_selector("#pst-search-dialog:not([open])", state="attached")
-        page.wait_for_function("button => button === document.activeElement", arg=button.element_handle())
+        wait_until(page, "button => button === document.activeElement", button.element_handle())
         assert not visit.complaints
 
 

@@ -1,0 +1,70 @@
+"""What a browser may load and run in a page, as a Content Security Policy in the page itself.
+
+A page gets along with what lies beside it, and with the host of its comments if it has any. Scripts in the page are
+allowed by their hashes, so a policy is made of the finished page, when a build has ended; a page that an incremental
+build left alone gets the same policy again. It follows the page's charset, which has to come in its first kilobyte.
+"""
+
+import base64
+import hashlib
+import re
+from html import escape, unescape
+from pathlib import Path
+
+# a browser may not count the files beside a file as its own
+OWN = ["'self'", "file:"]
+CHARSET = re.compile(r"<meta charset=[^>]*>")
+POLICY = re.compile(r'\n?<meta http-equiv="Content-Security-Policy"[^>]*>')
+SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script>", re.S)
+# an address is allowed as such, and data are not run
+NOT_INLINE = re.compile(r"""\b(src=|type=["'](application|text)/(?!javascript))""")
+HANDLER = re.compile(r"""<[a-z][^<>]*?\son[a-z]+=(["'])(.*?)\1""", re.S)
+
+
+def digest(script):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def policy(html, hosts):
+    scripts = [text for attributes, text in SCRIPT.findall(html) if not NOT_INLINE.search(attributes)]
+    handlers = [unescape(text) for _, text in HANDLER.findall(SCRIPT.sub("", html))]
+    hashes = list(dict.fromkeys(digest(text) for text in [*scripts, *handlers]))
+    allow_handlers = ["'unsafe-hashes'"] if handlers else []
+    directives = {
+        # Firefox fetches the next page before it is asked for, and has no rule of its own for that
+        "default-src": OWN,
+        "object-src": ["'none'"],
+        # a widget's module comes from a Blob; the search is compiled to WebAssembly
+        "script-src": [*OWN, "blob:", "'wasm-unsafe-eval'", *allow_handlers, *hashes, *hosts],
+        # KaTeX and sphinx-design place things by style attributes
+        "style-src": [*OWN, "'unsafe-inline'", *hosts],
+        "img-src": [*OWN, "data:"],
+        "frame-src": [*OWN, *hosts],
+        "base-uri": OWN,
+        "form-action": ["'none'"],
+    }
+    return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
+
+
+def write(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    host = (app.config.comments or {}).get("host")
+    out = Path(app.outdir)
+    for path in out.rglob("*.html"):
+        # the theme leaves its templates among its scripts
+        if "_static" in path.relative_to(out).parts:
+            continue
+        before = path.read_text("utf-8")
+        html = POLICY.sub("", before)
+        content = escape(policy(html, [host] if host and f'data-host="{host}"' in html else []), quote=False)
+        tag = f'\n<meta http-equiv="Content-Security-Policy" content="{content}">'
+        after = CHARSET.sub(rf"\g<0>{tag}", html, count=1)
+        if after != before:
+            path.write_text(after, "utf-8")
+
+
+def setup(app):
+    # after all that write or change pages, before the site is packed
+    app.connect("build-finished", write, priority=995)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,41 @@
+"""Pages for readers without JavaScript: a stylesheet of its own, which only they fetch.
+
+The theme shows its sidebars on a phone by script, and by script it learns whether a reader likes his pages light or
+dark. The template beside this file lays out the sidebars without one. The colours are those of the theme and of the
+highlighted code: each rule for `data-theme` light or dark is repeated here for `auto`, which is what a page says as
+long as no script has changed it, under the condition that the system asks for.
+"""
+
+import re
+from pathlib import Path
+
+SHEET = "without-scripts.css"
+THEMED = re.compile(r"([^{}]*\[data-theme[^{}]*)(\{[^{}]*\})")
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+# paper is light
+CONDITION = {"light": "print, (prefers-color-scheme: light)", "dark": "screen and (prefers-color-scheme: dark)"}
+
+
+def colours(sheets, scheme):
+    """The rules for one scheme, as rules for a page that names none."""
+    wanted = re.compile(rf"""\[data-theme=["']?{scheme}["']?\]""")
+    rules = [rule for sheet in sheets for rule in THEMED.findall(COMMENT.sub("", sheet)) if wanted.search(rule[0])]
+    text = "\n".join(wanted.sub("[data-theme=auto]", selectors.strip()) + body for selectors, body in rules)
+    return f"@media {CONDITION[scheme]} {{\n{text}\n}}\n"
+
+
+def write(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    own_sheets = [name for name, _ in app.config.html_css_files]
+    names = ["styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "pygments.css", *own_sheets]
+    sheets = [(static / name).read_text("utf-8") for name in names]
+    own = Path(__file__).with_name("templates").joinpath(SHEET).read_text("utf-8")
+    (static / SHEET).write_text(own + "".join(colours(sheets, scheme) for scheme in CONDITION), "utf-8")
+
+
+def setup(app):
+    # after the theme, which writes the colours of code when a build has ended
+    app.connect("build-finished", write, priority=600)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

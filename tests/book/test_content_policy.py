@@ -1,0 +1,60 @@
+"""The policy of every page: one, early, strict, and with a hash for each script in the page."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from tests.book.pages import all_pages, parse
+from tests.book.test_site import CONFIG
+
+COMMENTS = CONFIG["sphinx"]["config"]["comments"]["host"]
+SOURCES = {"'none'", "'self'", "file:", "data:", "blob:", "'wasm-unsafe-eval'", "'unsafe-hashes'", "'unsafe-inline'"}
+POLICY = "meta[http-equiv='Content-Security-Policy']"
+
+
+def directives(soup):
+    content = soup.select_one(POLICY)["content"]
+    return {name: sources.split() for name, _, sources in (part.strip().partition(" ") for part in content.split(";"))}
+
+
+def sha256(script):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return {page: parse(site / page) for page in all_pages(site)}
+
+
+def test_every_page_has_one_before_all_that_it_rules(pages):
+    for page, soup in pages.items():
+        assert len(soup.select("meta[http-equiv]")) == 1, page
+        first = [tag for tag in soup.head.find_all(True) if tag.name != "meta" or tag.get("http-equiv")]
+        assert first[0] is soup.select_one(POLICY), f"{page}: {first[0]} comes before the policy"
+
+
+def test_charset_comes_in_the_first_kilobyte(site, pages):
+    for page in pages:
+        assert b"<meta charset=" in (site / page).read_bytes()[:1024], page
+
+
+def test_scripts_in_a_page_are_allowed_by_their_hashes_and_no_others_are(pages):
+    for page, soup in pages.items():
+        inline = [tag.string for tag in soup.select("script:not([src])") if "json" not in tag.get("type", "")]
+        handlers = [tag[name] for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
+        allowed = {source for source in directives(soup)["script-src"] if source.startswith("'sha256-")}
+        assert allowed == {sha256(script) for script in [*inline, *handlers]}, page
+
+
+def test_nothing_is_allowed_that_is_not_needed(pages):
+    for page, soup in pages.items():
+        rules = directives(soup)
+        assert rules["object-src"] == rules["form-action"] == ["'none'"]
+        assert rules["default-src"] == rules["base-uri"] == ["'self'", "file:"]
+        used = {source for sources in rules.values() for source in sources}
+        hosts = {COMMENTS} if soup.select(".comments") else set()
+        assert {source for source in used - SOURCES if not source.startswith("'sha256-")} == hosts, page
+        assert [name for name, sources in rules.items() if "'unsafe-inline'" in sources] == ["style-src"], page
+        assert ("'unsafe-hashes'" in rules["script-src"]) == bool(re.search(r"<[^>]+\son[a-z]+=", str(soup.body))), page

@@ -1,0 +1,123 @@
+"""Every page with JavaScript off: all that is read is there, every way leads on, and nothing pretends to work."""
+
+import re
+
+import pytest
+
+from tests.book.pages import CHAPTERS, EDITIONS, all_pages
+from tests.book.test_site import TWINS
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
+
+SCREENS = {"desktop": DESKTOP, "phone": PHONE}
+OFF = {"java_script_enabled": False}
+LIGHTNESS = "e => getComputedStyle(e).{}.match(/[\\d.]+/g).slice(0, 3).reduce((sum, c) => sum + Number(c), 0) / 765"
+# what a script would have to serve
+NEEDS_SCRIPTS = (
+    ".search-button__button, .theme-switch-button, button.sidebar-toggle, .btn-download-pdf-button, .copybtn, "
+    ".toggle-button, #pst-back-to-top, dialog, .npo-explorer"
+)
+
+# what a reader does not see and cannot unfold; a picture that did not come has no width of its own
+HIDDEN = """() => [...document.querySelectorAll("article.bd-article :is(p:not(:empty), .math, h1, h2, h3, table, img)")]
+  .filter(e => !e.closest("details, .sd-tab-content") && !(e.getBoundingClientRect().height
+    && e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && (e.naturalWidth ?? 1)))
+  .map(e => e.outerHTML.slice(0, 120))"""
+
+
+def lightness(element, name):
+    return element.evaluate(LIGHTNESS.format(name))
+
+
+def shown(page, selector):
+    return [element for element in page.locator(selector).all() if element.is_visible()]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_page_is_whole(browser, site, server, screen):
+    wrong = []
+    with Visit(browser, server, **OFF, **SCREENS[screen]) as visit:
+        for name in all_pages(site):
+            page = visit.page
+            page.goto(server + name)
+            wrong += [f"{name}: {complaint}" for complaint in [*visit.complaints, *too_wide(page)]]
+            visit.complaints.clear()
+            wrong += [f"{name}: shows {element}" for element in shown(page, NEEDS_SCRIPTS)]
+            if name not in TWINS:
+                continue
+            wrong += [f"{name}: hides {element}" for element in page.evaluate(HIDDEN)]
+    assert not wrong, "\n".join(wrong[:30])
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_way_leads_on(browser, site, server, edition, screen):
+    with Visit(browser, server, **OFF, **SCREENS[screen]) as visit:
+        page = visit.open(f"{server}book/{edition}/npo.html")
+        if screen == "phone":
+            page.click(".to-primary-sidebar")
+        chapter = page.locator("#pst-primary-sidebar a[href='stability.html']")
+        assert chapter.is_visible()
+        chapter.click()
+        page.wait_for_url(f"{server}book/{edition}/stability.html")
+        page.click(".prev-next-footer .right-next")
+        page.wait_for_url(f"{server}book/{edition}/divergence.html")
+        page.click(".prev-next-footer .left-prev")
+        page.wait_for_url(f"{server}book/{edition}/stability.html")
+        if screen == "phone":
+            page.click(".to-secondary-sidebar")
+        section = page.locator("#pst-secondary-sidebar a[href^='#']").last
+        section.click()
+        assert "#" in page.url
+        other = {"zh": "en", "en": "zh"}[edition]
+        page.click(f"a.edition-switch[data-edition={other}]")
+        page.wait_for_url(re.compile(f"{server}book/{other}/stability.html"))
+        # the menus hold links, and one of them is the notebook
+        page.locator(".dropdown-download-buttons button").first.click()
+        assert page.locator(".btn-download-notebook-button").is_visible()
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_solutions_and_folded_parts_can_be_read(browser, server, edition):
+    with Visit(browser, server, **OFF, **DESKTOP) as visit:
+        for name in CHAPTERS[1:4]:
+            page = visit.open(f"{server}book/{edition}/{name}.html")
+            for solution in page.locator("div.solution, div.proof, div.admonition").all():
+                assert solution.locator("p, .math").last.is_visible(), name
+            for fold in page.locator("article details").all():
+                fold.locator("> summary").click()
+                assert fold.locator("> :not(summary)").first.is_visible(), name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_are_those_that_the_system_asks_for(browser, server, scheme):
+    looks = {}
+    for name, scripts in (("with", True), ("without", False)):
+        with Visit(browser, server, java_script_enabled=scripts, color_scheme=scheme, **DESKTOP) as visit:
+            page = visit.open(server + "book/en/npo.html")
+            looks[name] = [
+                page.locator(selector).first.evaluate(f"e => getComputedStyle(e).{prop}")
+                for selector, prop in (
+                    ("body", "backgroundColor"),
+                    ("article p", "color"),
+                    ("article p a", "color"),
+                    ("article .highlight", "backgroundColor"),
+                    ("article .highlight .kn", "color"),
+                    ("article figure img", "filter"),
+                )
+            ]
+            dark = lightness(page.locator("body"), "backgroundColor") < 0.5
+            assert dark == (scheme == "dark")
+            page.emulate_media(media="print", color_scheme="light")
+            assert lightness(page.locator("article p").first, "color") < 0.4
+    assert looks["with"] == looks["without"]
+
+
+def test_who_has_scripts_fetches_no_style_for_who_has_none(browser, server):
+    asked = []
+    with Visit(browser, server, **PHONE) as visit:
+        visit.page.on("request", lambda request: asked.append(request.url))
+        page = visit.open(server + "book/en/npo.html")
+        assert asked and not [address for address in asked if "without-scripts" in address]
+        assert page.locator("button.primary-toggle").is_visible()
+        assert not shown(page, ".to-primary-sidebar, #pst-primary-sidebar")
