@@ -6,6 +6,7 @@ the first PDF has its named destinations is what the table of contents of the se
 the edition offers the PDF; a site without PDFs has no link to them.
 """
 
+import json
 import re
 import shutil
 from copy import copy
@@ -30,6 +31,9 @@ WORDS = yaml.safe_load((HERE / "_ext/locale.yml").read_text("utf-8"))
 # what only a screen can show, and where to get what the reader has
 LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf"
 
+# the paragraph that offers the zip of the site, and the one that offers the PDF
+OFFERS = re.compile(r'(<p class="site-archive">.*?</p>)(\s*<p class="site-pdf">.*?</p>)?', re.S)
+
 
 def file_name(edition):
     return f"{Path(SETTINGS['site_archive']).stem}.{edition}.pdf"
@@ -40,6 +44,8 @@ class Page:
 
     def __init__(self, path, title):
         self.title = title
+        # as CSS and JSON write a string
+        self.quoted_title = json.dumps(title, ensure_ascii=False)
         self.address = path.as_uri()
         self.name = "-".join(path.with_suffix("").parts[-2:])
         soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
@@ -100,9 +106,10 @@ def plain(heading):
 
 def outline(writer, reader, pages):
     """What a viewer shows beside the pages. Chromium's own loses the space where a heading breaks into lines."""
+    places = reader.named_destinations
 
     def entry(title, id, parent=None):
-        place = reader.named_destinations[f"/{id}"]
+        place = places[f"/{id}"]
         fit = Fit.xyz(left=place.left, top=place.top)
         return writer.add_outline_item(title, reader.get_destination_page_number(place), parent, fit=fit)
 
@@ -154,8 +161,7 @@ def offer(site, edition):
         address="../" * home.count("/") + file_name(edition), pages=len(PdfReader(site / file_name(edition)).pages)
     )
     start = site / f"{home}.html"
-    once = re.compile(r'(<p class="site-archive">.*?</p>)(\s*<p class="site-pdf">.*?</p>)?', re.S)
-    start.write_text(once.sub(rf'\1\n<p class="site-pdf">{words}</p>', start.read_text("utf-8")), "utf-8")
+    start.write_text(OFFERS.sub(rf'\1\n<p class="site-pdf">{words}</p>', start.read_text("utf-8")), "utf-8")
 
 
 def main():
