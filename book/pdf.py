@@ -111,7 +111,8 @@ def outline(writer, reader, pages):
     def entry(title, id, parent=None):
         place = places[f"/{id}"]
         fit = Fit.xyz(left=place.left, top=place.top)
-        return writer.add_outline_item(title, reader.get_destination_page_number(place), parent, fit=fit)
+        page_number = reader.get_destination_page_number(place)
+        return writer.add_outline_item(title=title, page_number=page_number, parent=parent, fit=fit)
 
     for page in pages:
         chapter = entry(page.title, page.id(""))
@@ -143,7 +144,7 @@ def write(browser, site, edition, target):
         file = Path(folder, "book.html")
         for _ in range(2):
             file.write_text(template.render(facts, numbers=numbers), "utf-8")
-            tab.goto(file.as_uri())
+            tab.goto(file.as_uri(), timeout=120_000)
             reader = PdfReader(BytesIO(tab.pdf(prefer_css_page_size=True, print_background=True, tagged=True)))
             places = reader.named_destinations.items()
             numbers = {name.removeprefix("/"): reader.get_destination_page_number(place) + 1 for name, place in places}
