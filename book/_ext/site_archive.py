@@ -1,14 +1,15 @@
 """The whole site as one zip, for readers without a network.
 
-A page leads to it with a paragraph `<p class="site-archive">`. In the zip itself these paragraphs are missing: a zip
-cannot hold itself, and who reads there has it already.
+A page leads to it with a paragraph `<p class="site-archive">`, and to a PDF that was made of the site with a paragraph
+`<p class="site-pdf">`. In the zip itself both are missing, and so are the PDFs: a zip cannot hold itself, and who reads
+there has already what they hold.
 """
 
 import re
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-PARAGRAPH = re.compile(rb'<p class="site-archive">.*?</p>\s*', re.S)
+PARAGRAPH = re.compile(rb'<p class="site-(?:archive|pdf)">.*?</p>\s*', re.S)
 
 
 def pack(app, exception):
@@ -18,7 +19,7 @@ def pack(app, exception):
     out = Path(app.outdir)
     with ZipFile(out / name, "w", ZIP_DEFLATED) as archive:
         for path in sorted(out.rglob("*")):
-            if path.is_dir() or path == out / name:
+            if path.is_dir() or path == out / name or path.suffix == ".pdf":
                 continue
             place = Path(name).with_suffix("") / path.relative_to(out)
             if path.suffix == ".html":

@@ -25,8 +25,9 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_holds_every_file_of_the_site_but_itself(site, unpacked):
-    assert files(unpacked) == files(site) - {f"{NAME}.zip"}
+def test_holds_every_file_of_the_site_but_itself_and_the_pdfs(site, unpacked):
+    downloads = {f"{NAME}.zip", *(path.name for path in site.glob("*.pdf"))}
+    assert files(unpacked) == files(site) - downloads
     for name in files(unpacked):
         if not name.endswith(".html"):
             assert (unpacked / name).read_bytes() == (site / name).read_bytes(), name
@@ -37,7 +38,7 @@ def test_both_first_pages_lead_to_it_and_its_own_pages_do_not(site, unpacked):
         page = f"book/{edition}/index.html"
         assert parse(site / page).select(f"p.site-archive a[href$='/{NAME}.zip']")
         text = (site / page).read_text("utf-8")
-        assert (unpacked / page).read_text("utf-8") == re.sub(r'<p class="site-archive">.*?</p>\s*', "", text)
+        assert (unpacked / page).read_text("utf-8") == re.sub(r'<p class="site-(archive|pdf)">.*?</p>\s*', "", text)
     assert not [name for name in all_pages(unpacked) if f"{NAME}.zip" in (unpacked / name).read_text("utf-8")]
 
 

@@ -1,0 +1,178 @@
+"""Each edition as one PDF, printed from the built site: `_build/html/npo-tutorial.<edition>.pdf`.
+
+The articles of an edition become one document, in the order of its sidebar: links between pages lead within the PDF,
+and Chromium numbers its pages and heads them. It cannot tell on which page a heading will be, so it prints twice: where
+the first PDF has its named destinations is what the table of contents of the second one says. Then the first page of
+the edition offers the PDF; a site without PDFs has no link to them.
+"""
+
+import json
+import re
+import shutil
+from copy import copy
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urldefrag, urljoin
+
+import yaml
+from bs4 import BeautifulSoup
+from jinja2 import Environment
+from playwright.sync_api import sync_playwright
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import Fit
+
+HERE = Path(__file__).parent
+SITE = HERE.parent / "_build/html"
+CONFIG = yaml.safe_load((HERE.parent / "_config.yml").read_text("utf-8"))
+SETTINGS = CONFIG["sphinx"]["config"]
+EDITIONS = SETTINGS["editions"]
+WORDS = yaml.safe_load((HERE / "_ext/locale.yml").read_text("utf-8"))
+# what only a screen can show, and where to get what the reader has
+LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf"
+
+# the paragraph that offers the zip of the site, and the one that offers the PDF
+OFFERS = re.compile(r'(<p class="site-archive">.*?</p>)(\s*<p class="site-pdf">.*?</p>)?', re.S)
+
+
+def file_name(edition):
+    return f"{Path(SETTINGS['site_archive']).stem}.{edition}.pdf"
+
+
+class Page:
+    """A page of the site as a part of the book: its ids begin with its name, its pictures have absolute addresses."""
+
+    def __init__(self, path, title):
+        self.title = title
+        # as CSS and JSON write a string
+        self.quoted_title = json.dumps(title, ensure_ascii=False)
+        self.address = path.as_uri()
+        self.name = "-".join(path.with_suffix("").parts[-2:])
+        soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        self.changed = soup.select_one(".page-footer time")["datetime"]
+        self.sheets = [urljoin(self.address, link["href"]) for link in soup.select("link[rel=stylesheet]")]
+        self.article = soup.select_one("article.bd-article")
+        for tag in self.article.select(LEFT_OUT):
+            tag.decompose()
+        for tag in self.article.select("[id]"):
+            tag["id"] = self.id(tag["id"])
+        for image in self.article.select("img"):
+            image["src"] = urljoin(self.address, image["src"])
+            # nearly all of a book is far from what is seen first
+            image.attrs.pop("loading", None)
+        self.article.attrs |= {"id": self.id(""), "lang": soup.html["lang"]}
+
+    def id(self, fragment):
+        return f"{self.name}:{fragment}"
+
+    def sections(self):
+        """Id and heading of each section that the table of contents lists."""
+        return [(heading.parent["id"], heading) for heading in self.article.select("section > section > h2")]
+
+
+def read(site, edition):
+    """The parts of an edition: captions of its sidebar, and the pages below each."""
+    start = site / f"{EDITIONS[edition]['home']}.html"
+    parts = []
+    sidebar = BeautifulSoup(start.read_text("utf-8"), "html.parser").select_one("#pst-primary-sidebar .bd-links")
+    for caption in sidebar.select(".caption"):
+        links = caption.find_next_sibling("ul").select("a")
+        paths = [start if link["href"] == "#" else (start.parent / link["href"]).resolve() for link in links]
+        titles = [link.get_text(" ", strip=True) for link in links]
+        parts.append((caption.get_text(), list(map(Page, paths, titles))))
+    return parts
+
+
+def bind(pages, site):
+    """A link to a page of the book leads within the book, any other one to the published site or elsewhere."""
+    inside = {page.address: page for page in pages}
+    for page in pages:
+        for link in page.article.select("a[href]"):
+            target = urljoin(page.address, link["href"])
+            address, fragment = urldefrag(target)
+            if address in inside:
+                link["href"] = "#" + inside[address].id(unquote(fragment))
+            else:
+                link["href"] = target.replace(site.as_uri() + "/", CONFIG["html"]["baseurl"])
+
+
+def plain(heading):
+    """Text of a heading, where a formula is once in MathML and once for the eye."""
+    heading = copy(heading)
+    for formula in heading.select(".katex-mathml"):
+        formula.decompose()
+    return " ".join(heading.get_text().replace("\u200b", "").split())
+
+
+def outline(writer, reader, pages):
+    """What a viewer shows beside the pages. Chromium's own loses the space where a heading breaks into lines."""
+    places = reader.named_destinations
+
+    def entry(title, id, parent=None):
+        place = places[f"/{id}"]
+        fit = Fit.xyz(left=place.left, top=place.top)
+        page_number = reader.get_destination_page_number(place)
+        return writer.add_outline_item(title=title, page_number=page_number, parent=parent, fit=fit)
+
+    for page in pages:
+        chapter = entry(page.title, page.id(""))
+        for id, heading in page.sections():
+            entry(plain(heading), id, chapter)
+
+
+def write(browser, site, edition, target):
+    """Print an edition of the site into the file `target`."""
+    site = site.resolve()
+    parts = read(site, edition)
+    pages = [page for _, part in parts for page in part]
+    bind(pages, site)
+    template = Environment(autoescape=True).from_string((HERE / "pdf.html").read_text("utf-8"))
+    facts = {
+        "edition": EDITIONS[edition],
+        "words": WORDS[EDITIONS[edition]["locale"]],
+        "author": CONFIG["author"],
+        "address": f"{CONFIG['html']['baseurl']}{EDITIONS[edition]['home']}.html",
+        "changed": max(page.changed for page in pages),
+        "cover": (site / SETTINGS["page_picture"]["path"]).as_uri(),
+        "cover_text": SETTINGS["page_picture"]["alt"],
+        "sheets": dict.fromkeys(sheet for page in pages for sheet in page.sheets),
+        "parts": parts,
+    }
+    numbers = {}
+    tab = browser.new_page()
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "book.html")
+        for _ in range(2):
+            file.write_text(template.render(facts, numbers=numbers), "utf-8")
+            tab.goto(file.as_uri(), timeout=120_000)
+            reader = PdfReader(BytesIO(tab.pdf(prefer_css_page_size=True, print_background=True, tagged=True)))
+            places = reader.named_destinations.items()
+            numbers = {name.removeprefix("/"): reader.get_destination_page_number(place) + 1 for name, place in places}
+    tab.close()
+    writer = PdfWriter(clone_from=reader)
+    outline(writer, reader, pages)
+    writer.add_metadata({"/Author": CONFIG["author"]})
+    writer.write(target)
+
+
+def offer(site, edition):
+    """Link the PDF from the first page of its edition, below the zip of the site."""
+    home = EDITIONS[edition]["home"]
+    words = WORDS[EDITIONS[edition]["locale"]]["pdf"]["offer"].format(
+        address="../" * home.count("/") + file_name(edition), pages=len(PdfReader(site / file_name(edition)).pages)
+    )
+    start = site / f"{home}.html"
+    start.write_text(OFFERS.sub(rf'\1\n<p class="site-pdf">{words}</p>', start.read_text("utf-8")), "utf-8")
+
+
+def main():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        for edition in EDITIONS:
+            write(browser, SITE, edition, SITE / file_name(edition))
+            offer(SITE, edition)
+            print(f"{file_name(edition)}: {(SITE / file_name(edition)).stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Paper: every page of the site as a reader prints it, and the PDF of each edition."""
+
+import re
+import unicodedata
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pypdfium2
+import pytest
+from pypdf import PdfReader
+
+from book import pdf
+from tests.book.pages import EDITIONS, all_pages, article, parse
+
+# A4 less the margins of print.css, in CSS pixels
+WIDTH = (210 - 2 * 17) * 96 / 25.4
+# what is wider than the paper, or cut off by a box; not what is for screen readers, nor KaTeX's roots, which are cut
+TOO_WIDE = """paper => [...document.querySelectorAll("article.bd-article *")].filter(element => {
+  if (element.closest(".katex-mathml, .katex svg, .npo-said, .npo-text")) return false;
+  const { left, right, width } = element.getBoundingClientRect();
+  const cut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== "visible";
+  return width && (right > paper + 1 || left < -1 || cut);
+}).map(element => element.outerHTML.slice(0, 120))"""
+
+
+def letters(text):
+    """Text without what the break of a line may add or take away, every sign in its usual form."""
+    return re.sub(r"[\s\u200b\ufffe]", "", unicodedata.normalize("NFKC", text))
+
+
+def texts(printed):
+    """Text of each page of a PDF."""
+    return [page.get_textpage().get_text_bounded() for page in pypdfium2.PdfDocument(printed)]
+
+
+def test_nothing_of_any_page_is_wider_than_the_paper_or_cut_off(browser, site):
+    page = browser.new_page(viewport={"width": int(WIDTH), "height": 900})
+    page.emulate_media(media="print")
+    wide = []
+    for name in all_pages(site):
+        if name.startswith("book/"):
+            page.goto((site / name).as_uri())
+            wide += [f"{name}: {element}" for element in page.evaluate(TOO_WIDE, WIDTH)]
+    # a check that cannot fail is none
+    page.evaluate(
+        "document.querySelector('article').insertAdjacentHTML('beforeend', '<p style=\"width: 900px\">wide</p>')"
+    )
+    assert len(page.evaluate(TOO_WIDE, WIDTH)) == 1
+    page.close()
+    assert not wide, "\n".join(wide[:20])
+
+
+def test_a_page_is_printed_light_and_open_and_is_then_as_before(browser, site, server):
+    page = browser.new_page(color_scheme="dark")
+    page.goto(server + "book/en/npo.html", wait_until="networkidle")
+    page.evaluate("""() => {
+      const fold = "<details><summary>s</summary>folded up</details>";
+      document.querySelector("article").insertAdjacentHTML("beforeend", fold);
+      addEventListener("beforeprint", () => { window.theme = document.documentElement.dataset.theme; });
+    }""")
+    sheets = texts(page.pdf())
+    assert page.evaluate("window.theme") == "light"
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    whole = letters("".join(sheets))
+    assert "foldedup" in whole
+    for solution in article(site, "en", "npo").select(".solution section"):
+        assert longest(solution) in whole
+    # neither sidebars nor buttons; the number of each page below it, the citation at the end
+    assert not re.search("Searchthisbook|Embed|Reportanerror|Clickto|Allchapters|Comments", whole)
+    assert all(re.search(rf"^{number}\s*$", sheet, re.M) for number, sheet in enumerate(sheets, 1))
+    assert letters("https://npo-tutorial.github.io/npo-tutorial/book/en/npo.html") in whole
+    page.close()
+
+
+def test_all_tabs_are_printed(browser, server):
+    page = browser.new_page()
+    page.goto(server + "book/en/how-to-run.html")
+    page.emulate_media(media="print")
+    panels = page.locator(".sd-tab-content")
+    assert panels.count() > 2
+    assert all(panels.nth(i).is_visible() for i in range(panels.count()))
+    page.close()
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_demo_that_was_moved_is_printed_as_it_stands(browser, server, edition):
+    page = browser.new_page()
+    page.goto(f"{server}book/{edition}/npo.html")
+    page.locator(".widget-stand-in").first.scroll_into_view_if_needed()
+    slider = page.locator(".npo-explorer input[type=range]").first
+    slider.press("End")
+    value = page.locator(".npo-explorer output").first.inner_text()
+    whole = letters("".join(texts(page.pdf())))
+    label = page.locator(".npo-explorer .npo-control label").first.inner_text()
+    assert letters(label + value) in whole
+    page.close()
+
+
+def longest(tag):
+    """The longest run of plain text in a part of a page."""
+    plain = (text for text in tag.find_all(string=True) if not text.find_parent(class_=["math", "highlight"]))
+    return max(map(letters, plain), key=len)
+
+
+class Book:
+    def __init__(self, edition, path):
+        self.edition = edition
+        self.reader = PdfReader(path)
+        self.sheets = texts(path)
+        self.whole = letters("".join(self.sheets))
+        self.contents = letters("".join(self.sheets[1 : self.chapters()[0][1] - 1]))
+
+    def entries(self, items):
+        return [
+            (item.title, self.reader.get_destination_page_number(item) + 1)
+            for item in items
+            if not isinstance(item, list)
+        ]
+
+    def chapters(self):
+        return self.entries(self.reader.outline)
+
+    def sections(self):
+        return [entry for item in self.reader.outline if isinstance(item, list) for entry in self.entries(item)]
+
+    def links(self):
+        for page in self.reader.pages:
+            for annotation in page.get("/Annots", ()):
+                yield annotation.get_object()
+
+
+@pytest.fixture(scope="module", params=EDITIONS)
+def book(request, browser, site, tmp_path_factory):
+    path = tmp_path_factory.mktemp("pdf") / pdf.file_name(request.param)
+    pdf.write(browser, site, request.param, path)
+    return Book(request.param, path)
+
+
+def test_a_book_says_what_it_is(book):
+    settings = pdf.EDITIONS[book.edition]
+    assert book.reader.metadata.title == settings["title"]
+    assert book.reader.metadata.author == pdf.CONFIG["author"]
+    assert book.reader.trailer["/Root"]["/Lang"] == settings["tag"]
+    assert book.reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    assert letters(settings["title"]) in letters(book.sheets[0])
+    assert {tuple(round(float(side)) for side in page.mediabox[2:]) for page in book.reader.pages} == {(595, 842)}
+    assert len(book.sheets) > 200
+
+
+def test_its_chapters_are_those_of_the_sidebar_in_order(book, site):
+    links = parse(site / f"book/{book.edition}/index.html").select("#pst-primary-sidebar .bd-links a")
+    titles, pages = zip(*book.chapters(), strict=True)
+    assert [letters(title) for title in titles] == [letters(link.get_text()) for link in links]
+    assert all(one < other for one, other in pairwise(pages))
+
+
+def test_its_table_of_contents_is_right(book):
+    def right(title, page):
+        return letters(title) in letters(book.sheets[page - 1]) and f"{letters(title)}{page}" in book.contents
+
+    assert all(right(title, page) for title, page in book.chapters()), book.chapters()
+    # a formula in a heading is somewhere else in the text of the page
+    wrong = [entry for entry in book.sections() if not right(*entry)]
+    assert len(wrong) < 0.1 * len(book.sections()) > 10, wrong
+
+
+def test_its_pages_have_numbers_and_heads(book):
+    for number, sheet in enumerate(book.sheets[1:], 2):
+        assert re.search(rf"^{number}\s*$", sheet, re.M), number
+    starts = [page for _, page in book.chapters()] + [len(book.sheets) + 1]
+    for (title, start), end in zip(book.chapters(), starts[1:], strict=True):
+        assert all(letters(title) in letters(sheet) for sheet in book.sheets[start - 1 : end - 1]), title
+
+
+def test_its_fonts_are_embedded(book):
+    fonts = {}
+    for page in book.reader.pages:
+        fonts |= {reference.idnum: reference.get_object() for reference in page["/Resources"]["/Font"].values()}
+    for font in fonts.values():
+        # a font of type 3 is drawings of its characters
+        if font["/Subtype"] != "/Type3":
+            (descendant,) = font["/DescendantFonts"]
+            descriptor = descendant.get_object()["/FontDescriptor"]
+            assert {"/FontFile", "/FontFile2", "/FontFile3"} & set(descriptor), font
+    known = "".join(font["/ToUnicode"].get_data().decode("ascii") for font in fonts.values() if "/ToUnicode" in font)
+    if book.edition == "zh":
+        for sign in "负偏好优化遗忘":
+            assert f"<{ord(sign):04X}>" in known.upper(), sign
+
+
+def test_it_holds_all_solutions_and_the_picture_of_every_demo(book, site):
+    solutions = demos = 0
+    for path in sorted((site / f"book/{book.edition}").glob("*.html")):
+        part = article(site, book.edition, path.stem)
+        for solution in part.select(".solution section"):
+            assert longest(solution) in book.whole, f"{path.stem}: {longest(solution)}"
+            solutions += 1
+        for picture in part.select(".widget-stand-in img"):
+            drawn = ElementTree.parse(path.parent / picture["src"]).getroot()
+            labels = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+            assert letters(max(labels, key=len)) in book.whole, f"{path.stem}: {labels}"
+            demos += 1
+    assert solutions > 30 and demos >= 8
+
+
+def test_its_links_lead_within_it_or_to_the_published_site(book):
+    addresses = [link["/A"]["/URI"] for link in book.links() if "/URI" in link.get("/A", {})]
+    assert not [address for address in addresses if not address.startswith(("https://", "http://"))]
+    own = f"{pdf.CONFIG['html']['baseurl']}book/{book.edition}/"
+    # but for its own address on the title page
+    assert [address for address in addresses if address.startswith(own)] == [own + "index.html"]
+    names = set(book.reader.named_destinations)
+    within = [link["/Dest"] for link in book.links() if "/Dest" in link]
+    assert len(within) > 300
+    assert {str(name) for name in within} <= names
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_first_page_offers_the_pdf_once_and_the_zip_does_not(site, edition, tmp_path):
+    home = tmp_path / f"book/{edition}/index.html"
+    home.parent.mkdir(parents=True)
+    before = pdf.OFFERS.sub(r"\1", (site / f"book/{edition}/index.html").read_text("utf-8"))
+    home.write_text(before, "utf-8")
+    printed = pypdfium2.PdfDocument.new()
+    printed.new_page(595, 842)
+    printed.save(tmp_path / pdf.file_name(edition))
+    for _ in range(2):
+        pdf.offer(tmp_path, edition)
+    assert pdf.OFFERS.sub(r"\1", home.read_text("utf-8")) == before
+    (link,) = parse(home).select("p.site-pdf a")
+    assert (home.parent / link["href"]).resolve() == tmp_path / pdf.file_name(edition)
