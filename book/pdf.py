@@ -9,6 +9,7 @@ the edition offers the PDF; a site without PDFs has no link to them.
 import json
 import re
 import shutil
+import unicodedata
 from copy import copy
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +34,12 @@ LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf"
 
 # the paragraph that offers the zip of the site, and the one that offers the PDF
 OFFERS = re.compile(r'(<p class="site-archive">.*?</p>)(\s*<p class="site-pdf">.*?</p>)?', re.S)
+
+# a glyph and the radical that it is said to be, in a font's table of characters
+RADICAL = re.compile(rb"^(<\w+> )<(2[EF][0-9A-F]{2})>$", re.M)
+# those that Unicode's normal forms leave alone, after its EquivalentUnifiedIdeograph.txt
+LOOKALIKES = "⺠⻁⻄⻅⻆⻉⻋⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻩⻬⻮⻰"
+CHARACTERS = str.maketrans(LOOKALIKES, "民虎西见角贝车长门青韦页风飞食马骨鬼鱼鸟黄齐齿龙")
 
 
 def file_name(edition):
@@ -120,6 +127,23 @@ def outline(writer, reader, pages):
             entry(plain(heading), id, chapter)
 
 
+def spell(writer):
+    """Chromium notes some Han characters as the radicals that look like them; who searches has to find the words."""
+    for page in writer.pages:
+        fonts = page["/Resources"].get("/Font", {})
+        for font in (fonts[name].get_object() for name in fonts):
+            table = font["/ToUnicode"].get_object()
+            text = table.get_data()
+            spelt = RADICAL.sub(lambda glyph: b"%s<%04X>" % (glyph[1], ord(ordinary(glyph[2]))), text)
+            if spelt != text:
+                table.set_data(spelt)
+
+
+def ordinary(code):
+    """The character in everyday use for a radical's code in hexadecimal digits."""
+    return unicodedata.normalize("NFKC", chr(int(code, 16))).translate(CHARACTERS)
+
+
 def write(browser, site, edition, target):
     """Print an edition of the site into the file `target`."""
     site = site.resolve()
@@ -151,6 +175,7 @@ def write(browser, site, edition, target):
     tab.close()
     writer = PdfWriter(clone_from=reader)
     outline(writer, reader, pages)
+    spell(writer)
     writer.add_metadata({"/Author": CONFIG["author"]})
     writer.write(target)
 

@@ -200,8 +200,7 @@ def test_importing_the_checks_does_not_load_pytorch():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-def test_a_step_is_checked_with_the_students_optimizer_as_well():
-    """`npo_step` may add gradients to nothing but the model it is given."""
+def test_a_step_is_tried_twice_with_plain_gradient_descent_on_all_parameters():
     import torch
 
     right = next(fn for question, fn in RIGHT if question == "npo_step")

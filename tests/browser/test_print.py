@@ -147,6 +147,13 @@ def test_a_book_says_what_it_is(book):
     assert len(book.sheets) > 200
 
 
+def test_its_text_has_characters_and_not_the_radicals_that_look_like_them(book):
+    # read by glyphs, as most viewers do; every tenth page
+    text = "".join(page.extract_text() for page in book.reader.pages[::10])
+    assert not re.findall("[\u2e80-\u2fdf]", text)
+    assert ("长" in text and "大" in text) == (book.edition == "zh")
+
+
 def test_its_chapters_are_those_of_the_sidebar_in_order(book, site):
     links = parse(site / f"book/{book.edition}/index.html").select("#pst-primary-sidebar .bd-links a")
     titles, pages = zip(*book.chapters(), strict=True)
