@@ -30,7 +30,7 @@ class KeepTogether(SphinxPostTransform):
                 group += [*before, formula, *after]
                 place = group.parent.index(group) + 1
                 # between two such elements Firefox breaks no line unless it is told that it may
-                if after and not group.parent[place]:
+                if after and not group.parent[place].astext():
                     group.parent[place] = nodes.raw("", "<wbr>", format="html")
 
     def cut(self, formula, side, find):
