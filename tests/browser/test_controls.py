@@ -3,7 +3,7 @@
 import pytest
 
 from tests.book.pages import EDITIONS
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.test_pages import DESKTOP, Visit, wait_until
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_contents_lead_to_the_sections_and_follow_the_reader(page):
     last = links.nth(links.count() - 1)
     last.click()
     heading = page.locator(f"{last.get_attribute('href')} > :is(h2, h3)").first
-    page.wait_for_function("title => title.getBoundingClientRect().top < innerHeight", arg=heading.element_handle())
+    wait_until(page, "title => title.getBoundingClientRect().top < innerHeight", heading.element_handle())
     assert heading.bounding_box()["y"] > 0
     page.locator("#pst-secondary-sidebar .nav-link.active").first.wait_for()
 
@@ -59,10 +59,10 @@ def test_the_sidebar_gives_way_and_comes_back(page):
     place = "document.querySelector('article.bd-article').getBoundingClientRect().x"
     beside = page.evaluate(place)
     button.click()
-    page.wait_for_function(f"{place} < {beside}")
+    wait_until(page, f"{place} < {beside}")
     assert not sidebar.locator("a").first.is_visible()
     button.click()
-    page.wait_for_function(f"{place} === {beside}")
+    wait_until(page, f"{place} === {beside}")
     assert sidebar.locator("a").first.is_visible()
 
 
@@ -73,12 +73,12 @@ def test_the_way_back_to_the_top(page):
     page.set_viewport_size({"width": 1000, "height": 800})
     page.mouse.move(500, 500)
     page.mouse.wheel(0, 3000)
-    page.wait_for_function("scrollY === 3000")
+    wait_until(page, "scrollY === 3000")
     # it comes with the first move upwards
     page.mouse.wheel(0, -300)
     button.wait_for(state="visible")
     button.click()
-    page.wait_for_function("scrollY === 0")
+    wait_until(page, "scrollY === 0")
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

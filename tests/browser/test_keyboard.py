@@ -7,7 +7,7 @@ import pytest
 from tests.book.pages import CHAPTERS, EDITIONS
 from tests.browser.test_accessibility import OPENED, STILL
 from tests.browser.test_demos import mounted
-from tests.browser.test_pages import DESKTOP, PHONE, UNFOLD, Visit
+from tests.browser.test_pages import DESKTOP, PHONE, UNFOLD, Visit, wait_until
 
 # pages that together have every kind of thing that takes the focus
 WALKED = [("zh", "npo", DESKTOP), ("en", "divergence", PHONE), ("en", "homework", DESKTOP), ("zh", "faq", PHONE)]
@@ -113,10 +113,10 @@ def test_what_a_key_opens_escape_closes(browser, server, key, button, shown, wid
         page.keyboard.press(key)
         page.wait_for_selector(shown)
         page.keyboard.press("ArrowDown" if "menu" in shown else "Tab")
-        page.wait_for_function("shown => document.querySelector(shown).contains(document.activeElement)", arg=shown)
+        wait_until(page, "shown => document.querySelector(shown).contains(document.activeElement)", shown)
         page.keyboard.press("Escape")
         page.wait_for_selector(shown, state="detached")
-        page.wait_for_function("opener => opener === document.activeElement", arg=opener.element_handle())
+        wait_until(page, "opener => opener === document.activeElement", opener.element_handle())
         assert not visit.complaints
 
 

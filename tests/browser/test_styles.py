@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.browser.styles import joined_files, lost_rules, whole_sheet
-from tests.browser.test_pages import DESKTOP, PHONE, Visit
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, wait_until
 
 # both would differ from one picture to the next
 STILL = "*, ::before, ::after { transition: none !important; animation: none !important; caret-color: transparent; }"
@@ -43,7 +43,7 @@ def looks_the_same(browser, own, name, whole, options):
         # all of the page at once, so that demos and images come before the first picture and not between the two
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": options["viewport"]["width"], "height": height})
-        page.wait_for_function(LOADED)
+        wait_until(page, LOADED)
         page.wait_for_load_state("networkidle")
         seen = page.screenshot(timeout=60_000)
         link = page.locator(f'link[href*="{joined_files.SHEET}"]')
