@@ -23,7 +23,7 @@ INDEX = "pagefind/"
 BUTTONS = {".bd-sidebar-primary": DESKTOP, ".bd-header-article": PHONE}
 # what is asked in an edition, and where the first result leads
 FIRST = [
-    ("zh", "散度", "book/zh/synthetic.html#zh-"),
+    ("zh", "两种散度", "book/zh/synthetic.html#zh-"),
     ("zh", "自适应权重", "book/zh/stability.html#zh-sec-adaptive-weight"),
     ("zh", "负偏好优化", "book/zh/npo.html#zh-sec-npo"),
     ("zh", "npo_loss", "book/api.html#npo_tutorial.npo_loss"),
