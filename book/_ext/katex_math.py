@@ -26,8 +26,6 @@ RENDER = """
   catch (error) { return JSON.stringify({ error: String(error) }); }
 }"""
 # KaTeX would number these by itself, but the numbers are Sphinx's
-# of the lines in which KaTeX sets a formula, in its own size of type
-HEIGHT = re.compile(r'<span class="katex-strut" style="height:([\d.]+)em')
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|gather|equation)\}")
 log = logging.getLogger(__name__)
 
@@ -85,10 +83,7 @@ def visit_math_block(self, node):
     unnumbered = NUMBERED.sub(r"\\\1{\2*}", node.astext())
     tex = re.sub(r"\\label\{[^}]*\}", "", unnumbered) if node.get("nowrap") else one_display(unnumbered)
     self.body.append(self.starttag(node, "div", CLASS="math math-display"))
-    html = to_html(self, node, tex, display=True)
-    # a browser leaves aside what is far away, if it knows how high that will be
-    height = max(map(float, HEIGHT.findall(html)), default=1)
-    self.body.append(f'<div class="math-scroll" style="--height:{height}">{html}</div>')
+    self.body.append(f'<div class="math-scroll">{to_html(self, node, tex, display=True)}</div>')
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, _("Link to this equation"))
