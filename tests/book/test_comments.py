@@ -35,8 +35,6 @@ def test_chapters_and_appendices_have_comments_and_no_other_page(site):
     expected = {f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES if name not in WITHOUT}
     found = {page for page in all_pages(site) if parse(site / page).select("details.comments")}
     assert found == expected
-    with_script = {page for page in all_pages(site) if parse(site / page).select("script[src*='comments.js']")}
-    assert with_script == expected
 
 
 CONF = """
