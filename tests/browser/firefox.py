@@ -70,6 +70,8 @@ class Firefox:
     def open(self, address, width=1280):
         viewport = {"width": width, "height": 900}
         self.send("browsingContext.setViewport", context=self.tab, viewport=viewport)
+        # the last page complains of what it was still loading when it is left
+        self.send("browsingContext.navigate", context=self.tab, url="about:blank", wait="complete")
         self.logged.clear()
         self.send("browsingContext.navigate", context=self.tab, url=address, wait="complete")
 

@@ -99,5 +99,5 @@ def test_without_saved_state_there_is_the_picture(visit, convert):
 
 def test_the_book_s_pages_have_the_script_in_a_file_only(site):
     pages = [page.read_text("utf-8") for page in site.glob("book/*/*.html")]
-    assert any("mount.js" in page for page in pages)
-    assert not any("data-guest" in page for page in pages)
+    assert "npoWidgetState" in (site / "_static/joined.js").read_text("utf-8")
+    assert not any("npoWidgetState" in page or "data-guest" in page for page in pages)
