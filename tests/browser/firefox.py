@@ -67,8 +67,7 @@ class Firefox:
                     raise RuntimeError(f"{method}: {answer['message']}")
                 return answer["result"]
             if answer.get("method") == "log.entryAdded" and answer["params"]["level"] in ("error", "warn"):
-                if HALF not in answer["params"]["text"]:
-                    self.logged.append(answer["params"]["text"])
+                self.logged.append(answer["params"]["text"])
 
     def open(self, address, width=1280):
         viewport = {"width": width, "height": 900}
@@ -92,7 +91,7 @@ class Firefox:
         self.send("input.performActions", context=self.tab, actions=[source])
 
     def complaints(self):
-        return self.evaluate("complaints") + self.logged
+        return [text for text in self.evaluate("complaints") + self.logged if HALF not in text]
 
     def close(self):
         self.socket.close()
