@@ -52,7 +52,11 @@ def purge(rules, used):
     """The rules as text, less what needs a name that is not in use."""
     kept = []
     for rule in rules:
-        if rule.type == "qualified-rule":
+        if rule.type == "comment":
+            # with an exclamation mark it is somebody's licence
+            if rule.value.startswith("!"):
+                kept.append(rule.serialize())
+        elif rule.type == "qualified-rule":
             alive = [
                 tinycss2.serialize(selector).strip()
                 for selector in selectors(rule.prelude)
@@ -61,7 +65,7 @@ def purge(rules, used):
             if alive:
                 kept.append(f"{','.join(alive)}{{{tinycss2.serialize(rule.content).strip()}}}")
         elif rule.lower_at_keyword in NESTED and rule.content is not None:
-            inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
+            inner = tinycss2.parse_rule_list(rule.content, skip_whitespace=True)
             if text := purge(inner, used):
                 kept.append(f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{text}}}")
         else:
@@ -74,7 +78,7 @@ def trim(app, exception):
         return
     out = Path(app.outdir)
     sheet = out / SHEET
-    rules = tinycss2.parse_stylesheet(sheet.read_text("utf-8"), skip_comments=True, skip_whitespace=True)
+    rules = tinycss2.parse_stylesheet(sheet.read_text("utf-8"), skip_whitespace=True)
     sheet.write_text(purge(rules, names(out)), "utf-8")
 
 

@@ -1,5 +1,18 @@
-// A sidebar of a phone gives the focus back to its button, from which the theme takes it before the sidebar can remember.
-for (const side of ["primary", "secondary"]) {
-  const button = document.querySelector(`.${side}-toggle`);
-  document.getElementById(`pst-${side}-sidebar-modal`)?.addEventListener("close", () => button?.focus({ preventScroll: true }));
+// On a wide screen the contents give their room to the text; on a narrow one pydata-sphinx-theme slides them in.
+document.querySelector(".primary-toggle")?.addEventListener(
+  "click",
+  (event) => {
+    if (!matchMedia("(min-width: 992px)").matches) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    document.getElementById("pst-primary-sidebar").classList.toggle("pst-sidebar-hidden");
+  },
+  true,
+);
+
+// The bar above the text throws a shadow on what has slid under it.
+{
+  const top = document.querySelector(".sbt-scroll-pixel-helper");
+  const watch = new IntersectionObserver(([{ isIntersecting }]) => document.body.classList.toggle("scrolled", !isIntersecting));
+  if (top) watch.observe(top);
 }

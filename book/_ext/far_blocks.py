@@ -1,0 +1,64 @@
+"""What lies far below the first screen is laid out when a reader comes near it.
+
+Formulas are thousands of small boxes, and a phone that lays out all of a chapter before it answers a finger is slow.
+Here blocks learn how far down they are and about how high; the style sheet does the rest. Cells are left alone: the
+theme measures the code in them at once, and what they show knows itself when to come.
+"""
+
+from math import ceil, log2
+from unicodedata import east_asian_width
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_proof.nodes import proof_node
+
+# in letters: more than the first screen of a large window, and a line of it
+FIRST, LINE = 2000, 80
+# of TeX, whose commands are longer than what they draw
+SHRINKAGE = 3
+DISPLAYED = 3 * LINE
+# the style sheet knows powers of two up to this one
+HIGHEST = 32
+WRAPPERS = (nodes.section, proof_node)
+UNMARKED = (nodes.title, nodes.container, nodes.raw, nodes.Invisible)
+
+
+def letters(node):
+    """The room that a node takes, in Latin letters."""
+    if "dropdown" in getattr(node, "attributes", {}).get("classes", []):
+        return LINE
+    if isinstance(node, nodes.Text):
+        return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in node)
+    if isinstance(node, nodes.math):
+        return len(node.astext()) / SHRINKAGE
+    if isinstance(node, nodes.math_block):
+        return DISPLAYED
+    if isinstance(node, nodes.literal_block):
+        return LINE * len(node.astext().splitlines())
+    return sum(map(letters, node.children))
+
+
+def mark(node, above):
+    """Mark the blocks in a node that has so many letters above it."""
+    for child in node.children:
+        whole = above >= FIRST and not next(child.findall(nodes.literal_block), None)
+        if isinstance(child, WRAPPERS) or (isinstance(child, nodes.Admonition) and not whole):
+            mark(child, above)
+        elif whole and not isinstance(child, UNMARKED):
+            lines = 2 ** ceil(log2(max(1, letters(child) / LINE)))
+            child["classes"] += ["far", f"far-{min(HIGHEST, lines)}"]
+        above += letters(child)
+
+
+class MarkFarBlocks(SphinxPostTransform):
+    # when all references are text
+    default_priority = 950
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        mark(self.document, 0)
+
+
+def setup(app):
+    app.add_post_transform(MarkFarBlocks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
