@@ -39,6 +39,7 @@ def policy(html, hosts):
         # KaTeX and sphinx-design place things by style attributes
         "style-src": [*OWN, "'unsafe-inline'", *hosts],
         "img-src": [*OWN, "data:"],
+        "font-src": [*OWN, "data:"],
         "frame-src": [*OWN, *hosts],
         "base-uri": OWN,
         "form-action": ["'none'"],

@@ -1,9 +1,11 @@
 """Of the theme's two thousand icons, those that the site shows: their glyphs in the fonts, their rules in the sheet.
 
-An icon is shown where a page or a script names its class, or where another rule of a sheet draws its character.
+An icon is shown where a page or a script names its class, or where another rule of a sheet draws its character. What is
+left of the fonts is so little that it stands in the sheet itself.
 """
 
 import re
+from base64 import b64encode
 from pathlib import Path
 
 from font_subset import subset
@@ -33,12 +35,16 @@ def trim(app, exception):
         return shown.intersection(NAME.findall(rule[1]))
 
     sheet = out / SHEET
-    sheet.write_text(RULE.sub(lambda rule: rule[0] if is_shown(rule) else "", sheet.read_text("utf-8")), "utf-8")
+    rules = RULE.sub(lambda rule: rule[0] if is_shown(rule) else "", sheet.read_text("utf-8"))
+    sheet.write_text(rules, "utf-8")
     # not the joined one, which is the last build's
     sheets = set((out / "_static").rglob("*.css")) - {out / JOINED}
     drawn = set().union(*(characters(file.read_text("utf-8")) for file in sheets))
     for font in (out / FONTS).glob("*.woff2"):
         subset(font, drawn)
+        data = f"data:font/woff2;base64,{b64encode(font.read_bytes()).decode()}"
+        rules = rules.replace(f"../{font.relative_to(out / '_static')}", data)
+    sheet.write_text(rules, "utf-8")
 
 
 def setup(app):

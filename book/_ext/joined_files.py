@@ -1,7 +1,8 @@
 """One style sheet and one script for the whole site, in place of the two dozen files that packages and pages bring.
 
 A page waits for each file that its head names, and a phone for each of them long. Sheets and scripts keep their order.
-The script is deferred, so what it holds runs when a page has been read, and after the scripts that stand in the page.
+The script is not asked for before the page has come, for a page can be read without it; what it holds then runs after
+the scripts that stand in the page, and before the page counts as loaded.
 """
 
 import hashlib
@@ -13,7 +14,10 @@ from pathlib import Path
 from sphinx.builders.html._assets import _CascadingStyleSheet, _JavaScript
 
 SHEET, SCRIPT = "_static/joined.css", "_static/joined.js"
-KINDS = {"css_files": _CascadingStyleSheet(SHEET), "script_files": _JavaScript(SCRIPT, defer="defer")}
+KINDS = ("css_files", "script_files")
+LOADER = """addEventListener("DOMContentLoaded", () => {
+  document.head.append(Object.assign(document.createElement("script"), { src: "%s" }));
+});"""
 # a sheet may ask for another, or for a file that lies beside it
 IMPORT = re.compile(r'@import "([^"]+)";')
 ADDRESS = re.compile(r"""url\((?!["']?(?:data:|#))["']?([^)"']+)["']?\)""")
@@ -26,7 +30,8 @@ def kept(app):
 
 def swap(app, pagename, templatename, context, doctree):
     """In a page, the joined file for all that have a name; what each page has by itself stands in it and stays."""
-    for kind, joined in KINDS.items():
+    loader = _JavaScript(None, body=LOADER % context["pathto"](SCRIPT, resource=True))
+    for kind, joined in zip(KINDS, (_CascadingStyleSheet(SHEET), loader), strict=True):
         named = sorted((file for file in context[kind] if file.filename), key=lambda file: file.priority)
         app.joined_files[kind] |= {str(file.filename): file.priority for file in named}
         context[kind] = [file for file in context[kind] if not file.filename] + [joined]

@@ -94,12 +94,10 @@ def visit_math_block(self, node):
 
 
 def fetch_early(app, pagename, templatename, context, doctree):
-    """Fonts that nearly every formula needs come with the style sheet, or the lines would change when they come."""
+    """Fonts that nearly every formula needs come right after the style sheet, or lines would change when they come."""
     if "katex-html" in context.get("body", ""):
-        links = (
-            f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{context["pathto"](font, 1)}">'
-            for font in FONTS
-        )
+        tag = '<link rel="preload" fetchpriority="low" as="font" type="font/woff2" crossorigin href="{}">'
+        links = (tag.format(context["pathto"](font, 1)) for font in FONTS)
         context["metatags"] = context.get("metatags", "") + "\n".join(links)
 
 

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from npo_tutorial import demos
 from npo_tutorial.explore import save_html
 from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages
+from tests.browser.conftest import ARGUMENTS
 from tests.browser.test_demos import mounted
 from tests.browser.test_pages import DESKTOP, UNFOLD, Visit
 from tests.browser.test_panels import run_and_plane
@@ -86,8 +87,12 @@ def test_page_with_its_demos(browser, server, address):
 
 
 @pytest.mark.parametrize("address", ["book/zh/npo.html", "book/en/divergence.html"])
-def test_every_formula_is_read_once(browser, server, address):
-    with opened(browser, server, server + address) as page:
+def test_every_formula_is_read_once(chromium, browser, server, address):
+    # what is far below the screen has a place in the tree only if somebody listens
+    listening = browser.browser_type.launch(
+        executable_path=chromium, args=[*ARGUMENTS, "--force-renderer-accessibility"]
+    )
+    with listening, opened(listening, server, server + address) as page:
         page.evaluate(UNFOLD)
         shown = page.locator("math").evaluate_all("all => all.filter((math) => math.checkVisibility()).length")
         tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
