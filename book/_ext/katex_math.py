@@ -27,6 +27,11 @@ RENDER = """
 }"""
 # KaTeX would number these by itself, but the numbers are Sphinx's
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|gather|equation)\}")
+# from a file a browser would refuse it, and there nothing comes late
+FETCH_EARLY = """if (location.protocol !== "file:") for (const href of %s) {
+  const link = { rel: "preload", as: "font", type: "font/woff2", crossOrigin: "", fetchPriority: "low", href };
+  document.head.append(Object.assign(document.createElement("link"), link));
+}"""
 FONTS = [f"_static/katex/fonts/KaTeX_{name}.woff2" for name in ("Main-Regular", "Math-Italic")]
 log = logging.getLogger(__name__)
 
@@ -96,9 +101,8 @@ def visit_math_block(self, node):
 def fetch_early(app, pagename, templatename, context, doctree):
     """Fonts that nearly every formula needs come right after the style sheet, or lines would change when they come."""
     if "katex-html" in context.get("body", ""):
-        tag = '<link rel="preload" fetchpriority="low" as="font" type="font/woff2" crossorigin href="{}">'
-        links = (tag.format(context["pathto"](font, 1)) for font in FONTS)
-        context["metatags"] = context.get("metatags", "") + "\n".join(links)
+        fonts = [context["pathto"](font, resource=True) for font in FONTS]
+        context["metatags"] = context.get("metatags", "") + f"<script>{FETCH_EARLY % json.dumps(fonts)}</script>"
 
 
 def copy_files(app, exception):

@@ -63,7 +63,8 @@ def purge(rules, used):
                 if all(name in used or COMPOSED.match(name) for name in needed(selector))
             ]
             if alive:
-                kept.append(f"{','.join(alive)}{{{tinycss2.serialize(rule.content).strip()}}}")
+                content = [token for token in rule.content if token.type != "comment"]
+                kept.append(f"{','.join(alive)}{{{tinycss2.serialize(content).strip()}}}")
         elif rule.lower_at_keyword in NESTED and rule.content is not None:
             inner = tinycss2.parse_rule_list(rule.content, skip_whitespace=True)
             if text := purge(inner, used):

@@ -73,7 +73,8 @@ def test_the_way_back_to_the_top(page):
     page.set_viewport_size({"width": 1000, "height": 800})
     page.mouse.move(500, 500)
     page.mouse.wheel(0, 3000)
-    wait_until(page, "scrollY === 3000")
+    # what is far grows when it comes near, and the page keeps its place
+    wait_until(page, "scrollY > 2500")
     # it comes with the first move upwards
     page.mouse.wheel(0, -300)
     button.wait_for(state="visible")

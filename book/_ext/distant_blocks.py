@@ -1,8 +1,9 @@
 """What lies far below the first screen is laid out when a reader comes near it.
 
 Formulas are thousands of small boxes, and a phone that lays out all of a chapter before it answers a finger is slow.
-Here blocks learn how far down they are and about how high; the style sheet does the rest. Cells are left alone: the
-theme measures the code in them at once, and what they show knows itself when to come.
+Here blocks learn how far down they are and about how high; the style sheet does the rest, and a script lays out all of
+the page for whoever uses the keyboard. Cells are left alone: the theme measures the code in them at once, and what they
+show knows itself when to come.
 """
 
 from math import ceil, log2
@@ -46,11 +47,11 @@ def mark(node, above):
             mark(child, above)
         elif whole and not isinstance(child, UNMARKED):
             lines = 2 ** ceil(log2(max(1, letters(child) / LINE)))
-            child["classes"] += ["far", f"far-{min(HIGHEST, lines)}"]
+            child["classes"] += ["distant", f"distant-{min(HIGHEST, lines)}"]
         above += letters(child)
 
 
-class MarkFarBlocks(SphinxPostTransform):
+class MarkDistantBlocks(SphinxPostTransform):
     # when all references are text
     default_priority = 950
     formats = ("html",)
@@ -60,5 +61,5 @@ class MarkFarBlocks(SphinxPostTransform):
 
 
 def setup(app):
-    app.add_post_transform(MarkFarBlocks)
+    app.add_post_transform(MarkDistantBlocks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,69 @@
+"""Blocks far below the screen are laid out late; no reader notices, whichever way he goes to them."""
+
+import pytest
+
+from tests.book.pages import EDITIONS
+from tests.browser.test_pages import DESKTOP, PHONE, Visit, wait_until
+
+LAID_OUT = "block => block.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
+# how far below the upper edge of the window a place is, when all has come to rest
+REST = """(id) => {
+  const top = document.getElementById(id).getBoundingClientRect().top;
+  const rests = Math.abs(top - window.lastTop) < 1 && document.readyState === "complete";
+  window.lastTop = top;
+  return rests;
+}"""
+LAST_BLOCK = ".bd-article .distant:has(> *) >> nth=-1"
+
+
+def top(page, place):
+    for _ in range(3):
+        wait_until(page, f"() => ({REST})({place!r})")
+        page.wait_for_timeout(150)
+    return page.locator(f"[id={place!r}]").evaluate("place => place.getBoundingClientRect().top")
+
+
+@pytest.mark.parametrize("view", [DESKTOP, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_only_what_is_near_is_laid_out(browser, server, edition, view):
+    with Visit(browser, server, **view) as visit:
+        page = visit.open(f"{server}book/{edition}/divergence.html")
+        last = page.locator(LAST_BLOCK)
+        assert not last.evaluate(LAID_OUT)
+        last.scroll_into_view_if_needed()
+        page.wait_for_timeout(200)
+        assert last.evaluate(LAID_OUT)
+        # nothing of the first screen waits: it would jump
+        page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+        boxes = page.locator(".distant").evaluate_all("all => all.map(block => block.getBoundingClientRect().top)")
+        assert min(boxes) > view["viewport"]["height"]
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_links_lead_to_their_places(browser, server, edition):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(f"{server}book/{edition}/divergence.html")
+        link = page.locator("#pst-page-toc-nav a").last
+        place = link.get_attribute("href").removeprefix("#")
+        link.click()
+        by_click = top(page, place)
+        assert 0 <= by_click < 200
+        page.reload()
+        assert top(page, place) == pytest.approx(by_click, abs=5)
+        # away and back
+        page.goto(f"{server}book/{edition}/npo.html")
+        page.go_back()
+        assert top(page, place) == pytest.approx(by_click, abs=5)
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(f"{server}book/{edition}/divergence.html#{place}")
+        assert top(page, place) == pytest.approx(by_click, abs=5)
+
+
+def test_what_is_far_can_be_found_and_copied(browser, server):
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(f"{server}book/en/divergence.html")
+        text = page.locator(LAST_BLOCK).evaluate("block => block.textContent.trim().slice(0, 30)")
+        page.keyboard.press("Control+a")
+        assert text in page.evaluate("getSelection().toString()")
+        page.evaluate("getSelection().removeAllRanges()")
+        assert page.evaluate("words => window.find(words)", text.split("\n")[0])
