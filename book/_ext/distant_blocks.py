@@ -1,18 +1,20 @@
 """What lies far below the first screen is laid out when a reader comes near it.
 
 Formulas are thousands of small boxes, and a phone that lays out all of a chapter before it answers a finger is slow.
-Here blocks learn how far down they are and about how high; the style sheet does the rest, and a script lays out all of
-the page for whoever uses the keyboard. Cells are left alone: the theme measures the code in them at once, and what they
+Here blocks learn how far down they are and about how high; the style sheet does the rest, and the script beside the
+templates says for whom nothing waits. Cells are left alone: the theme measures the code in them at once, and what they
 show knows itself when to come.
 """
 
 from math import ceil, log2
+from pathlib import Path
 from unicodedata import east_asian_width
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.nodes import proof_node
 
+SCRIPT = Path(__file__).with_name("templates").joinpath("distant-blocks.js").read_text("utf-8")
 # in letters: more than the first screen of a large window, and a line of it
 FIRST, LINE = 2000, 80
 # of TeX, whose commands are longer than what they draw
@@ -61,5 +63,7 @@ class MarkDistantBlocks(SphinxPostTransform):
 
 
 def setup(app):
+    # in the page: it has to come before anything is laid out
+    app.add_js_file(None, body=SCRIPT, priority=100)
     app.add_post_transform(MarkDistantBlocks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

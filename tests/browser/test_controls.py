@@ -60,7 +60,7 @@ def test_the_sidebar_gives_way_and_comes_back(page):
     beside = page.evaluate(place)
     button.click()
     wait_until(page, f"{place} < {beside}")
-    assert not sidebar.locator("a").first.is_visible()
+    sidebar.locator("a").first.wait_for(state="hidden")
     button.click()
     wait_until(page, f"{place} === {beside}")
     assert sidebar.locator("a").first.is_visible()
