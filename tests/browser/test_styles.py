@@ -41,6 +41,7 @@ def looks_the_same(browser, own, name, whole, options):
         page = visit.open(f"{own}{name}.html")
         page.add_style_tag(content=STILL)
         # all of the page at once, so that demos and images come before the first picture and not between the two
+        page.evaluate("document.documentElement.classList.add('laid-out')")
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": options["viewport"]["width"], "height": height})
         wait_until(page, LOADED)
