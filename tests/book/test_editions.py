@@ -68,7 +68,9 @@ def structure(page):
     """Theorems, proofs, figures, admonitions, tables and lists, in order."""
     kinds = []
     for tag in page.select("div.proof, figure, div.admonition, table, ul, ol"):
-        kinds.append(" ".join([tag.name, *sorted(set(tag.get("class", [])) - {"simple"})]))
+        # how far down a block is, and how high, is a matter of the language
+        named = {name for name in tag.get("class", []) if name != "simple" and not name.startswith("distant")}
+        kinds.append(" ".join([tag.name, *sorted(named)]))
     return kinds
 
 
