@@ -1,4 +1,4 @@
-"""Gradients of the losses by PyTorch's autograd, for those who do not want to trust a formula (chapter "stability")."""
+"""Gradients of the losses by PyTorch's autograd, for those who do not want to trust a formula."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Small data sets: orthogonalised forget sets, and digits split for unlearning (chapter "divergence")."""
+"""Small data sets: orthogonalised forget sets, and digits split for unlearning."""
 
 from dataclasses import dataclass
 from numbers import Real

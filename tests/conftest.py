@@ -75,10 +75,15 @@ def site(request):
     return ROOT / "_build/html"
 
 
+def find_chromium():
+    """Path of a Chromium, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """Path of a Chromium; without one, browser tests are skipped with a reason, and under CI=true they fail."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = find_chromium()
     if found is None:
         reason = "no Chromium on this machine (Debian: apt-get install chromium); browser tests cannot run"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)

@@ -32,7 +32,7 @@ from npo_tutorial import demos as package
 from npo_tutorial.explore import Explorer, Grid, Marker, Path, Points, explore
 from npo_tutorial.theory import divergence_bounds
 from tests import plain_synthetic
-from tests.book.test_glossary import AVOIDED, SLIPS
+from tests.book.glossary import AVOIDED, SLIPS
 from tests.conftest import ROOT
 
 EVERY_DEMO = pytest.mark.parametrize("name", package.__all__)

@@ -30,7 +30,7 @@ from npo_tutorial.explore import (
     html,
     save_html,
 )
-from tests.test_plots import contrast, in_dark_mode
+from tests.colors import contrast, in_dark_mode
 
 FILES = pathlib.Path(evaluation.__file__).parent
 SCRIPT, STYLE, MOUNT = ((FILES / name).read_text("utf-8") for name in ("explorer.js", "explorer.css", "mount.js"))

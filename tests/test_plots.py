@@ -8,17 +8,10 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from npo_tutorial import plots
+from tests.colors import contrast, in_dark_mode, linear
 
 # dark background of the book's theme
 DARK_PAGE = "#14181e"
-
-
-def linear(rgb):
-    return np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb])
-
-
-def luminance(rgb):
-    return float(linear(rgb) @ [0.2126, 0.7152, 0.0722])
 
 
 def lab(linear_rgb):
@@ -29,22 +22,6 @@ def lab(linear_rgb):
     xyz = xyz / [0.9505, 1, 1.089]
     x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-def contrast(one, other):
-    high, low = sorted([luminance(one), luminance(other)], reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def in_dark_mode(rgb):
-    """What CSS `filter: invert(1) hue-rotate(180deg)` makes of a colour (matrix of the Filter Effects standard)."""
-    # the general matrix with cos = −1, sin = 0
-    matrix = np.array([[0.213, 0.715, 0.072]] * 3) - [
-        [0.787, -0.715, -0.072],
-        [-0.213, 0.285, -0.072],
-        [-0.213, -0.715, 0.928],
-    ]
-    return np.clip(matrix @ (1 - np.array(rgb)), 0, 1)
 
 
 @pytest.mark.parametrize("color", [*plots.COLORS, plots.STYLE["text.color"], plots.STYLE["xtick.color"]])

@@ -49,7 +49,7 @@ def test_workflows_use_no_secret_and_end():
     for path in FILES:
         assert "secrets" not in path.read_text("utf-8"), path.name
     for name, job in JOBS.items():
-        assert "uses" in job or int(job["timeout-minutes"]) <= 60, name
+        assert "uses" in job or int(job["timeout-minutes"]) <= 120, name
 
 
 def test_steps_are_one_line_and_run_scripts_of_this_repository():

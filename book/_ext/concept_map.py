@@ -34,8 +34,8 @@ def by_edition(app, texts, where):
     return {edition.key: texts.get(edition.key, "") for edition in editions(app)}
 
 
-def formula(app, tex, where):
-    answer = render(tex, True, json.dumps(app.config.katex_macros))
+def formula(tex, where):
+    answer = render(tex, True)
     if "error" in answer:
         warn("%s in the formula of %s", answer["error"], where)
         return ""
@@ -69,7 +69,7 @@ def read(app, data):
         concepts[key] = {
             "name": by_edition(app, terms.get(own["term"], {}), key),
             "sentence": by_edition(app, own, key),
-            "formula": formula(app, own["formula"], key),
+            "formula": formula(own["formula"], key),
             "section": section(app, own["section"], key),
             "at": own["at"],
             "main": own.get("main", False),

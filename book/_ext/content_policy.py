@@ -50,7 +50,7 @@ def policy(html, hosts):
 def write(app, exception):
     if exception or app.builder.format != "html":
         return
-    host = (app.config.comments or {}).get("host")
+    host = (getattr(app.config, "comments", None) or {}).get("host")
     out = Path(app.outdir)
     for path in out.rglob("*.html"):
         # the theme leaves its templates among its scripts

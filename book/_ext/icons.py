@@ -5,7 +5,6 @@ left of the fonts is so little that it stands in the sheet itself.
 """
 
 import re
-from base64 import b64encode
 from pathlib import Path
 
 from font_subset import subset
@@ -36,14 +35,12 @@ def trim(app, exception):
 
     sheet = out / SHEET
     rules = RULE.sub(lambda rule: rule[0] if is_shown(rule) else "", sheet.read_text("utf-8"))
-    sheet.write_text(rules, "utf-8")
     # not the joined one, which is the last build's
-    sheets = set((out / "_static").rglob("*.css")) - {out / JOINED}
-    drawn = set().union(*(characters(file.read_text("utf-8")) for file in sheets))
+    others = set((out / "_static").rglob("*.css")) - {sheet, out / JOINED}
+    drawn = characters(rules).union(*(characters(other.read_text("utf-8")) for other in others))
     for font in (out / FONTS).glob("*.woff2"):
-        subset(font, drawn)
-        data = f"data:font/woff2;base64,{b64encode(font.read_bytes()).decode()}"
-        rules = rules.replace(f"../{font.relative_to(out / '_static')}", data)
+        rules = rules.replace(f"../{font.relative_to(out / '_static')}", subset(font, drawn))
+        font.unlink()
     sheet.write_text(rules, "utf-8")
 
 

@@ -67,8 +67,6 @@ def speak(app, pagename):
 def before_reading(app, docname, source):
     name = speak(app, docname)
     app.config.proof_title_format = "%t".join(OWN[name]["titles"])
-    code = OWN[name]["code"]
-    app.env.mystnb_config = app.env.mystnb_config.copy(code_prompt_show=code["show"], code_prompt_hide=code["hide"])
 
 
 class BeforeResolving(SphinxPostTransform):

@@ -1,8 +1,8 @@
 """One style sheet and one script for the whole site, in place of the two dozen files that packages and pages bring.
 
 A page waits for each file that its head names, and a phone for each of them long. Sheets and scripts keep their order.
-The script is not asked for before the page has come, for a page can be read without it; what it holds then runs after
-the scripts that stand in the page, and before the page counts as loaded.
+The script is not asked for before a reader sees the page, for a page can be read without it; what it holds then runs
+after the scripts that stand in the page.
 """
 
 import hashlib
@@ -16,7 +16,13 @@ from sphinx.builders.html._assets import _CascadingStyleSheet, _JavaScript
 SHEET, SCRIPT = "_static/joined.css", "_static/joined.js"
 KINDS = ("css_files", "script_files")
 LOADER = """addEventListener("DOMContentLoaded", () => {
-  document.head.append(Object.assign(document.createElement("script"), { src: "%s" }));
+  const load = () => document.head.append(Object.assign(document.createElement("script"), { src: "%s" }));
+  if (!PerformanceObserver.supportedEntryTypes?.includes("paint")) return load();
+  const seen = new PerformanceObserver(() => {
+    seen.disconnect();
+    load();
+  });
+  seen.observe({ type: "paint", buffered: true });
 });"""
 # a sheet may ask for another, or for a file that lies beside it
 IMPORT = re.compile(r'@import "([^"]+)";')
@@ -31,10 +37,19 @@ def kept(app):
 def swap(app, pagename, templatename, context, doctree):
     """In a page, the joined file for all that have a name; what each page has by itself stands in it and stays."""
     loader = _JavaScript(None, body=LOADER % context["pathto"](SCRIPT, resource=True))
+    asked = app.joined_files[pagename] = {}
     for kind, joined in zip(KINDS, (_CascadingStyleSheet(SHEET), loader), strict=True):
         named = sorted((file for file in context[kind] if file.filename), key=lambda file: file.priority)
-        app.joined_files[kind] |= {str(file.filename): file.priority for file in named}
+        asked[kind] = {str(file.filename): file.priority for file in named}
         context[kind] = [file for file in context[kind] if not file.filename] + [joined]
+
+
+def names(pages, kind):
+    """All that the pages ask for, in order, as files of the folder `_static`."""
+    files = {}
+    for asked in pages.values():
+        files |= asked[kind]
+    return [name.removeprefix("_static/") for name in sorted(files, key=files.get)]
 
 
 def sheet(static, name):
@@ -48,19 +63,16 @@ def sheet(static, name):
 def join(app, exception):
     if exception or app.builder.format != "html":
         return
-    # a build that writes no page asks for what the last one did
-    if app.joined_files["css_files"]:
-        kept(app).write_text(json.dumps(app.joined_files))
-    files = json.loads(kept(app).read_text())
+    # pages that this build did not write ask for what they did in an earlier one
+    earlier = json.loads(kept(app).read_text()) if kept(app).exists() else {}
+    pages = {page: asked for page, asked in earlier.items() if page in app.env.found_docs} | app.joined_files
+    kept(app).write_text(json.dumps(pages))
     out = Path(app.outdir)
     static = out / "_static"
-    names = {
-        kind: [name.removeprefix("_static/") for name in sorted(files[kind], key=files[kind].get)] for kind in KINDS
-    }
     # the semicolons end what a script leaves open, and keep the "use strict" of one from binding all
     texts = {
-        SHEET: "\n".join(sheet(static, name) for name in names["css_files"]),
-        SCRIPT: "".join(f";\n{(static / name).read_text('utf-8')}\n" for name in names["script_files"]),
+        SHEET: "\n".join(sheet(static, name) for name in names(pages, "css_files")),
+        SCRIPT: "".join(f";\n{(static / name).read_text('utf-8')}\n" for name in names(pages, "script_files")),
     }
     for file, text in texts.items():
         Path(out, file).write_text(MAP.sub("", text), "utf-8")
@@ -81,7 +93,8 @@ def mark(app, exception):
 
 
 def setup(app):
-    app.joined_files = {kind: {} for kind in KINDS}
+    # of each page that is written the files of each kind, with their priorities
+    app.joined_files = {}
     # after all that add files, and when all files lie where they belong
     app.connect("html-page-context", swap, priority=1000)
     app.connect("build-finished", join, priority=900)

@@ -1,8 +1,7 @@
 """Formulas become HTML and MathML while the page is written, so that a reader needs no script and no other host.
 
 KaTeX itself lies in `katex/` and runs in an embedded JavaScript engine. A formula that KaTeX does not understand is a
-Sphinx warning, hence with `-W` a failed build. Macros: `katex_macros` in the configuration, and of the same name in the
-front matter of a page.
+Sphinx warning, hence with `-W` a failed build.
 """
 
 import json
@@ -27,12 +26,6 @@ RENDER = """
 }"""
 # KaTeX would number these by itself, but the numbers are Sphinx's
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|gather|equation)\}")
-# from a file a browser would refuse it, and there nothing comes late
-FETCH_EARLY = """if (location.protocol !== "file:") for (const href of %s) {
-  const link = { rel: "preload", as: "font", type: "font/woff2", crossOrigin: "", fetchPriority: "low", href };
-  document.head.append(Object.assign(document.createElement("link"), link));
-}"""
-FONTS = [f"_static/katex/fonts/KaTeX_{name}.woff2" for name in ("Main-Regular", "Math-Italic")]
 log = logging.getLogger(__name__)
 
 
@@ -45,22 +38,19 @@ def engine(process):
 
 
 @cache
-def render(tex, display, macros):
+def render(tex, display):
     options = {
         "displayMode": display,
         "throwOnError": True,
         # without this Chinese words in a formula are an error; they are drawn in the page's own font
         "strict": "ignore",
         "output": "htmlAndMathml",
-        "macros": json.loads(macros),
     }
     return json.loads(engine(os.getpid())(json.dumps([tex, options])))
 
 
 def to_html(self, node, tex, display):
-    env = self.builder.env
-    own = env.metadata.get(self.builder.current_docname, {}).get("katex_macros", "{}")
-    answer = render(tex, display, json.dumps({**self.config.katex_macros, **json.loads(own)}))
+    answer = render(tex, display)
     if "error" in answer:
         log.warning("%s in %r", answer["error"], tex, location=node, type="katex")
         return f"<code>{self.encode(tex)}</code>"
@@ -98,13 +88,6 @@ def visit_math_block(self, node):
     raise nodes.SkipNode
 
 
-def fetch_early(app, pagename, templatename, context, doctree):
-    """Fonts that nearly every formula needs come right after the style sheet, or lines would change when they come."""
-    if "katex-html" in context.get("body", ""):
-        fonts = [context["pathto"](font, resource=True) for font in FONTS]
-        context["metatags"] = context.get("metatags", "") + f"<script>{FETCH_EARLY % json.dumps(fonts)}</script>"
-
-
 def copy_files(app, exception):
     if not exception and app.builder.format == "html":
         target = Path(app.outdir, "_static/katex")
@@ -112,9 +95,7 @@ def copy_files(app, exception):
 
 
 def setup(app):
-    app.add_config_value("katex_macros", {}, "html", dict)
     app.add_css_file("katex/katex.min.css")
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
-    app.connect("html-page-context", fetch_early)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

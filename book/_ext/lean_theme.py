@@ -11,9 +11,15 @@ from sphinx.builders.html._assets import _CascadingStyleSheet, _JavaScript
 # the theme's own, before all other sheets and after all other scripts
 FIRST = [_CascadingStyleSheet(f"_static/styles/{name}.css", priority=100) for name in ("theme", "pydata-sphinx-theme")]
 LAST = [_JavaScript(f"_static/scripts/{name}.js", priority=900) for name in ("bootstrap", "pydata-sphinx-theme")]
-# for Sphinx's search and its index of modules; sidebars.js does what the book needs of the third, which looks through
-# the whole page for notes in the margin; what the theme tells its list of versions
-UNUSED = {"_static/doctools.js", "_static/sphinx_highlight.js", "_static/scripts/sphinx-book-theme.js"}
+# for Sphinx's search and its index of modules; what looks through the whole page for notes in the margin, and of which
+# sidebars.js and header-shadow.js do what the book needs; for groups of tabs that change together
+UNUSED = {
+    "_static/doctools.js",
+    "_static/sphinx_highlight.js",
+    "_static/scripts/sphinx-book-theme.js",
+    "_static/design-tabs.js",
+}
+# what the theme tells its list of versions
 OPTIONS = "DOCUMENTATION_OPTIONS."
 # what would be published and is never asked for
 LARGE = ("scripts/*.map", "scripts/fontawesome.*", "styles/*.map", "vendor/**/*.ttf")

@@ -16,10 +16,12 @@ from sphinx.util.nodes import make_refnode
 
 # readers of technical prose manage about 200 English words or 300 Han characters a minute
 PACES = [(r"[A-Za-z]{2,}", 200), (r"[\u4e00-\u9fff]", 300)]
+BLOCK, DISPLAY, INLINE = r"^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$", r"\$\$.*?\$\$", r"\$[^$\n]+\$"
 # a displayed formula or a cell holds a reader up for half a minute, a formula in the line for three seconds
-STOPS = [(r"^\s*[`:]{3,}\{(?:math|code-cell)\}", 0.5), (r"\$[^$\n]+\$", 0.05)]
+STOPS = [(BLOCK, 0.5), (DISPLAY, 0.5), (INLINE, 0.05)]
+MANY_LINES = re.S | re.M
 EXERCISE, MINUTES_PER_EXERCISE = r"^\s*[`:]{3,}\{exercise\}", 6
-NO_PROSE = r"\A---\n.*?\n---\n|^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$|\$[^$\n]+\$"
+NO_PROSE = rf"\A---\n.*?\n---\n|{BLOCK}|{DISPLAY}|{INLINE}"
 
 
 class reading_times(nodes.Element):
@@ -36,9 +38,9 @@ class ReadingTimes(SphinxDirective):
 
 def estimate(text):
     """Minutes of reading, and number of exercises, of one source."""
-    prose = re.sub(NO_PROSE, "", text, flags=re.S | re.M)
+    prose = re.sub(NO_PROSE, "", text, flags=MANY_LINES)
     minutes = sum(len(re.findall(pattern, prose)) / pace for pattern, pace in PACES)
-    minutes += sum(len(re.findall(pattern, text, re.M)) * each for pattern, each in STOPS)
+    minutes += sum(len(re.findall(pattern, text, MANY_LINES)) * each for pattern, each in STOPS)
     return math.ceil(minutes), len(re.findall(EXERCISE, text, re.M))
 
 

@@ -15,7 +15,6 @@ SKIPPED_CLASSES = {
     "embed",
     "eqno",
     "headerlink",
-    "hide",
     "katex-html",
     "reading-times",
     "site-archive",

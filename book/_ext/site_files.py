@@ -12,8 +12,8 @@ def write(app, exception):
     if exception or app.builder.format != "html":
         return
     out, base = Path(app.outdir), app.config.html_baseurl
-    page = app.builder.templates.render_string(
-        Path(__file__).with_name("templates").joinpath("404.html").read_text("utf-8"),
+    page = app.builder.templates.render(
+        "404.html",
         {
             # a server shows this page at any depth, so its links count from the root of the site
             "base": urlparse(base).path,
@@ -38,7 +38,7 @@ def sitemap(app):
         for tag, url in alternates(app, docname):
             lines.append(f'<xhtml:link rel="alternate" hreflang="{tag}" href="{escape(url)}"/>')
         lines.append("</url>")
-    if page := app.config.concept_map.get("page"):
+    if page := getattr(app.config, "concept_map", {}).get("page"):
         lines.append(f"<url><loc>{escape(app.config.html_baseurl + page)}</loc></url>")
     return "\n".join([*lines, "</urlset>", ""])
 

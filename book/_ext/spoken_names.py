@@ -2,8 +2,6 @@
 
 import re
 
-# myst-nb repeats one English label on every folded cell; the visible text says more
-SUMMARY_LABEL = ' aria-label="Toggle hidden content"'
 # docutils puts the entries of a list of references into a list, but gives them a role that is none of a list's items
 ENTRY, ITEM = ' role="doc-biblioentry"', ' role="listitem"'
 # read aloud, such a link would be called "number sign"; what it is stands in its tooltip
@@ -12,7 +10,7 @@ PERMALINK = re.compile(r'(<a class="headerlink" [^>]*\btitle=("[^"]*"))')
 
 def name(app, pagename, templatename, context, doctree):
     if "body" in context:
-        body = context["body"].replace(SUMMARY_LABEL, "").replace(ENTRY, ITEM)
+        body = context["body"].replace(ENTRY, ITEM)
         context["body"] = PERMALINK.sub(r"\1 aria-label=\2", body)
 
 

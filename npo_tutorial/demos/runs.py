@@ -1,4 +1,4 @@
-"""Demos of the chapter "divergence": runs of gradient descent, and what becomes of everything else."""
+"""Demos of the chapters "intro" and "divergence": runs of gradient descent, and what becomes of everything else."""
 
 from functools import cache
 from math import log
@@ -93,7 +93,7 @@ def decision_boundary():
     P(y = 1|x) = σ(θ₀ + θ₁x₁ + θ₂x₂), trained by scikit-learn on all points, then η = 0.1 and full-batch descent on the
     loss of the forget points, all of class 1 and with mean 0: in the long run their gradients add up to a shift, and
     the boundary moves up, at a constant speed under GA and like log t under NPO. (Around another mean it would
-    turn as well.) Source: the losses of arXiv:2404.05868; chapter "divergence".
+    turn as well.) Source: the losses of arXiv:2404.05868; chapter "intro".
 
     Examples
     --------

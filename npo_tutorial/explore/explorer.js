@@ -253,10 +253,13 @@ function chartOf(panel, { model, images, id, title, words, inLanguage }) {
     left = 0;
     axesShown = undefined;
   }
-  function resize(available) {
-    if (!available || available === width) return;
+  // says whether that is another width than before
+  function resize() {
+    const available = Math.floor(yLabel.getBoundingClientRect().width);
+    if (!available || available === width) return false;
     width = available;
     relay();
+    return true;
   }
   return { element, yLabel, rows, draw, resize, relay };
 }
@@ -462,10 +465,8 @@ function render({ model, el }) {
     draw();
   }
 
-  function resize(entries) {
-    for (const { target, contentRect } of entries) {
-      charts.find(({ yLabel }) => yLabel === target).resize(Math.floor(contentRect.width));
-    }
+  function resize() {
+    if (!charts.filter((one) => one.resize()).length) return;
     // room for the longest sentence: what stands below must not move under a reader's finger
     sentence.style.minHeight = "";
     sentence.textContent = sentences.reduce((longest, one) => (one.length > longest.length ? one : longest), "");
@@ -476,12 +477,14 @@ function render({ model, el }) {
 
   if (own) root.lang = own;
   el.append(root);
-  const observer = new ResizeObserver(resize);
-  // not the whole, whose height changes with what is drawn: that would call the observer again
+  // in the next frame: what is drawn moves the page, and an observer of something else there would miss its turn
+  const observer = new ResizeObserver(() => requestAnimationFrame(resize));
+  // not the whole, whose height changes with what is drawn
   for (const { yLabel } of charts) observer.observe(yLabel);
   model.on("change:index", draw);
   model.on("change:linear", redraw);
   draw();
+  resize();
   return () => {
     pause();
     observer.disconnect();

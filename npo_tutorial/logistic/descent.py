@@ -1,4 +1,4 @@
-"""Gradient descent on the GA and NPO losses of a logistic model (chapters "divergence" and "performance")."""
+"""Gradient descent on the GA and NPO losses of a logistic model."""
 
 import warnings
 from functools import partial

@@ -1,6 +1,5 @@
 """What the demos weigh and cost, beside the budgets: bytes of the built site, times in Chromium, some throttled."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,8 +11,9 @@ from npo_tutorial import demos
 from npo_tutorial.explore import save_html
 from tests.book.pages import CHAPTERS
 from tests.browser.conftest import ARGUMENTS
-from tests.browser.test_demos import demos_of, states, weight
-from tests.conftest import ROOT
+from tests.browser.demos import demos_of, states
+from tests.browser.weight import weight
+from tests.conftest import ROOT, find_chromium
 
 FRAME = 1000 / 60
 THROTTLES = {1: 2, 4: 8}
@@ -42,11 +42,11 @@ def row(what, measured, budget, unit, reached):
 
 
 def weights(site):
-    scripts = b"".join((ROOT / f"npo_tutorial/explore/{file}").read_bytes() for file in ("explorer.js", "mount.js"))
-    row("scripts, gzip", weight(scripts), 15_000, "B", weight(scripts) <= 15_000)
+    scripts = sum(weight(ROOT / f"npo_tutorial/explore/{file}") for file in ("explorer.js", "mount.js"))
+    row("scripts, gzip", scripts, 15_000, "B", scripts <= 15_000)
     for name in CHAPTERS:
         for demo, files in zip(demos_of(name), states(site, "en", name), strict=True):
-            total = sum(weight(file.read_bytes()) for file in files)
+            total = sum(map(weight, files))
             row(f"{demo}: state, gzip", total, 40_000, "B", total <= 40_000)
 
 
@@ -98,7 +98,7 @@ def mounting(browser, folder):
 
 
 def main():
-    chromium = shutil.which("chromium") or sys.exit("no Chromium on this machine")
+    chromium = find_chromium() or sys.exit("no Chromium on this machine")
     site = ROOT / "_build/html"
     if not site.is_dir():
         sys.exit("build the book first")

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -20,10 +19,9 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
 
-from tests.book.pages import all_pages
-from tests.book.test_site import BASE
+from tests.book.pages import BASE, all_pages
 from tests.browser.conftest import ARGUMENTS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, find_chromium
 
 PACKAGE = "lighthouse@13.5.0"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
@@ -68,8 +66,8 @@ def measure(program, address):
     """One run of Lighthouse. What fails in it is printed, for scores say little by themselves."""
     command = [program, address, "--output=json", "--quiet", f"--only-categories={','.join(CATEGORIES)}"]
     command.append(f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CHROME_PATH": chromium or ""})
+    environment = os.environ | {"CHROME_PATH": find_chromium() or ""}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
     if run.returncode:
         raise SystemExit(f"lighthouse {address} failed:\n{run.stderr[-2000:]}")
     return json.loads(run.stdout)

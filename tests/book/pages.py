@@ -1,12 +1,21 @@
-"""The pages of the built site, parsed once."""
+"""The configuration of the site, the sources of its pages, and the built pages, parsed once."""
 
+import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 from tests.conftest import ROOT
 
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+BASE = CONFIG["html"]["baseurl"]
+REPOSITORY = CONFIG["repository"]["url"]
+# {} or false where nobody wants comments
+COMMENTS = CONFIG["sphinx"]["config"].get("comments") or {}
+needs_comments = pytest.mark.skipif(not COMMENTS, reason="_config.yml has no comments")
 EDITIONS = {"zh": "zh-Hans", "en": "en"}
 NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md"))
 CHAPTERS = [
@@ -19,6 +28,23 @@ CHAPTERS = [
     "synthetic",
     "language-model",
 ]
+TWINS = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES]
+MODULES = {"npo_tutorial", "numpy", "myst_nb", "sklearn", "scipy", "torch", "math", "dataclasses"}
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.S | re.M)
+# where a browser fetches by itself; <a href> is fetched only when clicked
+LOADED = [
+    ("img", "src"),
+    ("script", "src"),
+    ("iframe", "src"),
+    ("source", "src"),
+    ("source", "srcset"),
+    ("link", "href"),
+]
+
+
+def cells(edition, name):
+    found = CELL.findall((ROOT / f"book/{edition}/{name}.md").read_text("utf-8"))
+    return [re.sub(r"^:.*\n", "", cell, flags=re.M) for cell in found]
 
 
 def all_pages(site):

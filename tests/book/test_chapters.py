@@ -4,21 +4,13 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, EDITIONS, article
-from tests.conftest import ROOT
+from tests.book.pages import CHAPTERS, EDITIONS, MODULES, article, cells
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
 BREAK_IT = {"zh": "弄坏它", "en": "Break it"}
-CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.S | re.M)
 # methods and data sets: the only words that a figure may hold
 NAMES_IN_FIGURES = {"GA", "NPO", "DPO", "IDK", "SimNPO"}
 TEXT = re.compile(r"<!-- (.*?) -->")
-MODULES = {"npo_tutorial", "numpy", "myst_nb", "sklearn", "scipy", "torch", "math", "dataclasses"}
-
-
-def cells(edition, name):
-    found = CELL.findall((ROOT / f"book/{edition}/{name}.md").read_text("utf-8"))
-    return [re.sub(r"^:.*\n", "", cell, flags=re.M) for cell in found]
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)

@@ -4,16 +4,9 @@ import re
 
 import pytest
 
+from tests.book.glossary import AVOIDED, CONCEPTS, DATA, EDGES, GLOSSARY, KINDS, SLIPS
 from tests.book.pages import EDITIONS, parse
-from tests.book.test_glossary import AVOIDED, DATA, GLOSSARY, SLIPS
 
-CONCEPTS, KINDS = DATA["concepts"], DATA["relations"]
-EDGES = [
-    (start, kind, end)
-    for start, concept in CONCEPTS.items()
-    for kind, ends in concept.get("relations", {}).items()
-    for end in ends
-]
 TEXTS = {
     **{key: concept for key, concept in CONCEPTS.items()},
     **KINDS,

@@ -6,10 +6,8 @@ import re
 
 import pytest
 
-from tests.book.pages import all_pages, parse
-from tests.book.test_site import CONFIG
+from tests.book.pages import COMMENTS, all_pages, parse
 
-COMMENTS = CONFIG["sphinx"]["config"]["comments"]["host"]
 SOURCES = {"'none'", "'self'", "file:", "data:", "blob:", "'wasm-unsafe-eval'", "'unsafe-hashes'", "'unsafe-inline'"}
 POLICY = "meta[http-equiv='Content-Security-Policy']"
 
@@ -54,7 +52,7 @@ def test_nothing_is_allowed_that_is_not_needed(pages):
         assert rules["object-src"] == rules["form-action"] == ["'none'"]
         assert rules["default-src"] == rules["base-uri"] == ["'self'", "file:"]
         used = {source for sources in rules.values() for source in sources}
-        hosts = {COMMENTS} if soup.select(".comments") else set()
+        hosts = {COMMENTS["host"]} if soup.select(".comments") else set()
         assert {source for source in used - SOURCES if not source.startswith("'sha256-")} == hosts, page
         assert [name for name, sources in rules.items() if "'unsafe-inline'" in sources] == ["style-src"], page
         assert ("'unsafe-hashes'" in rules["script-src"]) == bool(re.search(r"<[^>]+\son[a-z]+=", str(soup.body))), page

@@ -5,8 +5,7 @@ import re
 import nbformat
 import pytest
 
-from tests.book.pages import EDITIONS, article
-from tests.book.test_chapters import MODULES, cells
+from tests.book.pages import EDITIONS, MODULES, article, cells
 from tests.conftest import ROOT
 
 VERDICTS = {"en": ["True", "False", "Half true"], "zh": ["对", "错", "对一半"]}

@@ -3,26 +3,11 @@
 import re
 
 import pytest
-import yaml
 
+from tests.book.glossary import AVOIDED, GLOSSARY, SLIPS
 from tests.conftest import ROOT
 
-DATA = yaml.safe_load((ROOT / "book/glossary.yml").read_text("utf-8"))
-GLOSSARY = DATA["terms"]
 CHINESE_PAGES = sorted((ROOT / "book/zh").glob("*.md"))
-AVOIDED = re.compile("|".join(wording for term in GLOSSARY for wording in term["avoid"]))
-
-HAN = "[\u3400-\u9fff]"
-# Greek and accented letters too
-LATIN = "[0-9A-Za-z\u00c0-\u024f\u0370-\u03ff]"
-# emphasis is no space on the page: **NPO**损失 reads NPO损失
-MARKS = r"\*{0,3}"
-ASCII_PUNCTUATION = r"(?:[,;:?]|!(?!\[))"
-SLIPS = {
-    "no space between Chinese and Latin text, a number or a formula": f"{HAN}{MARKS}{LATIN}|{LATIN}{MARKS}{HAN}",
-    "ASCII punctuation next to Chinese": f"{HAN}{MARKS}{ASCII_PUNCTUATION}|{ASCII_PUNCTUATION}{MARKS}{HAN}",
-}
-
 FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,}|:{3,})(?P<name>\{[^}]*\})?(?P<rest>.*)")
 NO_TEXT_INSIDE = re.compile(r"\{(code|code-cell|code-block|math|raw)\}")
 OPTION = re.compile(r"\s*:[\w-]+:( |$)")

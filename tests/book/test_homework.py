@@ -4,8 +4,7 @@ import nbformat
 import pytest
 
 from npo_tutorial.homework.assignments import make_notebook, read_assignment
-from tests.book.pages import EDITIONS, parse
-from tests.book.test_site import REPOSITORY
+from tests.book.pages import EDITIONS, REPOSITORY, parse
 from tests.conftest import ROOT
 
 SOURCES = sorted((ROOT / "book/homework").glob("*.md"))

@@ -3,8 +3,7 @@
 import re
 from urllib.parse import urlparse
 
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages, parse
-from tests.book.test_site import REPOSITORY
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, REPOSITORY, all_pages, parse
 from tests.conftest import ROOT
 
 NAME = urlparse(REPOSITORY).path.strip("/")

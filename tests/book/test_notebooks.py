@@ -13,8 +13,7 @@ from nbclient import NotebookClient
 from traitlets.config import Config
 
 import npo_tutorial
-from tests.book.pages import EDITIONS, parse
-from tests.book.test_site import BASE, REPOSITORY
+from tests.book.pages import BASE, EDITIONS, REPOSITORY, parse
 from tests.browser.notebooks import environment
 from tests.conftest import ROOT
 

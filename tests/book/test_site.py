@@ -3,28 +3,14 @@
 import gzip
 import json
 import re
+import subprocess
 from urllib.parse import unquote, urljoin, urlparse
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 
-from tests.book.pages import EDITIONS, NAMES, all_pages, article, parse
+from tests.book.pages import BASE, CHAPTERS, EDITIONS, LOADED, NAMES, REPOSITORY, TWINS, all_pages, article, parse
 from tests.conftest import ROOT
-
-CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
-BASE = CONFIG["html"]["baseurl"]
-REPOSITORY = CONFIG["repository"]["url"]
-TWINS = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES]
-# where a browser fetches by itself; <a href> is fetched only when clicked
-LOADED = [
-    ("img", "src"),
-    ("script", "src"),
-    ("iframe", "src"),
-    ("source", "src"),
-    ("source", "srcset"),
-    ("link", "href"),
-]
 
 
 def edition_of(page):
@@ -109,8 +95,7 @@ def test_mathematics_is_rendered_at_build_time(site):
         # a formula that slipped through as text
         prose = soup.select_one("article")
         if prose and page != "book/api.html":
-            for tag in prose.select("pre, code, .math, script"):
-                tag = tag  # their dollars and backslashes are meant
+            # the dollars and backslashes of code and formulas are meant
             text = " ".join(
                 node
                 for node in prose.find_all(string=True)
@@ -232,9 +217,12 @@ def test_foot_says_how_to_cite_when_it_changed_and_where_to_report(site, page):
 
 
 def test_what_is_large_and_unused_is_not_loaded(site):
+    unused = re.compile("thebe|fontawesome.js|require.js", re.I)
+    # most scripts are joined into one
+    joined = (ROOT / "_build/.doctrees/joined-files.json").read_text()
+    assert "bootstrap.js" in joined and not unused.search(joined)
     for page in all_pages(site):
-        scripts = " ".join(str(tag) for tag in parse(site / page).select("script"))
-        assert not re.search("thebe|fontawesome.js|require.js", scripts, re.I), page
+        assert not unused.search(" ".join(str(tag) for tag in parse(site / page).select("script"))), page
 
 
 def test_search_of_sphinx_is_neither_made_nor_linked(site):
@@ -265,23 +253,38 @@ def test_search_index_holds_every_page_in_its_own_language_and_no_other(site):
 
 
 def test_addresses_stand_in_one_place():
-    mentions = {
-        path.relative_to(ROOT).as_posix()
-        for pattern in (
-            "*",
-            "book/**/*.md",
-            "book/_ext/**/*",
-            "npo_tutorial/*",
-            ".ci/*",
-            ".binder/*",
-            ".github/workflows/*",
-        )
-        for path in ROOT.glob(pattern)
-        if path.is_file()
-        and path.suffix not in (".woff2", ".png")
-        and (REPOSITORY in path.read_text("utf-8", errors="ignore") or BASE in path.read_text("utf-8", errors="ignore"))
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = {name: ROOT / name for name in listed.split("\0") if (ROOT / name).is_file()}
+    address = re.compile("|".join(map(re.escape, (REPOSITORY, BASE))).encode())
+    assert [name for name, path in files.items() if address.search(path.read_bytes())] == ["_config.yml"]
+
+
+NUMBERS = dict(zip("一二三四五六七八九十", range(1, 11), strict=True))
+NUMBERS |= {"six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+
+
+def test_the_number_of_chapters_is_right_where_it_is_said():
+    # and not the chapter of that number
+    form = re.compile(rf"(?<!第)({'|'.join(NUMBERS)})(?: chapters|章)", re.I)
+    for name in ("index", "en/index", "zh/index"):
+        said = form.findall((ROOT / f"book/{name}.md").read_text("utf-8"))
+        assert {NUMBERS[number.lower()] for number in said} <= {len(CHAPTERS)}, name
+
+
+def test_code_has_no_mark_that_nothing_shows(site):
+    sheet = (site / "_static/pygments.css").read_text("utf-8")
+    rules = re.findall(r'^html\[data-theme="(\w+)"\] \.highlight(?: \.(\w+))? \{ (.*?) \}', sheet, re.M)
+    ink = {theme: re.search(r"(?<!-)color: #\w+", rule)[0] for theme, name, rule in rules if not name}
+    plain = {theme: {name for own, name, rule in rules if own == theme and rule == ink[theme]} for theme in ink}
+    unseen = plain["light"] & plain["dark"]
+    marks = {
+        mark["class"][0]: page
+        for page in all_pages(site)
+        for mark in parse(site / page).select(".highlight pre span[class]")
+        if len(mark["class"]) == 1
     }
-    assert mentions == {"_config.yml"}
+    assert "n" in unseen and "k" in marks
+    assert not {name: page for name, page in marks.items() if name in unseen}
 
 
 def test_editions_share_one_execution(site):

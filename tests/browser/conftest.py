@@ -9,7 +9,10 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.book.test_site import BASE
+from tests.book.pages import BASE
+
+# when an assertion in these fails, it says what it compared
+pytest.register_assert_rewrite("tests.browser.axe", "tests.browser.drawing")
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -1,10 +1,44 @@
-"""Reads back what a drawn explorer shows, and compares it with what Python has: numbers from pixels, passages."""
+"""Opens explorers, reads back what they show, and compares it with what Python has: numbers from pixels, passages."""
 
 import re
+from contextlib import contextmanager
 
 import numpy as np
 
 from npo_tutorial.explore import evaluation, html
+from tests.browser.visit import DESKTOP, Visit
+
+PAPER = """e => {
+  const style = (e, name) => getComputedStyle(e)[name].match(/[\\d.]+/g).slice(0, 3).map(n => n / 255);
+  const paper = style(e, "backgroundColor");
+  return [[e, "color"], ...[...e.querySelectorAll(".npo-line, .npo-marker")].map(p => [p, "stroke"]),
+    ...[...e.querySelectorAll("text, .npo-points")].map(p => [p, "fill"]), [e.querySelector(".npo-ends"), "color"]]
+    .map(([part, name]) => [style(part, name), paper]);
+}"""
+THEMES = {
+    "light": ({}, None),
+    "dark system": ({"color_scheme": "dark"}, None),
+    "dark book": ({}, "document.documentElement.dataset.theme = 'dark'"),
+    "light book on a dark system": ({"color_scheme": "dark"}, "document.documentElement.dataset.theme = 'light'"),
+    "dark JupyterLab": ({}, "document.body.dataset.jpThemeLight = 'false'"),
+    "light JupyterLab on a dark system": ({"color_scheme": "dark"}, "document.body.dataset.jpThemeLight = 'true'"),
+}
+
+
+@contextmanager
+def opened(browser, folder, name="en.html", **options):
+    own = folder.as_uri() + "/"
+    with Visit(browser, own, **DESKTOP | options) as visit:
+        page = visit.open(own + name)
+        if visit.runs_scripts:
+            page.wait_for_function("performance.getEntriesByName('widgets-ready').length")
+            page.wait_for_function("document.querySelectorAll('.npo-chart[viewBox]').length")
+        yield page
+        assert not visit.complaints
+
+
+def drawing(explorer):
+    return explorer.locator(".npo-chart").inner_html()
 
 
 def path_numbers(d, kind):

@@ -11,6 +11,8 @@ import time
 
 from websocket import create_connection
 
+from tests.browser.visit import READY
+
 # no host but this machine: everything else goes to a proxy that is not there
 PREFERENCES = {
     "network.proxy.type": 1,
@@ -76,6 +78,11 @@ class Firefox:
         self.send("browsingContext.navigate", context=self.tab, url="about:blank", wait="complete")
         self.logged.clear()
         self.send("browsingContext.navigate", context=self.tab, url=address, wait="complete")
+        deadline = time.monotonic() + 10
+        while not self.evaluate(READY):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the script of {address} does not come")
+            time.sleep(0.05)
 
     def evaluate(self, expression):
         """What an expression, or what it promises, becomes: anything that JSON can say."""

@@ -1,30 +1,20 @@
 """axe finds nothing wrong with any page, all that folds opened, in light and dark, wide and narrow."""
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from npo_tutorial import demos
 from npo_tutorial.explore import save_html
 from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages
+from tests.browser.axe import RULES, WIDTHS, opened, violations
 from tests.browser.conftest import ARGUMENTS
-from tests.browser.test_demos import mounted
-from tests.browser.test_pages import DESKTOP, UNFOLD, Visit
+from tests.browser.demos import mounted
 from tests.browser.test_panels import run_and_plane
+from tests.browser.visit import DESKTOP, UNFOLD, Visit
 
-# what KaTeX draws for the eye is hidden from all others, and has the colour of the text around it
-CONTEXT = {"exclude": [".katex-html"]}
-# without preload: it would ask for style sheets at wrong addresses, for the sake of a rule that is off
-OPTIONS = {"resultTypes": ["violations"], "preload": False}
-# the themes differ in colours only
-RULES = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
-WIDTHS = (1280, 390)
 SHARED = ["index.html", "404.html", "genindex.html", "book/api.html"]
 ADDRESSES = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES] + SHARED
-# else colours would be measured on their way from one theme to the other
-STILL = "*, ::before, ::after { transition: none !important; animation: none !important; }"
 # The formulas of a page are thousands of elements, with which axe takes a minute. Their own test looks into them
 # (test_site); here each is a word for a screen reader, and for the eye boxes as large as before.
 SHORTEN = """() => {
@@ -44,33 +34,6 @@ OPENED = [
     (".dropdown-launch > button", ".dropdown-launch .dropdown-menu.show", 1280),
     (".dropdown-download-buttons > button", ".dropdown-download-buttons .dropdown-menu.show", 1280),
 ]
-
-
-@contextmanager
-def opened(browser, own, address):
-    with Visit(browser, own, **DESKTOP) as visit:
-        page = visit.open(address)
-        page.add_style_tag(content=STILL)
-        yield page
-        assert not visit.complaints
-
-
-def violations(page, widths=WIDTHS):
-    """What axe finds in every theme and at every width, each with theme, width, rule and element."""
-    found = []
-    # what is far away learns whether it scrolls when it is laid out, as it is for whoever uses the keyboard
-    page.evaluate("document.documentElement.classList.add('laid-out')")
-    for width in widths:
-        page.set_viewport_size({"width": width, "height": 900})
-        # the theme looks a while after a resize for what now scrolls, and lets a keyboard reach it
-        page.wait_for_timeout(500)
-        for theme, rules in RULES.items():
-            page.emulate_media(color_scheme=theme)
-            # the page hears of it with its next picture
-            page.wait_for_timeout(100)
-            for broken in Axe().run(page, CONTEXT, OPTIONS | rules).response["violations"]:
-                found += [f"{theme}, {width} px: {broken['id']}: {node['html'][:200]}" for node in broken["nodes"]]
-    return found
 
 
 def test_every_page_is_looked_at(site):

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.book.glossary import CONCEPTS, EDGES
 from tests.book.pages import EDITIONS
-from tests.book.test_concepts import CONCEPTS, EDGES
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide, wait_until
+from tests.browser.visit import DESKTOP, PHONE, Visit, too_wide, wait_until
 
 PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
 TRANSFORM = "document.querySelector('.plane').style.transform"

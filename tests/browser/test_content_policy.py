@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.browser.test_comments import HOST, Comments
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.book.pages import needs_comments
+from tests.browser.comments import HOST, Comments
+from tests.browser.visit import DESKTOP, Visit
 
 RECORD = """window.stopped = [];
 document.addEventListener("securitypolicyviolation", (e) => stopped.push(e.effectiveDirective));"""
@@ -42,6 +43,7 @@ def test_intruders_are_stopped(browser, site, server, place):
             assert not [complaint for complaint in visit.complaints if complaint.startswith("foreign: ")]
 
 
+@needs_comments
 def test_comments_may_bring_their_style_and_no_other_page_may(browser, server):
     bring = f"""() => new Promise(resolve => {{
       const link = Object.assign(document.createElement("link"), {{ rel: "stylesheet", href: "{HOST}/default.css" }});

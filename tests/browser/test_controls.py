@@ -3,7 +3,7 @@
 import pytest
 
 from tests.book.pages import EDITIONS
-from tests.browser.test_pages import DESKTOP, Visit, wait_until
+from tests.browser.visit import DESKTOP, Visit, wait_until
 
 
 @pytest.fixture
@@ -14,18 +14,17 @@ def page(browser, server, edition):
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_menus_open_and_close(page):
+def test_menus_say_that_they_are_open(page):
     for kind in ("rocket", "download"):
         menu = page.locator(f".dropdown:has(> button .fa-{kind})")
-        entries = menu.locator(".dropdown-menu")
-        assert not entries.is_visible()
-        menu.locator("button").first.click()
-        entries.wait_for(state="visible")
-        assert menu.locator("button").first.get_attribute("aria-expanded") == "true"
+        button, entries = menu.locator("button").first, menu.locator(".dropdown-menu")
+        button.click()
+        assert button.get_attribute("aria-expanded") == "true"
         # a mouse that stays there keeps it open
         page.mouse.move(600, 600)
         page.keyboard.press("Escape")
         entries.wait_for(state="hidden")
+        assert button.get_attribute("aria-expanded") == "false"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -83,13 +82,10 @@ def test_the_way_back_to_the_top(page):
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_folded_cells_and_remarks_open(page):
-    for summary in page.locator("article details:not(.comments, .embed) > summary").all():
-        summary.click()
-    assert page.evaluate(
-        "[...document.querySelectorAll('article details:not(.comments, .embed)')].every(box => box.open)"
-    )
-    for button in page.locator("article button.toggle-button").all():
+def test_remarks_and_solutions_open(page):
+    buttons = page.locator("article button.toggle-button").all()
+    assert buttons
+    for button in buttons:
         box = page.locator(f"[id='{button.get_attribute('data-target')}']")
         assert "toggle-hidden" in box.get_attribute("class")
         # what is far is laid out when it comes into view, and a reader's hand is slower than that
@@ -98,6 +94,30 @@ def test_folded_cells_and_remarks_open(page):
         button.click()
         assert "toggle-hidden" not in box.get_attribute("class")
         assert button.get_attribute("aria-expanded") == "true"
+    # the whole title is a button
+    solution = page.locator("div.solution").first
+    solution.scroll_into_view_if_needed()
+    page.wait_for_timeout(200)
+    solution.locator(".admonition-title").first.click()
+    assert "toggle-hidden" in solution.get_attribute("class")
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_colours_go_round(page):
+    modes = []
+    for _ in range(3):
+        page.locator(".theme-switch-button:visible").click()
+        modes.append(page.evaluate("document.documentElement.dataset.mode"))
+    assert sorted(modes) == ["auto", "dark", "light"]
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_code_is_copied(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("div.highlight").first.hover()
+    page.locator("button.copybtn").first.click()
+    page.wait_for_timeout(200)
+    assert "import" in page.evaluate("navigator.clipboard.readText()")
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

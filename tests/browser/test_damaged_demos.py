@@ -6,8 +6,8 @@ import re
 import pytest
 
 from tests.book.pages import CHAPTERS, EDITIONS
-from tests.browser.test_demos import demos_of, look, states
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.demos import demos_of, look, states
+from tests.browser.visit import DESKTOP, Visit
 
 NAME = next(name for name in CHAPTERS if len(demos_of(name)) > 1)
 SAID = {

@@ -1,41 +1,20 @@
 """The demos of the built pages, in both editions: with no kernel, sliders move what Python computed."""
 
-import gzip
-import json
 import random
-import re
 
 import numpy as np
 import pytest
 
 from npo_tutorial import demos
-from tests.book.pages import CHAPTERS, EDITIONS, parse
+from tests.book.pages import CHAPTERS, EDITIONS
+from tests.browser.demos import demos_of, look, mounted, states
 from tests.browser.drawing import assert_drawn, assert_told, stand
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide, wait_until
+from tests.browser.visit import DESKTOP, PHONE, Visit, too_wide
+from tests.browser.weight import weight
 from tests.conftest import ROOT
 from tests.test_demos import demo
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
-
-
-def demos_of(name):
-    return re.findall(r"^demos\.(\w+)\(\)$", (ROOT / f"book/en/{name}.md").read_text("utf-8"), re.M)
-
-
-def mounted(page, name):
-    """Every explorer of a page, scrolled to, so that it loads its state."""
-    for view in page.locator("script[type$='widget-view+json']").all():
-        view.evaluate("script => script.parentElement.scrollIntoView()")
-        page.wait_for_timeout(100)
-    wait_until(page, f"document.querySelectorAll('.npo-explorer').length === {len(demos_of(name))}")
-    return page.locator(".npo-explorer").all()
-
-
-def look(figure):
-    return (
-        "".join(plot.inner_html() for plot in figure.locator(".npo-plot").all())
-        + figure.locator(".npo-sentence").inner_text()
-    )
 
 
 def test_every_demo_is_in_a_chapter_and_every_chapter_has_one():
@@ -162,29 +141,14 @@ def test_the_picture_goes_when_the_demo_comes(browser, server):
         assert not page.locator(".widget-stand-in img").count()
 
 
-def states(site, edition, name):
-    """The files with the states of a page's demos: for each view those that it needs."""
-    page = parse(site / f"book/{edition}/{name}.html")
-    files = {
-        (site / f"book/{edition}" / tag["data-src"]).resolve(): tag["data-models"].split()
-        for tag in page.select("script[type$='widget-state+json']")
-    }
-    views = [json.loads(tag.string)["model_id"] for tag in page.select("script[type$='widget-view+json']")]
-    return [{file for file, models in files.items() if view in models} for view in views]
-
-
-def weight(content):
-    return len(gzip.compress(content))
-
-
 def test_weight_of_scripts_and_states(site):
-    scripts = b"".join((ROOT / f"npo_tutorial/explore/{file}").read_bytes() for file in ("explorer.js", "mount.js"))
-    assert weight(scripts) <= 15_000
+    scripts = [ROOT / f"npo_tutorial/explore/{file}" for file in ("explorer.js", "mount.js")]
+    assert sum(map(weight, scripts)) <= 15_000
     for name in CHAPTERS:
         found = states(site, "en", name)
         assert len(found) == len(demos_of(name))
         for demo_name, files in zip(demos_of(name), found, strict=True):
-            assert sum(weight(file.read_bytes()) for file in files) <= 40_000, demo_name
+            assert sum(map(weight, files)) <= 40_000, demo_name
 
 
 def test_each_demo_has_a_file_of_its_own_and_all_share_one(site):

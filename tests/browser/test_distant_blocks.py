@@ -3,7 +3,7 @@
 import pytest
 
 from tests.book.pages import EDITIONS
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, wait_until
+from tests.browser.visit import DESKTOP, PHONE, Visit, scripts_ready, wait_until
 
 LAID_OUT = "block => block.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
 # how far below the upper edge of the window a place is, when all has come to rest
@@ -68,11 +68,13 @@ def test_who_comes_back_finds_his_place(browser, server, edition, read):
         page.evaluate("place => { document.getElementById(place).scrollIntoView(); scrollBy(0, 120); }", place)
         before = top(page, place)
         page.reload()
+        scripts_ready(page)
         # who jumped has seen heights that were estimated
         exact = 5 if read else 80
         assert top(page, place) == pytest.approx(before, abs=exact)
         page.goto(f"{server}book/{edition}/npo.html")
         page.go_back()
+        scripts_ready(page)
         assert top(page, place) == pytest.approx(before, abs=exact)
         # another page begins at its beginning
         page.goto(f"{server}book/{edition}/npo.html")

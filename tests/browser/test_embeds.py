@@ -1,20 +1,17 @@
 """Demos and the concept map in somebody else's page: the line that is offered, and what it shows there."""
 
-import functools
 import gzip
-import http.server
 import re
-import threading
 
 import pytest
 from bs4 import BeautifulSoup
 
 from npo_tutorial import demos
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages, parse
-from tests.book.test_site import BASE, LOADED
-from tests.browser.test_accessibility import WIDTHS, opened, violations
-from tests.browser.test_demos import demos_of, look
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.book.pages import BASE, CHAPTERS, EDITIONS, LOADED, NAMES, all_pages, parse
+from tests.browser.axe import WIDTHS, opened, violations
+from tests.browser.conftest import serving
+from tests.browser.demos import demos_of, look
+from tests.browser.visit import DESKTOP, Visit
 
 PAGES = {(edition, name): f"embed/{edition}/{name}.html" for edition in EDITIONS for name in demos.__all__}
 CHAPTER_OF = {demo: name for name in CHAPTERS for demo in demos_of(name)}
@@ -29,15 +26,8 @@ def lines(site, edition, name):
 def stranger(tmp_path_factory):
     """Somebody else's site: its folder and its address, another origin than the book's."""
     root = tmp_path_factory.mktemp("stranger")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield root, f"http://127.0.0.1:{httpd.server_port}/"
-        httpd.shutdown()
+    with serving(root) as address:
+        yield root, address
 
 
 def test_each_demo_has_a_page_in_each_language_that_stands_alone(site):

@@ -2,17 +2,15 @@
 
 import json
 import re
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, html, save_html
-from tests.browser.drawing import assert_drawn, put, stand
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
-from tests.test_plots import contrast
+from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
+from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
+from tests.colors import contrast
 
-SMALL_PHONE = PHONE | {"viewport": {"width": 320, "height": 640}}
 U = np.linspace(-10, 6, 161)
 STEPS = np.geomspace(1, 1e4, 60)
 
@@ -81,24 +79,8 @@ def folder(explorers, tmp_path_factory):
     return folder
 
 
-@contextmanager
-def opened(browser, folder, name="en.html", **options):
-    own = folder.as_uri() + "/"
-    with Visit(browser, own, **DESKTOP | options) as visit:
-        page = visit.open(own + name)
-        if options.get("java_script_enabled", True):
-            page.wait_for_function("performance.getEntriesByName('widgets-ready').length")
-            page.wait_for_function("document.querySelectorAll('.npo-chart[viewBox]').length")
-        yield page
-        assert not visit.complaints
-
-
 def place(page, explorers, fn):
     return page.locator(".npo-explorer").nth(list(explorers).index(fn))
-
-
-def drawing(explorer):
-    return explorer.locator(".npo-chart").inner_html()
 
 
 def position(explorer, k):
@@ -153,7 +135,7 @@ def test_every_slider_moves_by_keyboard_and_by_mouse(browser, folder, explorers,
                     assert position(explorer, k) == there
                     seen.add(drawing(explorer))
                     assert slider.get_attribute("aria-valuetext") == explorer.locator("output").nth(k).inner_text()
-                assert len(seen) == 3 if last > 1 else 2
+                assert len(seen) == (3 if last > 1 else 2)
                 box = slider.bounding_box()
                 for share, there in ((0.02, 0), (0.98, last)):
                     page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
@@ -258,23 +240,6 @@ def test_reset_goes_back_to_the_start(browser, folder, explorers):
             explorer.locator(".npo-reset").click()
             assert [position(explorer, k) for k in range(len(start))] == start
             assert drawing(explorer) == before
-
-
-PAPER = """e => {
-  const style = (e, name) => getComputedStyle(e)[name].match(/[\\d.]+/g).slice(0, 3).map(n => n / 255);
-  const paper = style(e, "backgroundColor");
-  return [[e, "color"], ...[...e.querySelectorAll(".npo-line, .npo-marker")].map(p => [p, "stroke"]),
-    ...[...e.querySelectorAll("text, .npo-points")].map(p => [p, "fill"]), [e.querySelector(".npo-ends"), "color"]]
-    .map(([part, name]) => [style(part, name), paper]);
-}"""
-THEMES = {
-    "light": ({}, None),
-    "dark system": ({"color_scheme": "dark"}, None),
-    "dark book": ({}, "document.documentElement.dataset.theme = 'dark'"),
-    "light book on a dark system": ({"color_scheme": "dark"}, "document.documentElement.dataset.theme = 'light'"),
-    "dark JupyterLab": ({}, "document.body.dataset.jpThemeLight = 'false'"),
-    "light JupyterLab on a dark system": ({"color_scheme": "dark"}, "document.body.dataset.jpThemeLight = 'true'"),
-}
 
 
 @pytest.mark.parametrize("theme", THEMES)

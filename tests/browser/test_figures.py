@@ -7,9 +7,8 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from tests.book.pages import NAMES, article
-from tests.browser.test_accessibility import STILL
-from tests.browser.test_pages import DESKTOP, Visit
-from tests.test_plots import contrast, in_dark_mode
+from tests.browser.visit import DESKTOP, STILL, Visit
+from tests.colors import contrast, in_dark_mode
 
 # what CSS does to a figure on a dark page, and the same in Python
 FILTERS = {"light": ("none", tuple), "dark": ("invert(1) hue-rotate(180deg)", in_dark_mode)}

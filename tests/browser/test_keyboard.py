@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests.book.pages import CHAPTERS, EDITIONS
-from tests.browser.test_accessibility import OPENED, STILL
-from tests.browser.test_demos import mounted
-from tests.browser.test_pages import DESKTOP, PHONE, UNFOLD, Visit, wait_until
+from tests.browser.demos import mounted
+from tests.browser.test_accessibility import OPENED
+from tests.browser.visit import DESKTOP, PHONE, STILL, UNFOLD, Visit, scripts_ready, wait_until
 
 # pages that together have every kind of thing that takes the focus
 WALKED = [("zh", "npo", DESKTOP), ("en", "divergence", PHONE), ("en", "homework", DESKTOP), ("zh", "faq", PHONE)]
@@ -173,6 +173,7 @@ def test_links_and_tabs(browser, server):
         assert [panes.nth(i).is_visible() for i in range(2)] == [False, True]
         # the first stop of a page skips what is before its text
         page.reload()
+        scripts_ready(page)
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")

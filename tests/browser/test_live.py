@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.notebooks import WAVES, jupyterlab, write_notebook
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.visit import DESKTOP, Visit
 
 MAKE = (
     WAVES

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.browser.notebooks import WAVES, environment, write_notebook
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.visit import DESKTOP, Visit
 
 MAKE = (
     WAVES

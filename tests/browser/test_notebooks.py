@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from tests.browser.notebooks import jupyterlab
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.visit import DESKTOP, Visit
 
 
 @pytest.fixture(scope="module")

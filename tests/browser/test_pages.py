@@ -4,101 +4,15 @@ import shutil
 
 import pytest
 
-from tests.book.pages import EDITIONS, NAMES, all_pages
-from tests.browser.styles import lost_rules
+from tests.book.pages import EDITIONS
+from tests.browser.styles import lost_characters, lost_rules
+from tests.browser.visit import DESKTOP, ENLARGED, PHONE, UNFOLD, Visit, crawl, too_wide
 from tests.browser.weight import too_heavy
-
-DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-# what is left of 1280 x 1024 px at 400 %
-ENLARGED = {"width": 320, "height": 256}
-# all that folds, but the comments, which come from another host
-UNFOLD = """() => {
-  for (const fold of document.querySelectorAll("details:not(.comments)")) fold.open = true;
-  for (const button of document.querySelectorAll(".toggle-button-hidden")) button.click();
-}"""
-
-
-class Visit:
-    """A page opened with every other host blocked; `complaints` is what a reader's console and network would show."""
-
-    def __init__(self, browser, own, **options):
-        self.context = browser.new_context(**options)
-        self.context.set_default_timeout(10_000)
-        self.complaints = []
-        self.own = own
-        self.context.route("**/*", self.guard)
-        self.page = self.context.new_page()
-        self.page.on(
-            "console", lambda m: m.type in ("error", "warning") and self.complaints.append(f"console: {m.text}")
-        )
-        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        self.page.on("requestfailed", self.failed)
-        self.page.on("response", lambda r: r.status >= 400 and self.complaints.append(f"{r.status}: {r.url}"))
-
-    def failed(self, request):
-        # leaving a page cancels what it was still loading
-        if request.failure != "net::ERR_ABORTED":
-            self.complaints.append(f"failed: {request.url} {request.failure}")
-
-    def guard(self, route):
-        if route.request.url.startswith((self.own, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.complaints.append(f"foreign: {route.request.url}")
-            route.abort()
-
-    def open(self, address):
-        self.page.goto(address, wait_until="networkidle")
-        return self.page
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.context.close()
-
-
-def wait_until(page, expression, argument=None):
-    """Until an expression holds. Playwright's own wait evaluates a string in the page, which its policy forbids."""
-    for _ in range(100):
-        if page.evaluate(expression, argument):
-            return
-        page.wait_for_timeout(100)
-    pytest.fail(f"does not come true: {expression}")
-
-
-def crawl(browser, site, own, check=None, **options):
-    """Open every page; every complaint, with the page it is about."""
-    complaints = []
-    with Visit(browser, own, **options) as visit:
-        for name in all_pages(site):
-            # the door sends a reader who has been here before to his edition: forget him
-            visit.context.clear_cookies()
-            page = visit.open(own + name)
-            complaints += [f"{name}: {complaint}" for complaint in visit.complaints]
-            visit.complaints.clear()
-            if check:
-                complaints += [f"{name}: {complaint}" for complaint in check(page)]
-            if not own.startswith("file:"):
-                page.evaluate("localStorage.clear()")
-    return complaints
-
-
-def too_wide(page):
-    """What sticks out sideways; nothing, if the page does not scroll that way."""
-    # a phone widens its window to what sticks out, but not its screen
-    wide = page.evaluate(
-        """() => document.documentElement.scrollWidth <= screen.width ? [] : ["the page",
-        ...[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > screen.width + 1)
-        .slice(-3).map(e => e.outerHTML.slice(0, 120))]"""
-    )
-    return [f"sticks out sideways: {element}" for element in wide]
 
 
 def test_every_page_under_a_sub_path(browser, site, server):
     def check(page):
-        return [*too_heavy(page, server, site), *lost_rules(page)]
+        return [*too_heavy(page, server, site), *lost_rules(page), *lost_characters(page)]
 
     assert not crawl(browser, site, server, check, **DESKTOP)
 
@@ -186,48 +100,3 @@ def test_switching_keeps_the_place_and_the_door_remembers(browser, server):
         page.wait_for_timeout(300)
         assert page.url == server + "index.html#languages"
         assert not visit.complaints
-
-
-@pytest.mark.parametrize("edition", EDITIONS)
-def test_controls_of_the_page_work(browser, server, edition):
-    with Visit(browser, server, **DESKTOP) as visit:
-        visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = visit.open(server + f"book/{edition}/npo.html")
-        # theme switch: three states, then round again
-        modes = []
-        for _ in range(3):
-            page.locator(".theme-switch-button:visible").click()
-            modes.append(page.evaluate("document.documentElement.dataset.mode"))
-        assert sorted(modes) == ["auto", "dark", "light"]
-        # a solution opens
-        title = page.locator("div.solution.dropdown .admonition-title, div.solution.dropdown summary").first
-        body = page.locator("div.solution.dropdown .solution-content, div.solution.dropdown section").first
-        before = body.is_visible()
-        title.click()
-        page.wait_for_timeout(200)
-        assert body.is_visible() != before
-        # copy button
-        page.locator("div.highlight").first.hover()
-        page.locator("button.copybtn").first.click()
-        page.wait_for_timeout(200)
-        assert "import" in page.evaluate("navigator.clipboard.readText()")
-        assert not visit.complaints
-
-
-def test_sidebars_open_on_a_phone(browser, server):
-    with Visit(browser, server, **PHONE) as visit:
-        page = visit.open(server + "book/zh/npo.html")
-        for toggle, dialog in (
-            ("primary", "#pst-primary-sidebar-modal"),
-            ("secondary", "#pst-secondary-sidebar-modal"),
-        ):
-            page.locator(f".{toggle}-toggle:visible").first.click()
-            page.wait_for_selector(f"{dialog}[open]")
-            page.keyboard.press("Escape")
-            page.wait_for_selector(f"{dialog}:not([open])", state="attached")
-        assert not visit.complaints
-
-
-def test_names_are_read(site):
-    assert len(NAMES) >= 11
-    assert len(all_pages(site)) >= 2 * len(NAMES)

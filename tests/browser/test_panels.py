@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from npo_tutorial.explore import Grid, Images, Panel, Path, Points, explore, html, save_html
-from tests.browser.drawing import assert_drawn, put, stand
-from tests.browser.test_explorer import PAPER, SMALL_PHONE, THEMES, drawing, opened
-from tests.browser.test_pages import PHONE, too_wide
-from tests.test_plots import contrast
+from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
+from tests.browser.visit import PHONE, SMALL_PHONE, too_wide
+from tests.colors import contrast
 
 T = np.linspace(1, 50, 50)
 RATES = {"GA": 0.08, "NPO": 0.04, "KL": 0.01}

@@ -7,10 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from npo_tutorial.explore import Grid, Passage, explore, html, save_html
-from tests.browser.drawing import assert_told, put, stand
-from tests.browser.test_explorer import SMALL_PHONE, THEMES, opened
-from tests.browser.test_pages import PHONE, too_wide
-from tests.test_plots import contrast
+from tests.browser.drawing import THEMES, assert_told, opened, put, stand
+from tests.browser.visit import PHONE, SMALL_PHONE, too_wide
+from tests.colors import contrast
 
 X = np.linspace(0, 1, 11)
 METHODS = ("GA", "NPO")

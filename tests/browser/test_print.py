@@ -10,7 +10,8 @@ import pytest
 from pypdf import PdfReader
 
 from book import pdf
-from tests.book.pages import EDITIONS, all_pages, article, parse
+from tests.book.pages import BASE, EDITIONS, all_pages, article, parse
+from tests.browser.visit import scripts_ready
 
 # A4 less the margins of print.css, in CSS pixels
 WIDTH = (210 - 2 * 17) * 96 / 25.4
@@ -40,6 +41,7 @@ def test_nothing_of_any_page_is_wider_than_the_paper_or_cut_off(browser, site):
     for name in all_pages(site):
         if name.startswith("book/"):
             page.goto((site / name).as_uri())
+            scripts_ready(page)
             wide += [f"{name}: {element}" for element in page.evaluate(TOO_WIDE, WIDTH)]
     # a check that cannot fail is none
     page.evaluate(
@@ -53,6 +55,7 @@ def test_nothing_of_any_page_is_wider_than_the_paper_or_cut_off(browser, site):
 def test_a_page_is_printed_light_and_open_and_is_then_as_before(browser, site, server):
     page = browser.new_page(color_scheme="dark")
     page.goto(server + "book/en/npo.html", wait_until="networkidle")
+    scripts_ready(page)
     page.evaluate("""() => {
       const fold = "<details><summary>s</summary>folded up</details>";
       document.querySelector("article").insertAdjacentHTML("beforeend", fold);
@@ -65,10 +68,14 @@ def test_a_page_is_printed_light_and_open_and_is_then_as_before(browser, site, s
     assert "foldedup" in whole
     for solution in article(site, "en", "npo").select(".solution section"):
         assert longest(solution) in whole
-    # neither sidebars nor buttons; the number of each page below it, the citation at the end
-    assert not re.search("Searchthisbook|Embed|Reportanerror|Clickto|Allchapters|Comments", whole)
+    # neither sidebars nor buttons
+    on_screen = letters(parse(site / "book/en/npo.html").get_text())
+    for words in ("SearchCtrl+K", "Embed", "Reportanerror", "Alllanguages"):
+        assert words in on_screen and words not in whole
+    assert not re.search("Clickto|Comments", whole)
+    # the number of each page below it, the citation at the end
     assert all(re.search(rf"^{number}\s*$", sheet, re.M) for number, sheet in enumerate(sheets, 1))
-    assert letters("https://npo-tutorial.github.io/npo-tutorial/book/en/npo.html") in whole
+    assert letters(f"{BASE}book/en/npo.html") in whole
     page.close()
 
 
@@ -86,6 +93,7 @@ def test_all_tabs_are_printed(browser, server):
 def test_a_demo_that_was_moved_is_printed_as_it_stands(browser, server, edition):
     page = browser.new_page()
     page.goto(f"{server}book/{edition}/npo.html")
+    scripts_ready(page)
     page.locator(".widget-stand-in").first.scroll_into_view_if_needed()
     slider = page.locator(".npo-explorer input[type=range]").first
     slider.press("End")

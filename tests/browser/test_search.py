@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.book.pages import EDITIONS, parse
-from tests.browser.test_accessibility import STILL, violations
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, wait_until
+from tests.browser.axe import violations
+from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
 from tests.conftest import ROOT
 
 WORDS = {
@@ -303,12 +303,3 @@ def test_a_network_that_goes_away_is_said(browser, server):
         assert ask(page, "NPO")[0]
         visit.context.set_offline(True)
         assert ask(page, "zebra") == ({}, WORDS["en"]["failed"])
-
-
-@pytest.mark.parametrize("options", BUTTONS.values(), ids=["desktop", "phone"])
-def test_without_scripts_no_button_is_dead(browser, server, options):
-    with Visit(browser, server, **options, java_script_enabled=False) as visit:
-        page = visit.open(server + "book/en/npo.html")
-        assert page.locator(".search-button__button").count() == len(BUTTONS)
-        assert page.locator(".search-button__button:visible").count() == 0
-        assert not page.locator("#pst-search-dialog").is_visible()

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from tests.book.pages import CHAPTERS, EDITIONS, all_pages
+from tests.browser.demos import demos_of
 from tests.browser.firefox import Firefox
-from tests.browser.test_demos import demos_of
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.visit import DESKTOP, Visit
 
 # in one half of the chapters one language, in the other the other: what is drawn is the same in both
 PAGES = [(list(EDITIONS)[i % 2], name) for i, name in enumerate(CHAPTERS)]

@@ -1,17 +1,16 @@
 """Pages look with the style sheet that was cut as with all that it was made from, to the pixel.
 
-Here pages of each kind; `test_pages` sees to it that no rule was cut that finds something in any page.
+Here pages of each kind; `test_pages` sees to it that no rule was cut that finds something in any page, and no character
+that a formula draws.
 """
 
 import re
 
 import pytest
 
-from tests.browser.styles import joined_files, lost_rules, whole_sheet
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, wait_until
+from tests.browser.styles import joined_files, lost_characters, lost_rules, whole_sheet
+from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
 
-# both would differ from one picture to the next
-STILL = "*, ::before, ::after { transition: none !important; animation: none !important; caret-color: transparent; }"
 LOADED = """() => {
   const number = (selector) => document.querySelectorAll(selector).length;
   const demos = number("script[type*=widget-view]") === number(".npo-explorer") && !number(".npo-chart:not([viewBox])");
@@ -67,3 +66,18 @@ def test_a_lost_rule_is_found(browser, server):
         assert lost_rules(page, whole_sheet() + rule) == ["lost its rules for article strong:hover"]
     lost = whole_sheet() + "article strong { letter-spacing: .01px; }"
     assert not looks_the_same(browser, server, "book/en/npo", lost, DESKTOP)
+
+
+def test_a_lost_character_is_found(browser, server):
+    drawn = "<span class='katex'><span class='katex-html'><span class='mathbb'>{}</span></span></span>"
+    with Visit(browser, server, **DESKTOP) as visit:
+        page = visit.open(f"{server}book/en/npo.html")
+        assert not [*lost_characters(page)]
+        # the site writes an expectation so, and no rational numbers
+        for letter in "EQ":
+            page = visit.open(f"{server}book/en/npo.html")
+            page.evaluate(
+                "(html) => document.querySelector('article').insertAdjacentHTML('beforeend', html)",
+                drawn.format(letter),
+            )
+            assert [lost.split()[1] for lost in lost_characters(page)] == ["'Q'"] * (letter == "Q")

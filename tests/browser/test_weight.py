@@ -3,7 +3,7 @@
 import re
 
 from tests.browser.conftest import serving
-from tests.browser.test_pages import DESKTOP, Visit
+from tests.browser.visit import DESKTOP, Visit
 from tests.browser.weight import REQUESTS, too_heavy
 
 

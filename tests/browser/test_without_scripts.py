@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, EDITIONS, all_pages
-from tests.book.test_site import TWINS
-from tests.browser.test_pages import DESKTOP, PHONE, Visit, too_wide
+from tests.book.pages import CHAPTERS, EDITIONS, TWINS, all_pages
+from tests.browser.visit import DESKTOP, PHONE, Visit, too_wide
 
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}
 OFF = {"java_script_enabled": False}
