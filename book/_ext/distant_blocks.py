@@ -15,8 +15,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.nodes import proof_node
 
 SCRIPT = Path(__file__).with_name("templates").joinpath("distant-blocks.js").read_text("utf-8")
-# in letters: more than the first screen of a large window, and a line of it
-FIRST, LINE = 2000, 80
+# in letters: a paragraph, for what else is on the first screen comes with it, and a line of it
+FIRST, LINE = 300, 80
 # of TeX, whose commands are longer than what they draw
 SHRINKAGE = 3
 DISPLAYED = 3 * LINE

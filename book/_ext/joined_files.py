@@ -17,7 +17,9 @@ SHEET, SCRIPT = "_static/joined.css", "_static/joined.js"
 KINDS = ("css_files", "script_files")
 LOADER = """addEventListener("DOMContentLoaded", () => {
   const load = () => document.head.append(Object.assign(document.createElement("script"), { src: "%s" }));
-  if (!PerformanceObserver.supportedEntryTypes?.includes("paint")) return load();
+  // who comes back has it already, and his place is found when the page has come
+  const [{ type } = {}] = performance.getEntriesByType("navigation");
+  if (type !== "navigate" || !PerformanceObserver.supportedEntryTypes.includes("paint")) return load();
   const seen = new PerformanceObserver(() => {
     seen.disconnect();
     load();

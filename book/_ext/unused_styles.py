@@ -1,7 +1,8 @@
 """The joined style sheet, less the rules that no page and no script of the site could ever use.
 
 A selector goes only if it needs a class or an id that stands in no page, and that no script knows as a word. What is
-inside `:is(…)`, `:not(…)`, `:has(…)` or `[…]` is not looked at, so that such selectors rather stay.
+inside `:is(…)`, `:not(…)`, `:has(…)` or `[…]` is not looked at, so that such selectors rather stay. A variable goes
+only if nothing reads it, or nothing but other variables that go.
 """
 
 import re
@@ -13,6 +14,7 @@ from joined_files import SCRIPT, SHEET
 NAMES = re.compile(r'\b(?:class|id)="([^"]*)"')
 CODE = re.compile(r"<script\b[^>]*>(.*?)</script>", re.S)
 WORD = re.compile(r"[\w-]+")
+VARIABLE = re.compile(r"var\(\s*(--[\w-]+)")
 # put together from pieces by Bootstrap
 COMPOSED = re.compile("bs-(tooltip|popover)-")
 NESTED = {"media", "supports", "layer", "container"}
@@ -28,6 +30,14 @@ def names(out):
         for code in CODE.findall(text):
             found.update(WORD.findall(code))
     return found
+
+
+def variables(out):
+    """The variables that pages and scripts read."""
+    read = {name for page in out.rglob("*.html") for name in VARIABLE.findall(page.read_text("utf-8"))}
+    for script in Path(out, "_static").rglob("*.js"):
+        read.update(word for word in WORD.findall(script.read_text("utf-8")) if word.startswith("--"))
+    return read
 
 
 def needed(selector):
@@ -48,8 +58,8 @@ def selectors(prelude):
     return found
 
 
-def purge(rules, used):
-    """The rules as text, less what needs a name that is not in use."""
+def purge(rules, used, read):
+    """The rules as text, less what needs a name that is not in use, and less the variables that nobody reads."""
     kept = []
     for rule in rules:
         if rule.type == "comment":
@@ -62,12 +72,17 @@ def purge(rules, used):
                 for selector in selectors(rule.prelude)
                 if all(name in used or COMPOSED.match(name) for name in needed(selector))
             ]
-            if alive:
-                content = [token for token in rule.content if token.type != "comment"]
-                kept.append(f"{','.join(alive)}{{{tinycss2.serialize(content).strip()}}}")
+            parts = tinycss2.parse_declaration_list(rule.content, skip_comments=True, skip_whitespace=True)
+            content = [
+                part.serialize()
+                for part in parts
+                if part.type != "declaration" or not part.name.startswith("--") or part.name in read
+            ]
+            if alive and content:
+                kept.append(f"{','.join(alive)}{{{';'.join(content)}}}")
         elif rule.lower_at_keyword in NESTED and rule.content is not None:
             inner = tinycss2.parse_rule_list(rule.content, skip_whitespace=True)
-            if text := purge(inner, used):
+            if text := purge(inner, used, read):
                 kept.append(f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{text}}}")
         else:
             kept.append(rule.serialize())
@@ -79,8 +94,14 @@ def trim(app, exception):
         return
     out = Path(app.outdir)
     sheet = out / SHEET
-    rules = tinycss2.parse_stylesheet(sheet.read_text("utf-8"), skip_whitespace=True)
-    sheet.write_text(purge(rules, names(out)), "utf-8")
+    used, read = names(out), variables(out)
+    before, text = None, sheet.read_text("utf-8")
+    # a variable may have been read by one that is gone now
+    while text != before:
+        before = text
+        rules = tinycss2.parse_stylesheet(text, skip_whitespace=True)
+        text = purge(rules, used, read.union(VARIABLE.findall(text)))
+    sheet.write_text(text, "utf-8")
 
 
 def setup(app):

@@ -29,8 +29,12 @@ LOST = r"""(whole) => {
       return list;
     }, [""]).map((part) => part.trim());
   };
+  // variables may go with the rules that read them
+  const draws = ({ style }) => [...style].some((name) => !name.startsWith("--"));
   const selectors = (rules) =>
-    [...rules].flatMap((rule) => (rule.selectorText ? parts(rule.selectorText) : selectors(rule.cssRules ?? [])));
+    [...rules].flatMap((rule) =>
+      rule.selectorText ? (draws(rule) ? parts(rule.selectorText) : []) : selectors(rule.cssRules ?? []),
+    );
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(whole);
   const joined = [...document.styleSheets].find(({ href }) => href?.includes("joined.css"));
