@@ -1,4 +1,4 @@
-"""What lies far below the first screen is laid out when a reader comes near it.
+"""What lies below the beginning of a page is laid out when it is on the screen, or near it.
 
 Formulas are thousands of small boxes, and a phone that lays out all of a chapter before it answers a finger is slow.
 Here blocks learn how far down they are and about how high; the style sheet does the rest, and the script beside the

@@ -1,9 +1,13 @@
 """A font less the characters that nobody will see, to stand in a style sheet; shared by `icons` and `formula_fonts`."""
 
+import logging
 from base64 import b64encode
 from io import BytesIO
 
 from fontTools.subset import Options, Subsetter, load_font, save_font
+
+# it tells of every table that it cuts, in a build whose output is read for what went wrong
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 
 def subset(path, characters):

@@ -45,7 +45,7 @@ class Fonts:
         return [set(element.split(".")[1:]) for element in re.split("[ >]", selector)]
 
     def of(self, path):
-        """The file of the font of a text in elements of these classes, the outermost first."""
+        """The font of a text in elements of these classes, the outermost first: a key of `files`."""
         elements, style = [{"katex"}, *(set(names.split()) for names in path)], dict(DEFAULT)
         for depth, element in enumerate(elements):
             for _, (*above, last), font in self.rules:

@@ -35,7 +35,12 @@ def write(app, exception):
     (static / SHEET).write_text(own + "".join(colours(sheets, scheme) for scheme in CONDITION), "utf-8")
 
 
+def tell(app, pagename, templatename, context, doctree):
+    context["sheet_without_scripts"] = f"_static/{SHEET}"
+
+
 def setup(app):
+    app.connect("html-page-context", tell)
     # after the theme, which writes the colours of code when a build has ended
     app.connect("build-finished", write, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
