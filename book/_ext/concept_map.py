@@ -118,6 +118,7 @@ def write(app, exception):
         "concept-map.html",
         {
             "editions": editions(app),
+            "tags": {edition.key: edition.tag for edition in editions(app)},
             "default": app.config.default_edition,
             "title": by_edition(app, data["title"], "title"),
             "description": by_edition(app, data["description"], "description"),

@@ -63,6 +63,8 @@ def write_page(app, docname, name):
     link = soup.new_tag("a", href=chapter, target="_blank")
     link.string = f"{edition.title} › {app.env.titles[docname].astext()}"
     soup.main.append(link)
+    about = {"name": "description", "content": f"{title} · {link.string}"}
+    soup.head.append(soup.new_tag("meta", attrs=about))
     file.write_text(str(soup), "utf-8")
     return page, title
 

@@ -177,9 +177,9 @@ def test_titles_and_descriptions(site):
         assert title and title not in titles, f"{page} and {titles.get(title)} are both called {title}"
         titles[title] = page
         assert soup.select_one("link[rel~=icon]"), page
+        assert len(head(site, page, "meta[name=description]", "content")) == 1, page
     for page in TWINS:
         descriptions = head(site, page, "meta[name=description]", "content")
-        assert len(descriptions) == 1, page
         assert 20 <= len(descriptions[0]) <= 200, f"{page}: {descriptions}"
         assert bool(re.search(r"[\u4e00-\u9fff]", descriptions[0])) == (edition_of(page) == "zh"), page
         for kind in ("title", "description", "image", "url", "type", "locale", "site_name"):

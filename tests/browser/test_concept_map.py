@@ -7,9 +7,10 @@ import pytest
 
 from tests.book.glossary import CONCEPTS, EDGES
 from tests.book.pages import EDITIONS
-from tests.browser.visit import DESKTOP, PHONE, Visit, too_wide, wait_until
+from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, too_wide, wait_until
 
 PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
+DRAWN = ".edition[aria-pressed=true]"
 TRANSFORM = "document.querySelector('.plane').style.transform"
 
 
@@ -17,7 +18,7 @@ TRANSFORM = "document.querySelector('.plane').style.transform"
 def opened(browser, own, query="?lang=en", **options):
     with Visit(browser, own, reduced_motion="reduce", **(options or DESKTOP)) as visit:
         page = visit.open(f"{own}NPO.html{query}")
-        page.wait_for_selector("html[data-view]")
+        page.wait_for_selector(DRAWN)
         yield page
         assert not visit.complaints
 
@@ -46,6 +47,22 @@ def test_page_is_small_and_stands_alone(site):
     page = (site / "NPO.html").read_bytes()
     assert len(gzip.compress(page)) <= 60_000
     assert b"<script src" not in page and b'rel="stylesheet"' not in page
+
+
+@pytest.mark.parametrize("view", [DESKTOP, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_nothing_jumps_while_it_comes_over_a_slow_line(browser, server, edition, view):
+    with Visit(browser, server, **view) as visit:
+        # the first part of the page is drawn long before its script has come; KiB/s
+        line = {"offline": False, "latency": 50, "downloadThroughput": 100 * 1024, "uploadThroughput": 100 * 1024}
+        visit.context.new_cdp_session(visit.page).send("Network.emulateNetworkConditions", line)
+        page = visit.open(f"{server}NPO.html?lang={edition}")
+        painted, loaded = page.evaluate(
+            "[performance.getEntriesByType('paint')[0], performance.getEntriesByType('navigation')[0]]"
+            ".map(entry => entry.domComplete ?? entry.startTime)"
+        )
+        assert painted < loaded
+        assert page.evaluate(SHIFT) < 0.02
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -266,7 +283,7 @@ def test_wheel_in_a_frame_belongs_to_the_page_until_the_map_is_held(browser, ser
         page = visit.open(f"{server}book/en/divergence.html")
         page.locator("iframe.concept-map").scroll_into_view_if_needed()
         frame = page.locator("iframe.concept-map").element_handle().content_frame()
-        frame.wait_for_selector("html[data-view=map]")
+        frame.wait_for_selector(DRAWN)
         box = page.locator("iframe.concept-map").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         before = frame.evaluate(TRANSFORM)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.book.pages import EDITIONS
-from tests.browser.visit import DESKTOP, PHONE, Visit, scripts_ready, wait_until
+from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, scripts_ready, wait_until
 
 LAID_OUT = "block => block.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
 # how far below the upper edge of the window a place is, when all has come to rest
@@ -13,11 +13,6 @@ REST = """(id) => {
   window.lastTop = top;
   return rests;
 }"""
-# what is painted and then moves, as browsers count it
-SHIFT = """new Promise((done) => new PerformanceObserver((list, watch) => {
-  watch.disconnect();
-  done(list.getEntries().reduce((sum, { value }) => sum + value, 0));
-}).observe({ type: "layout-shift", buffered: true }) ?? setTimeout(() => done(0), 300))"""
 LAST_BLOCK = ".bd-article .distant:has(> *) >> nth=-1"
 
 

@@ -19,6 +19,11 @@ STILL = "*, ::before, ::after { transition: none !important; animation: none !im
 # Pages of the site ask for their script after the first paint, and all of it runs in one task. Pages that stand alone
 # have their scripts in them.
 READY = "!document.querySelector('link[href*=\"joined.css\"]') || 'bootstrap' in window"
+# what is painted and then moves, as browsers count it
+SHIFT = """new Promise((done) => new PerformanceObserver((list, watch) => {
+  watch.disconnect();
+  done(list.getEntries().reduce((sum, { value }) => sum + value, 0));
+}).observe({ type: "layout-shift", buffered: true }) ?? setTimeout(() => done(0), 300))"""
 
 
 class Visit:

@@ -4,34 +4,16 @@
   const $ = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
   const [stage, plane, panel] = [".stage", ".plane", "#panel"].map($);
-  const framed = window !== top;
-  const [narrow, small] = ["(max-width: 959px)", "(max-width: 599px)"].map((query) => matchMedia(query));
+  const framed = root.classList.contains("framed");
 
-  // Language: asked for in the address, else the edition read last, else the browser's
+  // The language, by the key of its edition
   const editions = Object.fromEntries(all(".edition").map((button) => [button.dataset.edition, button]));
-  const stored = (name) => {
-    // a browser may forbid storage, in private windows or for files
-    try { return localStorage.getItem(name); } catch { return null; }
-  };
   const speak = (key) => {
     root.lang = editions[key].lang;
     document.title = editions[key].dataset.title;
     for (const [other, button] of Object.entries(editions)) button.setAttribute("aria-pressed", other === key);
     draw();
   };
-  const wanted = () => {
-    const asked = [new URLSearchParams(location.search).get("lang"), location.hash.slice(1), stored("edition"), ...navigator.languages];
-    return asked.map((name) => name?.split("-")[0]).find((name) => name in editions) ?? root.dataset.default;
-  };
-
-  // Colours: of the page around this one, if there is one that may be asked, else those chosen on the site
-  const dress = (theme) => (/^(light|dark)$/.test(theme) ? (root.dataset.theme = theme) : delete root.dataset.theme);
-  try {
-    const outer = framed && parent.document.documentElement;
-    const follow = () => dress(outer ? outer.dataset.theme : stored("mode"));
-    if (outer) new MutationObserver(follow).observe(outer, { attributeFilter: ["data-theme"] });
-    follow();
-  } catch {}
 
   // The graph. Places count in pixels of the plane, which is moved and scaled as a whole.
   const nodes = Object.fromEntries(all(".node").map((button) => [button.dataset.concept, { button }]));
@@ -256,10 +238,9 @@
     stage.addEventListener(off, () => light(chosen));
   }
 
-  framed && root.classList.add("framed");
   const first = decodeURIComponent(location.hash.slice(1));
   restore();
-  speak(wanted());
+  speak(Object.keys(editions).find((key) => editions[key].lang === root.lang));
   reset();
   const suit = () => set(picked ?? (small.matches ? "list" : "map"));
   suit();

@@ -1,0 +1,31 @@
+"use strict";
+// What decides how the page looks is settled before any of it is drawn, so that nothing moves under a reader's eyes.
+// The script at the end knows these two as well.
+const [narrow, small] = ["(max-width: 959px)", "(max-width: 599px)"].map((query) => matchMedia(query));
+{
+  const root = document.documentElement;
+  const framed = window !== top;
+  root.classList.toggle("framed", framed);
+  const stored = (name) => {
+    // a browser may forbid storage, in private windows or for files
+    try { return localStorage.getItem(name); } catch { return null; }
+  };
+
+  // Language: asked for in the address, else the edition read last, else the browser's
+  const tags = JSON.parse(root.dataset.editions);
+  const asked = [new URLSearchParams(location.search).get("lang"), location.hash.slice(1), stored("edition"), ...navigator.languages];
+  root.lang = tags[asked.map((name) => name?.split("-")[0]).find((name) => name in tags) ?? root.dataset.default];
+
+  // Colours: of the page around this one, if there is one that may be asked, else those chosen on the site
+  const dress = (theme) => (/^(light|dark)$/.test(theme) ? (root.dataset.theme = theme) : delete root.dataset.theme);
+  try {
+    const outer = framed && parent.document.documentElement;
+    const follow = () => dress(outer ? outer.dataset.theme : stored("mode"));
+    if (outer) new MutationObserver(follow).observe(outer, { attributeFilter: ["data-theme"] });
+    follow();
+  } catch {}
+
+  // View: as the script at the end sets it, which has the graph to draw as well
+  root.dataset.view = small.matches ? "list" : "map";
+  if (!narrow.matches) root.dataset.panel = "";
+}
