@@ -7,6 +7,7 @@ from npm and is asked for its own simulation of a slow phone; on a busy machine 
 import argparse
 import asyncio
 import json
+import logging
 import os
 import subprocess
 import tempfile
@@ -67,7 +68,8 @@ def serve(site):
 def measure(program, address):
     """One run of Lighthouse. What fails in it is printed, for scores say little by themselves."""
     command = [program, address, "--output=json", "--quiet", f"--only-categories={','.join(CATEGORIES)}"]
-    command.append(f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}")
+    # no figure is taken from a picture of the whole page
+    command += ["--disable-full-page-screenshot", f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}"]
     environment = os.environ | {"CHROME_PATH": find_chromium() or ""}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     if run.returncode:
@@ -95,6 +97,8 @@ def main():
     parser.add_argument("pages", nargs="*", help="paths in the site, like book/en/npo.html (default: every page)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each page (default: 5)")
     options = parser.parse_args()
+    # of a server, that nothing lies above the site: a robots.txt, a favicon
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)
     site = ROOT / "_build/html"
     unknown = [page for page in options.pages if not (site / page).is_file()]
     if unknown:
