@@ -1,0 +1,51 @@
+"""The files of requirements pin what the code imports, and pyproject.toml bounds the same packages."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+from tests.conftest import ROOT
+
+OWN = {path.stem for path in ROOT.glob("book/_ext/*.py")} | {"book", "npo_tutorial", "tests"}
+
+
+def plain(name):
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def pins():
+    texts = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-test.txt")]
+    return {plain(name) for text in texts for name in re.findall(r"^([\w.-]+)(?:\[\w+\])?==", text, re.M)}
+
+
+def imported():
+    """Modules of other packages that the project's Python files import."""
+    names = set()
+    for path in (path for folder in ("npo_tutorial", "book", "tests") for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.partition(".")[0])
+    return names - OWN - sys.stdlib_module_names
+
+
+def test_all_that_is_imported_is_pinned():
+    homes, pinned = packages_distributions(), pins()
+    missing = {
+        module: homes[module]
+        for module in imported()
+        # what is not installed, like CuPy, is used only where it is
+        if module in homes and not pinned.intersection(map(plain, homes[module]))
+    }
+    assert not missing
+
+
+def test_all_that_is_bounded_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    bounds = project["dependencies"] + [bound for extra in extras.values() for bound in extra]
+    names = {plain(re.match(r"[\w.-]+", bound)[0]) for bound in bounds}
+    assert names - {"npo-tutorial"} <= pins()
