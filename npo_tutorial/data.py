@@ -20,8 +20,8 @@ def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
         Samples and features, 1 ≤ n ≤ d.
     coherence : float
         |⟨x_i, x_j⟩| for all i ≠ j, in [0, norm²); 0 makes the rows orthogonal. The signs are those of s_i s_j, so
-        that all off-diagonal entries of the signed Gram matrix are +`coherence`: forgetting one sample helps to
-        forget the others.
+        that all off-diagonal entries of the signed Gram matrix are positive: forgetting one sample helps to forget
+        the others.
     norm : float
         ‖x_i‖ > 0.
     seed : int
@@ -156,7 +156,7 @@ class DigitsSplit:
 
     @property
     def X_train(self):
-        """Forget and retain samples together: what the model to be unlearned was trained on."""
+        """Forget and retain samples together, on which the model to be unlearned was trained."""
         return np.concatenate([self.X_forget, self.X_retain])
 
     @property

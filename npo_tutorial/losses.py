@@ -8,7 +8,7 @@ The convention is the one of the NPO paper [1]_: gradient ascent is the loss ``E
 carries 1/β, NPO carries 2/β.
 
 .. [1] Zhang, Lin, Bai, Mei. Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning.
-arXiv:2404.05868.
+   arXiv:2404.05868.
 .. [2] Rafailov et al. Direct Preference Optimization. arXiv:2305.18290.
 .. [3] Fan et al. Simplicity Prevails: Rethinking Negative Preference Optimization for LLM Unlearning. arXiv:2410.07163.
 """

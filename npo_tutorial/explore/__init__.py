@@ -100,7 +100,7 @@ class Explorer(anywidget.AnyWidget):
 
     @property
     def values(self):
-        """The parameters at the current position: name → value."""
+        """The parameters at the current position, a dictionary from names to values."""
         return {grid["name"]: grid["values"][i] for grid, i in zip(self.chart["grids"], self.index, strict=True)}
 
     @property
