@@ -164,8 +164,8 @@ def digits():
     """Ten digits to forget: how many are still recognised, and what becomes of the images to be kept.
 
     Accuracy on the forget images and on the retain images after each step of GA and of NPO on the first split of
-    `digits_split`, with η = 1. Each of the ten images is as dark as the probability π_θ(y|x) of its label. Source: the
-    losses of arXiv:2404.05868, data of scikit-learn; chapter "divergence".
+    `digits_split`, with η = 1. Each of the ten images is as opaque as the probability π_θ(y|x) of its label. Source:
+    the losses of arXiv:2404.05868, data of scikit-learn; chapter "divergence".
 
     Examples
     --------
@@ -215,8 +215,8 @@ def digits():
             "NPO D_FG": {"en": "NPO, images to forget", "zh": "NPO，要忘掉的图像"},
             "t": {"en": "this step", "zh": "这一步"},
             "GA π": {
-                "en": "The ten images under GA, each as dark as the probability of its label",
-                "zh": "GA 下的十张图像，颜色深浅表示模型给正确标签的概率",
+                "en": "The ten images under GA, each as opaque as its label is probable",
+                "zh": "GA 下的十张图像，墨色浓淡表示模型给正确标签的概率",
             },
             "NPO π": {"en": "The same under NPO", "zh": "NPO 下的这十张图像"},
         },

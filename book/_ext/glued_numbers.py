@@ -1,0 +1,37 @@
+"""Numbers that cells computed, set in a text as its authors set theirs: a minus sign, and a power of ten."""
+
+import re
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def typeset(text):
+    """A number as Python writes it as a text has it, and a value with its spread on one line."""
+    if not (found := NUMBER.fullmatch(text)):
+        return text.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+    minus, digits, sign, power = found.groups()
+    if power:
+        digits += "·10" + (sign.strip("+") + power).translate(SUPERSCRIPTS)
+    return ("\N{MINUS SIGN}" if minus else "") + digits
+
+
+class Typeset(SphinxPostTransform):
+    # before punctuation joins what it touches
+    default_priority = 890
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for node in self.document.findall(nodes.inline):
+            if "pasted-text" in node["classes"]:
+                text = typeset(node.astext())
+                node.clear()
+                node += nodes.Text(text)
+
+
+def setup(app):
+    app.add_post_transform(Typeset)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,36 @@
+"""Numbers that cells computed read in a text as its authors would write them."""
+
+import re
+import sys
+
+import pytest
+
+from tests.book.pages import TWINS, parse
+from tests.conftest import ROOT
+
+sys.path.append(str(ROOT / "book/_ext"))
+
+from glued_numbers import typeset
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("-0.60", "−0.60"),
+        ("2.06e-09", "2.06·10⁻⁹"),
+        ("-4e+12", "−4·10¹²"),
+        ("0.70 ± 0.14", "0.70\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.14"),
+        ("1,200", "1,200"),
+        ("13/15", "13/15"),
+        ("≤ 0.05", "≤ 0.05"),
+        ("gpt-2", "gpt-2"),
+    ],
+)
+def test_minus_power_and_spread(written, read):
+    assert typeset(written) == read
+
+
+def test_no_page_has_a_number_as_python_writes_it(site):
+    texts = {page: [tag.get_text() for tag in parse(site / page).select(".pasted-text")] for page in TWINS}
+    assert any(text.startswith("−") for found in texts.values() for text in found)
+    assert not {page: text for page, found in texts.items() for text in found if re.search(r"-\d|\de[-+]", text)}
