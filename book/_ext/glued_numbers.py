@@ -1,4 +1,4 @@
-"""Numbers that cells computed, set in a text as its authors set theirs: a minus sign, and a power of ten."""
+"""Numbers that cells computed, set in a text as its authors set theirs: a minus sign, a power of ten, all on a line."""
 
 import re
 
@@ -6,13 +6,14 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
+WORD = re.compile(r"[^\W\d_]{2}")
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def typeset(text):
-    """A number as Python writes it as a text has it, and a value with its spread on one line."""
+    """A number as Python writes it as a text has it; a bound, or a value with its spread, stays on one line."""
     if not (found := NUMBER.fullmatch(text)):
-        return text.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+        return text if WORD.search(text) else text.replace(" ", "\N{NO-BREAK SPACE}")
     minus, digits, sign, power = found.groups()
     if power:
         digits += "·10" + (sign.strip("+") + power).translate(SUPERSCRIPTS)

@@ -22,8 +22,9 @@ from glued_numbers import typeset
         ("0.70 ± 0.14", "0.70\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.14"),
         ("1,200", "1,200"),
         ("13/15", "13/15"),
-        ("≤ 0.05", "≤ 0.05"),
+        ("≤ 0.05", "≤\N{NO-BREAK SPACE}0.05"),
         ("gpt-2", "gpt-2"),
+        ("one or two", "one or two"),
     ],
 )
 def test_minus_power_and_spread(written, read):
