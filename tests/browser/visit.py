@@ -57,7 +57,9 @@ class Visit:
             route.abort()
 
     def open(self, address):
-        self.page.goto(address, wait_until="networkidle")
+        self.page.goto(address)
+        # on a busy machine a long file may still be read when nothing has been asked for in half a second
+        self.page.wait_for_load_state("networkidle")
         if self.runs_scripts:
             scripts_ready(self.page)
         return self.page
