@@ -28,7 +28,7 @@ SITE = HERE.parent / "_build/html"
 CONFIG = yaml.safe_load((HERE.parent / "_config.yml").read_text("utf-8"))
 SETTINGS = CONFIG["sphinx"]["config"]
 EDITIONS = SETTINGS["editions"]
-WORDS = yaml.safe_load((HERE / "_ext/locale.yml").read_text("utf-8"))
+WORDS = yaml.safe_load((HERE / "_ext/booksite/words.yml").read_text("utf-8"))
 # what only a screen can show, and where to get what the reader has
 LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf"
 

@@ -38,7 +38,7 @@ def test_chapters_and_appendices_have_comments_and_no_other_page(site):
 
 ON = {"host": "https://example.invalid", "repo": "owner/name"}
 CONF = """
-extensions = ["myst_nb", "editions", "comments"]
+extensions = ["myst_nb", "booksite.editions", "booksite.page.comments"]
 exclude_patterns = ["_build"]
 html_theme = "basic"
 nb_execution_mode = "off"
@@ -64,7 +64,7 @@ PAGES = {
 def test_off_by_one_setting_and_by_front_matter(tmp_path, comments, expected):
     extensions = ROOT / "book/_ext"
     edition = CONFIG["sphinx"]["config"]["editions"]["en"] | {"home": "en/index"}
-    conf = CONF.format(templates=str(extensions / "templates"), edition=edition, comments=comments)
+    conf = CONF.format(templates=str(extensions / "booksite/templates"), edition=edition, comments=comments)
     (tmp_path / "conf.py").write_text(conf, "utf-8")
     for name, text in PAGES.items():
         file = tmp_path / f"{name}.md"

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 sys.path.append(str(ROOT / "book/_ext"))
 
-from glued_numbers import typeset
+from booksite.document.numbers import typeset
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 sys.path.append(str(ROOT / "book/_ext"))
-import joined_files
+from booksite.finish import joined_files
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from functools import cache
 from tests.conftest import ROOT
 
 sys.path.append(str(ROOT / "book/_ext"))
-import joined_files
+from booksite.finish import joined_files
 
 # selectors of the whole sheet that the joined one lacks, and that find something in the page, whatever state it is in
 LOST = r"""(whole) => {
@@ -49,7 +49,7 @@ LOST = r"""(whole) => {
   });
 }"""
 
-KATEX = ROOT / "book/_ext/katex"
+KATEX = ROOT / "book/_ext/booksite/katex"
 # of each piece of a formula; a character is seldom as wide in another font
 WIDTHS = """() => [...document.querySelectorAll(".katex-html span")]
   .filter((piece) => [...piece.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))

@@ -15,7 +15,7 @@ from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
 from tests.conftest import ROOT
 
 WORDS = {
-    edition: yaml.safe_load((ROOT / "book/_ext/locale.yml").read_text("utf-8"))[name]["search"]
+    edition: yaml.safe_load((ROOT / "book/_ext/booksite/words.yml").read_text("utf-8"))[name]["search"]
     for edition, name in (("zh", "zh_CN"), ("en", "en"))
 }
 INDEX = "pagefind/"

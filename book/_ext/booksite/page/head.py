@@ -3,7 +3,8 @@
 from html import escape
 
 from docutils import nodes
-from editions import edition_of, editions, language_of, twin
+
+from booksite.editions import edition_of, editions, language_of, twin
 
 
 def address(app, pagename):

@@ -4,7 +4,7 @@ Sphinx counts figures, equations, theorems and exercises through the whole site,
 where the first one stopped. Its counts are made anew in every build, and corrected here right after.
 """
 
-from editions import edition_of
+from booksite.editions import edition_of
 
 
 def restart(app, env):

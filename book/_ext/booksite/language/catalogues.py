@@ -11,13 +11,14 @@ from pathlib import Path
 
 import yaml
 from docutils import nodes
-from editions import language_of
 from sphinx import locale
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx_exercise.nodes import exercise_enumerable_node
 
-OWN = yaml.safe_load(Path(__file__).with_name("locale.yml").read_text("utf-8"))
+from booksite.editions import language_of
+
+OWN = yaml.safe_load(Path(__file__).parents[1].joinpath("words.yml").read_text("utf-8"))
 CATALOGUES = {
     "sphinx": ["pydata_sphinx_theme/locale", "sphinx/locale"],
     "booktheme": ["sphinx_book_theme/theme/sphinx_book_theme/static/locales"],

@@ -11,11 +11,12 @@ from importlib import import_module
 from pathlib import Path
 
 import yaml
-from editions import editions
-from interface_strings import OWN
-from katex_math import render
 from sphinx.util import logging
 from sphinx.util.nodes import clean_astext
+
+from booksite.document.formulas import render
+from booksite.editions import editions
+from booksite.language.catalogues import OWN
 
 log = logging.getLogger(__name__)
 # room for half a box beyond the last centre

@@ -7,7 +7,7 @@ import re
 from textwrap import indent
 from urllib.parse import urljoin
 
-from notebook_pieces import Cell, details, join, quote
+from booksite.notebooks.pieces import Cell, details, join, quote
 
 # what only a page shows
 SKIPPED = "script, style, .headerlink, .katex-html, .cell_output, .embed, .sd-tab-set > input"

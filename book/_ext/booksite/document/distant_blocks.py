@@ -14,7 +14,7 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.nodes import proof_node
 
-SCRIPT = Path(__file__).with_name("templates").joinpath("distant-blocks.js").read_text("utf-8")
+SCRIPT = Path(__file__).parents[1].joinpath("templates").joinpath("distant-blocks.js").read_text("utf-8")
 # in letters: a paragraph, for what else is on the first screen comes with it, and a line of it
 FIRST, LINE = 300, 80
 # of TeX, whose commands are longer than what they draw

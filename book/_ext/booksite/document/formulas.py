@@ -17,7 +17,7 @@ from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-KATEX = Path(__file__).with_name("katex")
+KATEX = Path(__file__).parents[1].joinpath("katex")
 RENDER = """
 ;function render(request) {
   const [tex, options] = JSON.parse(request);

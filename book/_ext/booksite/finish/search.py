@@ -21,11 +21,12 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import search_pieces
-from editions import edition_of, editions, language_of
-from interface_strings import OWN
-from search_pieces import pieces
 from sphinx.util import logging
+
+from booksite.editions import edition_of, editions, language_of
+from booksite.finish import search_pieces
+from booksite.finish.search_pieces import pieces
+from booksite.language.catalogues import OWN
 
 FOLDER = "pagefind"
 # made by Sphinx for its own search, by this build or one before

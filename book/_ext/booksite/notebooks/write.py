@@ -10,11 +10,12 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 from docutils import nodes
-from editions import edition_of, editions, language_of, twin
-from interface_strings import OWN
-from notebook_pieces import Cell, grouped
-from page_head import address
-from plain_markdown import Writer
+
+from booksite.editions import edition_of, editions, language_of, twin
+from booksite.language.catalogues import OWN
+from booksite.notebooks.markdown import Writer
+from booksite.notebooks.pieces import Cell, grouped
+from booksite.page.head import address
 
 # the site's text takes results over by myst_nb's function; a notebook shows the figures among them
 GLUE = "from myst_nb import glue\n"

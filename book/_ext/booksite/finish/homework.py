@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 
 import nbformat
-from editions import editions
+
+from booksite.editions import editions
 
 
 def write(app, exception):

@@ -10,7 +10,7 @@ from functools import cache
 from html import unescape
 from pathlib import Path
 
-from font_subset import subset
+from booksite.finish.font_subset import subset
 
 SHEET = "_static/katex/katex.min.css"
 # no rule of this sheet lies inside another one

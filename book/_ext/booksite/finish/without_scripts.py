@@ -31,7 +31,7 @@ def write(app, exception):
     own_sheets = [name for name, _ in app.config.html_css_files]
     names = ["styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "pygments.css", *own_sheets]
     sheets = [(static / name).read_text("utf-8") for name in names]
-    own = Path(__file__).with_name("templates").joinpath(SHEET).read_text("utf-8")
+    own = Path(__file__).parents[1].joinpath("templates").joinpath(SHEET).read_text("utf-8")
     (static / SHEET).write_text(own + "".join(colours(sheets, scheme) for scheme in CONDITION), "utf-8")
 
 

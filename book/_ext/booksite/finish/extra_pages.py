@@ -4,8 +4,8 @@ from html import escape
 from pathlib import Path
 from urllib.parse import urlparse
 
-from editions import editions
-from page_head import address, alternates
+from booksite.editions import editions
+from booksite.page.head import address, alternates
 
 
 def write(app, exception):

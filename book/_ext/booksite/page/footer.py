@@ -4,9 +4,9 @@ import subprocess
 from functools import cache
 from urllib.parse import urlencode
 
-from editions import edition_of, language_of
-from interface_strings import OWN
-from page_head import address
+from booksite.editions import edition_of, language_of
+from booksite.language.catalogues import OWN
+from booksite.page.head import address
 
 
 @cache

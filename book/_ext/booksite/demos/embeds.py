@@ -17,9 +17,10 @@ from urllib.parse import urljoin
 
 from bs4 import BeautifulSoup
 from docutils import nodes
-from editions import edition_of, language_of
-from interface_strings import OWN
-from page_head import address
+
+from booksite.editions import edition_of, language_of
+from booksite.language.catalogues import OWN
+from booksite.page.head import address
 
 # the title stands on the demo as well; in a frame there is no room for both
 STYLE = """

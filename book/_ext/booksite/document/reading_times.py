@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from editions import edition_of
-from interface_strings import OWN
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
+
+from booksite.editions import edition_of
+from booksite.language.catalogues import OWN
 
 # readers of technical prose manage about 200 English words or 300 Han characters a minute
 PACES = [(r"[A-Za-z]{2,}", 200), (r"[\u4e00-\u9fff]", 300)]

@@ -6,9 +6,9 @@ The addresses are patterns in the configuration, filled in with the repository's
 
 from urllib.parse import urlparse
 
-from editions import edition_of
-from interface_strings import OWN
-from notebooks import has_cells, name_of
+from booksite.editions import edition_of
+from booksite.language.catalogues import OWN
+from booksite.notebooks.write import has_cells, name_of
 
 ICONS = {"Binder": "_static/images/logo_binder.svg", "Colab": "_static/images/logo_colab.png"}
 

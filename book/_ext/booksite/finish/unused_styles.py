@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 import tinycss2
-from joined_files import SCRIPT, SHEET
+
+from booksite.finish.joined_files import SCRIPT, SHEET
 
 NAMES = re.compile(r'\b(?:class|id)="([^"]*)"')
 CODE = re.compile(r"<script\b[^>]*>(.*?)</script>", re.S)

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from editions import edition_of, editions, language_of, twin
 from sphinx.addnodes import toctree
 
-SCRIPT = Path(__file__).with_name("templates").joinpath("language.js").read_text("utf-8")
+from booksite.editions import edition_of, editions, language_of, twin
+
+SCRIPT = Path(__file__).parents[1].joinpath("templates").joinpath("language.js").read_text("utf-8")
 
 
 def show_one_edition(app, pagename, templatename, context, doctree):

@@ -7,8 +7,8 @@ left of the fonts is so little that it stands in the sheet itself.
 import re
 from pathlib import Path
 
-from font_subset import subset
-from joined_files import SHEET as JOINED
+from booksite.finish.font_subset import subset
+from booksite.finish.joined_files import SHEET as JOINED
 
 SHEET = "_static/styles/pydata-sphinx-theme.css"
 FONTS = "_static/vendor/fontawesome/webfonts"

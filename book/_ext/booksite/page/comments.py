@@ -7,8 +7,8 @@ outside every edition. The host is contacted when a reader opens the comments, a
 
 from urllib.parse import urlparse
 
-from editions import edition_of
-from interface_strings import OWN
+from booksite.editions import edition_of
+from booksite.language.catalogues import OWN
 
 
 def attributes(app, edition):
