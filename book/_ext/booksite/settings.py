@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field, fields
 
-from sphinx.errors import ConfigError
-
 
 @dataclass(frozen=True)
 class Edition:
@@ -48,7 +46,9 @@ class Settings:
     def read(cls, raw):
         known = {each.name for each in fields(cls)}
         if unknown := sorted(raw.keys() - known):
-            raise ConfigError(f"booksite in _config.yml must have the keys {', '.join(sorted(known))}, got {unknown[0]!r}")
+            raise ValueError(
+                f"booksite in _config.yml must have keys out of {', '.join(sorted(known))}, got {unknown[0]!r}"
+            )
         editions = tuple(Edition(key, **values) for key, values in raw["editions"].items())
         return cls(**{name: value or {} for name, value in raw.items()} | {"editions": editions})
 
