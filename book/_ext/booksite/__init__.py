@@ -1,78 +1,92 @@
-"""The site's machinery as one Sphinx extension."""
+"""The site's machinery as one Sphinx extension: `setup` is the life of a page, in order.
 
-from booksite import editions, execution, site_root, strict_builds
+What Sphinx does not have to do for a page happens at the end, on the finished files: `finish/`.
+"""
+
+from sphinx.errors import ConfigError
+
+from booksite import execution, upstream
 from booksite.demos import embeds, state
-from booksite.document import (
-    distant_blocks,
-    docstrings,
-    formulas,
-    numbers,
-    plain_code,
-    proofs,
-    punctuation,
-    reading_times,
-    unique_ids,
-)
-from booksite.finish import (
-    archive,
-    concept_map,
-    extra_pages,
-    formula_fonts,
-    homework,
-    icons,
-    joined_files,
-    lean_theme,
-    policy,
-    search,
-    unused_styles,
-    without_scripts,
-)
+from booksite.document import After, Before, formulas
+from booksite.document.reading_times import ReadingTimes, reading_times
+from booksite.finish import run as finish
+from booksite.handover import site_of
 from booksite.language import catalogues, navigation, numbering
 from booksite.notebooks import write as notebooks
-from booksite.page import comments, footer, head, images, launch, spoken_names
+from booksite.page import Page, assets, buttons, comments, footer, head, images, search
+from booksite.settings import Settings
 
-PARTS = (
-    editions,
-    catalogues,
-    numbering,
-    navigation,
-    site_root,
-    head,
-    footer,
-    comments,
-    extra_pages,
-    concept_map,
-    state,
-    embeds,
-    formulas,
-    plain_code,
-    punctuation,
-    numbers,
-    proofs,
-    unique_ids,
-    reading_times,
-    docstrings,
-    execution,
-    notebooks,
-    launch,
-    search,
-    homework,
-    policy,
-    archive,
-    strict_builds,
-    lean_theme,
-    without_scripts,
-    spoken_names,
-    images,
-    distant_blocks,
-    icons,
-    formula_fonts,
-    joined_files,
-    unused_styles,
+# the theme's templates and menus speak the language of the page
+BEFORE_THE_THEME = (catalogues.speak_while_writing,)
+# the theme drops templates that say nothing
+WITH_THE_THEME = (comments.add_comments,)
+# the theme has made its menus, and Sphinx the body
+AFTER_THE_THEME = (
+    search.add_search_words,
+    upstream.name_for_screen_readers,
+    buttons.add_launch_buttons,
+    navigation.show_one_edition,
+    head.describe,
+    footer.add_footer,
+    images.wait_for_images,
+    state.move_state,
+    notebooks.write_notebook,
+    buttons.add_notebook_button,
+    assets.read_fonts_first,
+    assets.join_assets,
 )
 
 
 def setup(app):
-    for part in PARTS:
-        part.setup(app)
-    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": False}
+    app.add_config_value("booksite", {}, "env", (dict, Settings))
+    # Jupyter Book always sets this, though the extension that reads it is not loaded
+    app.add_config_value("comments_config", {}, "")
+
+    app.connect("config-inited", read_settings)
+    app.connect("config-inited", execution.key_cache)
+    app.connect("builder-inited", upstream.leave_out_search)
+
+    app.connect("source-read", catalogues.before_reading)
+    app.add_directive_to_domain("prf", "proof", upstream.TranslatedProof, override=True)
+    app.add_directive("reading-times", ReadingTimes)
+    app.add_node(reading_times)
+    app.connect("doctree-read", embeds.note_demos)
+
+    # on either side of Sphinx's own counting
+    app.connect("env-get-updated", numbering.as_counted, priority=100)
+    app.connect("env-get-updated", numbering.restart, priority=900)
+    app.add_post_transform(Before)
+    app.add_post_transform(After)
+    app.connect("doctree-resolved", embeds.offer_lines)
+
+    app.add_html_math_renderer(
+        "katex", inline_renderers=(formulas.visit_math, None), block_renderers=(formulas.visit_math_block, None)
+    )
+    for priority, steps in ((1, BEFORE_THE_THEME), (400, WITH_THE_THEME), (1000, AFTER_THE_THEME)):
+        app.connect("html-page-context", each(steps), priority=priority)
+
+    app.connect("build-finished", finish_site)
+    # the catalogues are global to a process, and pages of two languages would speak one
+    return {"env_version": 1, "parallel_read_safe": False, "parallel_write_safe": False}
+
+
+def read_settings(app, config):
+    try:
+        config.booksite = Settings.read(config.booksite)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"_config.yml: booksite: {error}") from error
+
+
+def each(steps):
+    def write_page(app, pagename, templatename, context, doctree):
+        page = Page(app, pagename, context, doctree)
+        for step in steps:
+            step(page)
+
+    return write_page
+
+
+def finish_site(app, exception):
+    if exception is None and app.builder.format == "html":
+        finish(site_of(app))
+        upstream.forget_after_warnings(app)

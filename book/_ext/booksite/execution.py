@@ -23,9 +23,9 @@ def digest(root, patterns):
 def key_cache(app, config):
     root = Path(app.srcdir)
     caches = Path(app.outdir).parent / "execution"
-    config.nb_execution_cache_path = str(caches / digest(root, config.execution_depends_on))
+    config.nb_execution_cache_path = str(caches / digest(root, config.booksite.execution["depends_on"]))
     sys.path.insert(0, str(root))
-    os.environ.update(config.execution_environment)
+    os.environ.update(config.booksite.execution["environment"])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
 
 

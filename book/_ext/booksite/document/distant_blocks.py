@@ -11,7 +11,6 @@ from pathlib import Path
 from unicodedata import east_asian_width
 
 from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.nodes import proof_node
 
 SCRIPT = Path(__file__).parents[1].joinpath("templates").joinpath("distant-blocks.js").read_text("utf-8")
@@ -53,17 +52,5 @@ def mark(node, above):
         above += letters(child)
 
 
-class MarkDistantBlocks(SphinxPostTransform):
-    # when all references are text
-    default_priority = 950
-    formats = ("html",)
-
-    def run(self, **kwargs):
-        mark(self.document, 0)
-
-
-def setup(app):
-    # in the page: it has to come before anything is laid out
-    app.add_js_file(None, body=SCRIPT, priority=100)
-    app.add_post_transform(MarkDistantBlocks)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def mark_distant_blocks(document, env):
+    mark(document, 0)

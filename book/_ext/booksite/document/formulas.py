@@ -1,52 +1,20 @@
 """Formulas become HTML and MathML while the page is written, so that a reader needs no script and no other host.
 
-KaTeX itself lies in `katex/` and runs in an embedded JavaScript engine. A formula that KaTeX does not understand is a
-Sphinx warning, hence with `-W` a failed build.
+A formula that KaTeX does not understand is a Sphinx warning, hence with `-W` a failed build.
 """
 
-import json
-import os
 import re
-import shutil
-from functools import cache
-from pathlib import Path
 
-import quickjs
 from docutils import nodes
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-KATEX = Path(__file__).parents[1].joinpath("katex")
-RENDER = """
-;function render(request) {
-  const [tex, options] = JSON.parse(request);
-  try { return JSON.stringify({ html: katex.renderToString(tex, options) }); }
-  catch (error) { return JSON.stringify({ error: String(error) }); }
-}"""
+from booksite.document.katex import render
+
 # KaTeX would number these by itself, but the numbers are Sphinx's
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|gather|equation)\}")
 log = logging.getLogger(__name__)
-
-
-@cache
-def engine(process):
-    """KaTeX, started once in each process: engines do not survive a fork."""
-    context = quickjs.Context()
-    context.eval((KATEX / "katex.min.js").read_text("utf-8") + RENDER)
-    return context.get("render")
-
-
-@cache
-def render(tex, display):
-    options = {
-        "displayMode": display,
-        "throwOnError": True,
-        # without this Chinese words in a formula are an error; they are drawn in the page's own font
-        "strict": "ignore",
-        "output": "htmlAndMathml",
-    }
-    return json.loads(engine(os.getpid())(json.dumps([tex, options])))
 
 
 def to_html(self, node, tex, display):
@@ -54,8 +22,7 @@ def to_html(self, node, tex, display):
     if "error" in answer:
         log.warning("%s in %r", answer["error"], tex, location=node, type="katex")
         return f"<code>{self.encode(tex)}</code>"
-    # KaTeX writes this where an alignment has one column only, and HTML does not allow it
-    return answer["html"].replace(' columnspacing=""', "")
+    return answer["html"]
 
 
 def visit_math(self, node):
@@ -86,16 +53,3 @@ def visit_math_block(self, node):
         self.body.append("</span>")
     self.body.append("</div>\n")
     raise nodes.SkipNode
-
-
-def copy_files(app, exception):
-    if not exception and app.builder.format == "html":
-        target = Path(app.outdir, "_static/katex")
-        shutil.copytree(KATEX, target, ignore=shutil.ignore_patterns("*.js", "*.md"), dirs_exist_ok=True)
-
-
-def setup(app):
-    app.add_css_file("katex/katex.min.css")
-    app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
-    app.connect("build-finished", copy_files)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

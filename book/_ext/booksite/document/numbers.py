@@ -3,7 +3,6 @@
 import re
 
 from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
 
 NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
 WORD = re.compile(r"[^\W\d_]{2}")
@@ -20,19 +19,9 @@ def typeset(text):
     return ("\N{MINUS SIGN}" if minus else "") + digits
 
 
-class Typeset(SphinxPostTransform):
-    # before punctuation joins what it touches
-    default_priority = 890
-    formats = ("html",)
-
-    def run(self, **kwargs):
-        for node in self.document.findall(nodes.inline):
-            if "pasted-text" in node["classes"]:
-                text = typeset(node.astext())
-                node.clear()
-                node += nodes.Text(text)
-
-
-def setup(app):
-    app.add_post_transform(Typeset)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def typeset_numbers(document, env):
+    for node in document.findall(nodes.inline):
+        if "pasted-text" in node["classes"]:
+            text = typeset(node.astext())
+            node.clear()
+            node += nodes.Text(text)

@@ -8,12 +8,11 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
-from booksite.editions import edition_of
-from booksite.language.catalogues import OWN
+from booksite.words import words
+
 
 # readers of technical prose manage about 200 English words or 300 Han characters a minute
 PACES = [(r"[A-Za-z]{2,}", 200), (r"[\u4e00-\u9fff]", 300)]
@@ -45,35 +44,27 @@ def estimate(text):
     return math.ceil(minutes), len(re.findall(EXERCISE, text, re.M))
 
 
-class MakeTable(SphinxPostTransform):
-    default_priority = 5
+def make_tables(document, env):
+    for place in list(document.findall(reading_times)):
+        place.replace_self(table(env, env.config.booksite.edition_of(env.docname)))
 
-    def run(self, **kwargs):
-        for place in list(self.document.findall(reading_times)):
-            place.replace_self(self.table(edition_of(self.app, self.env.docname)))
 
-    def table(self, edition):
-        numbers = {name: found[""] for name, found in self.env.toc_secnumbers.items() if found.get("")}
-        chapters = [name for name in sorted(numbers, key=numbers.get) if edition_of(self.app, name) == edition]
-        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 1, 1, 1)), cols=4)
-        group += nodes.thead("", row(nodes.Text(heading) for heading in OWN[edition.locale]["reading_times"]))
-        group += nodes.tbody("", *(row(self.cells(name, numbers[name])) for name in chapters))
-        return nodes.table("", group, classes=["reading-times"])
+def table(env, edition):
+    numbers = {name: found[""] for name, found in env.toc_secnumbers.items() if found.get("")}
+    chapters = [name for name in sorted(numbers, key=numbers.get) if env.config.booksite.edition_of(name) == edition]
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 1, 1, 1)), cols=4)
+    group += nodes.thead("", row(nodes.Text(heading) for heading in words(edition, "reading_times")))
+    group += nodes.tbody("", *(row(cells(env, name, numbers[name])) for name in chapters))
+    return nodes.table("", group, classes=["reading-times"])
 
-    def cells(self, chapter, number):
-        minutes, exercises = estimate(Path(self.env.doc2path(chapter)).read_text("utf-8"))
-        title = f"{number[0]}. {self.env.titles[chapter].astext()}"
-        link = make_refnode(self.app.builder, self.env.docname, chapter, "", nodes.Text(title))
-        counts = (minutes, exercises, minutes + exercises * MINUTES_PER_EXERCISE)
-        return [link, *(nodes.Text(str(count)) for count in counts)]
+
+def cells(env, chapter, number):
+    minutes, exercises = estimate(Path(env.doc2path(chapter)).read_text("utf-8"))
+    title = f"{number[0]}. {env.titles[chapter].astext()}"
+    link = make_refnode(env.app.builder, env.docname, chapter, "", nodes.Text(title))
+    counts = (minutes, exercises, minutes + exercises * MINUTES_PER_EXERCISE)
+    return [link, *(nodes.Text(str(count)) for count in counts)]
 
 
 def row(cells):
     return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
-
-
-def setup(app):
-    app.add_node(reading_times)
-    app.add_directive("reading-times", ReadingTimes)
-    app.add_post_transform(MakeTable)
-    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,34 +6,31 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from sphinx.addnodes import toctree
 
-from booksite.editions import edition_of, editions, language_of, twin
-
-SCRIPT = Path(__file__).parents[1].joinpath("templates").joinpath("language.js").read_text("utf-8")
+SCRIPT = Path(__file__).parents[1].joinpath("templates/language.js").read_text("utf-8")
 
 
-def show_one_edition(app, pagename, templatename, context, doctree):
-    own, language, pathto = edition_of(app, pagename), language_of(app, pagename), context["pathto"]
+def show_one_edition(page):
+    app, context, own, language = page.app, page.context, page.edition, page.language
+    root = app.config.root_doc
     context["language"] = language.tag
-    context["is_home"] = pagename in (app.config.root_doc, language.home)
-    context["docstitle"] = context["project"] = (
-        app.config.html_title if pagename == app.config.root_doc else language.title
-    )
-    context["theme_logo_link"] = pathto(language.home) if own else pathto(app.config.root_doc)
-    context["door_link"] = pathto(app.config.root_doc) + "#languages"
+    context["is_home"] = page.name in (root, language.home)
+    context["docstitle"] = context["project"] = app.config.html_title if page.name == root else language.title
+    context["theme_logo_link"] = page.link(language.home if own else root)
+    context["door_link"] = page.link(root) + "#languages"
     context["other_editions"] = [
-        {"edition": edition, "link": pathto(twin(app, pagename, edition) or edition.home)}
-        for edition in editions(app)
+        {"edition": edition, "link": page.link(page.twin(edition) or edition.home)}
+        for edition in page.settings.editions
         if edition != own
     ]
-    for place, neighbour in zip(("prev", "next"), app.builder.relations.get(pagename, [None] * 3)[1:], strict=True):
-        if neighbour and edition_of(app, neighbour) != own:
+    for place, neighbour in zip(("prev", "next"), app.builder.relations.get(page.name, [None] * 3)[1:], strict=True):
+        if neighbour and page.settings.edition_of(neighbour) != own:
             context[place] = None
     whole = context.get("generate_toctree_html")
     context["generate_toctree_html"] = lambda *args, **options: own_parts(app, own, whole(*args, **options))
     about = {"data-edition": own.key if own else None}
-    if pagename == app.config.root_doc:
-        about["data-homes"] = json.dumps({edition.key: pathto(edition.home) for edition in editions(app)})
-    # in the page and not deferred: a returning reader leaves the door before it is painted
+    if page.name == root:
+        about["data-homes"] = json.dumps({edition.key: page.link(edition.home) for edition in page.settings.editions})
+    # in the page and not deferred: a returning reader leaves the front page before it is painted
     app.add_js_file(None, body=SCRIPT, priority=100, **about)
 
 
@@ -42,12 +39,7 @@ def own_parts(app, own, html):
     soup = BeautifulSoup(str(html), "html.parser")
     parts = list(app.env.tocs[app.config.root_doc].findall(toctree))
     for part, listing in zip(parts, soup.find_all("ul", recursive=False), strict=True):
-        if any(edition_of(app, docname) not in (own, None) for docname in part["includefiles"]):
+        if any(app.config.booksite.edition_of(docname) not in (own, None) for docname in part["includefiles"]):
             listing.find_previous_sibling("p").decompose()
             listing.decompose()
     return str(soup)
-
-
-def setup(app):
-    app.connect("html-page-context", show_one_edition, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

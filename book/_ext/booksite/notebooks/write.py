@@ -9,13 +9,10 @@ import json
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from docutils import nodes
 
-from booksite.editions import edition_of, editions, language_of, twin
-from booksite.language.catalogues import OWN
 from booksite.notebooks.markdown import Writer
 from booksite.notebooks.pieces import Cell, grouped
-from booksite.page.head import address
+from booksite.page import address
 
 # the site's text takes results over by myst_nb's function; a notebook shows the figures among them
 GLUE = "from myst_nb import glue\n"
@@ -34,35 +31,26 @@ def glue(name, value, **options):  # the book puts results into its text by thei
         display(value)"""
 
 
-def name_of(app, pagename):
+def name_of(page):
     """The place of a page's notebook in the site."""
-    return f"notebooks/{edition_of(app, pagename).key}/{pagename.rsplit('/', 1)[1]}.ipynb"
+    return f"notebooks/{page.edition.key}/{page.name.rsplit('/', 1)[1]}.ipynb"
 
 
-def has_cells(doctree):
-    return doctree is not None and any(
-        node.get("nb_element") == "cell_code" for node in doctree.findall(nodes.container)
-    )
-
-
-def write(app, pagename, templatename, context, doctree):
-    edition = language_of(app, pagename)
-    if not has_cells(doctree) or edition_of(app, pagename) is None:
+def write_notebook(page):
+    if page.edition is None or not page.has_cells:
         return
-    article = BeautifulSoup(context["body"], "html.parser")
-    words = OWN[edition.locale]["notebooks"]
-    title, *pieces = Writer(address(app, pagename), words).pieces(article)
-    links = [f"[{words['site']}]({address(app, pagename)})"]
-    for other in editions(app):
-        if other != edition and (docname := twin(app, pagename, other)):
-            links.append(f"[{other.name}]({address(app, docname)})")
-    repository = app.config.html_theme_options["repository_url"]
-    setup = Cell(SETUP.format(language=edition_of(app, pagename).key, repository=repository))
+    article = BeautifulSoup(page.context["body"], "html.parser")
+    words = page.words("notebooks")
+    title, *pieces = Writer(page.address, words).pieces(article)
+    links = [f"[{words['site']}]({page.address})"]
+    for other in page.settings.editions:
+        if other != page.edition and (name := page.twin(other)):
+            links.append(f"[{other.name}]({address(page.app, name)})")
+    setup = Cell(SETUP.format(language=page.edition.key, repository=page.repository))
     notebook = as_notebook([f"{title}\n\n{' · '.join(links)}", setup, *grouped(pieces)])
-    target = Path(app.outdir, name_of(app, pagename))
+    target = Path(page.app.outdir, name_of(page))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    offer(context, name_of(app, pagename), words["download"])
 
 
 def as_notebook(pieces):
@@ -86,17 +74,3 @@ def as_cell(piece, name):
         "outputs": [],
         "source": piece.source.replace(GLUE, ""),
     }
-
-
-def offer(context, notebook, tooltip):
-    """A first entry in the theme's menu of downloads."""
-    button = {"type": "link", "url": context["pathto"](notebook, 1), "text": ".ipynb", "icon": "fas fa-code"}
-    for group in context["header_buttons"]:
-        if group["label"] == "download-buttons":
-            group["buttons"].insert(0, {**button, "tooltip": tooltip, "label": "download-notebook-button"})
-
-
-def setup(app):
-    # the theme has made its menus, and the body is as it will be read
-    app.connect("html-page-context", write, priority=990)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

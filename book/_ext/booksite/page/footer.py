@@ -1,24 +1,31 @@
 """The foot of each page: how to cite it, when it changed, where to report an error."""
 
+import os
 import subprocess
 from functools import cache
 from urllib.parse import urlencode
 
-from booksite.editions import edition_of, language_of
-from booksite.language.catalogues import OWN
-from booksite.page.head import address
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
 
 
 @cache
 def last_changes(folder):
-    """File and date of its last commit, in one call of git; empty where there is no git or no history."""
+    """File and date of its last commit, in one call of git; empty without git or without a history."""
     command = ["git", "-c", "core.quotePath=false", "log", "--format=date %cs", "--name-only", "--relative"]
+    # English messages, whatever the reader's language
+    options = {"cwd": folder, "encoding": "utf-8", "errors": "replace", "env": os.environ | {"LC_ALL": "C"}}
     try:
-        lines = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError):
+        made = subprocess.run(command, capture_output=True, **options)
+    except OSError:
+        return {}
+    if made.returncode:
+        if "dubious ownership" in made.stderr:
+            log.info("booksite: pages do not say when they changed: git does not trust this folder's owner")
         return {}
     dates, date = {}, None
-    for line in lines:
+    for line in made.stdout.splitlines():
         if line.startswith("date "):
             date = line.removeprefix("date ")
         elif line:
@@ -26,28 +33,23 @@ def last_changes(folder):
     return dates
 
 
-def add_footer(app, pagename, templatename, context, doctree):
-    if doctree is None:
+def add_footer(page):
+    if page.doctree is None:
         return
-    edition, url = language_of(app, pagename), address(app, pagename)
-    words, changed = OWN[edition.locale]["footer"], last_changes(app.srcdir).get(app.env.doc2path(pagename, base=False))
+    app, context = page.app, page.context
+    words, changed = page.words("footer"), last_changes(app.srcdir).get(app.env.doc2path(page.name, base=False))
     facts = {
         "author": app.config.author,
         "title": context["pagetitle"],
-        "book": edition.title,
+        "book": page.language.title,
         "year": (changed or app.config.copyright)[:4],
     }
-    issue = urlencode({"title": words["issue"].format(**facts), "body": url})
+    issue = urlencode({"title": words["issue"].format(**facts), "body": page.address})
     context["page_footer"] = {
         "words": words,
         "changed": changed,
         "citation": words["book" if context["is_home"] else "page"].format(**facts),
-        "address": url,
-        "report": f"{app.config.html_theme_options['repository_url']}/issues/new?{issue}",
-        "has_door": edition_of(app, pagename) is not None,
+        "address": page.address,
+        "report": f"{page.repository}/issues/new?{issue}",
+        "has_door": page.edition is not None,
     }
-
-
-def setup(app):
-    app.connect("html-page-context", add_footer, priority=910)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

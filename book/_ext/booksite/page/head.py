@@ -4,37 +4,32 @@ from html import escape
 
 from docutils import nodes
 
-from booksite.editions import edition_of, editions, language_of, twin
+from booksite.page import address, twin
 
 
-def address(app, pagename):
-    """Where the page lies on the web."""
-    return app.config.html_baseurl + app.builder.get_target_uri(pagename)
-
-
-def alternates(app, pagename):
-    """The same page in every language, as (hreflang, address); shared pages have none, the door stands for all."""
-    root = app.config.root_doc
-    if pagename == root:
-        found = [(edition.tag, address(app, edition.home)) for edition in editions(app)]
+def alternates(app, name):
+    """The same page in every language, as (hreflang, address); shared pages have none, the front page has all."""
+    settings, root = app.config.booksite, app.config.root_doc
+    if name == root:
+        found = [(edition.tag, address(app, edition.home)) for edition in settings.editions]
         return [*found, ("x-default", address(app, root))]
-    own = edition_of(app, pagename)
+    own = settings.edition_of(name)
     if own is None:
         return []
-    found = [(edition.tag, twin(app, pagename, edition)) for edition in editions(app)]
-    found = [(tag, address(app, docname)) for tag, docname in found if docname]
-    default = root if pagename == own.home else twin(app, pagename, language_of(app, root)) or pagename
+    found = [(edition.tag, twin(app, name, edition)) for edition in settings.editions]
+    found = [(tag, address(app, other)) for tag, other in found if other]
+    default = root if name == own.home else twin(app, name, settings.language_of(root)) or name
     return [*found, ("x-default", address(app, default))]
 
 
-def describe(app, pagename, templatename, context, doctree):
-    edition = language_of(app, pagename)
-    context["pageurl"] = address(app, pagename)
-    metas = {node.get("name"): node.get("content") for node in doctree.findall(nodes.meta)} if doctree else {}
-    # a page may carry the description in two places of its front matter; browsers want one
+def describe(page):
+    context, edition, picture = page.context, page.language, page.settings.picture
+    context["pageurl"] = page.address
+    metas = {node.get("name"): node.get("content") for node in page.doctree.findall(nodes.meta)} if page.doctree else {}
+    # a page may carry the description in two places of its front matter; browsers expect one
     tags = [] if metas.get("description") else [meta("name", "description", edition.description)]
     tags += [
-        f'<link rel="alternate" hreflang="{tag}" href="{escape(url)}" />' for tag, url in alternates(app, pagename)
+        f'<link rel="alternate" hreflang="{tag}" href="{escape(url)}" />' for tag, url in alternates(page.app, page.name)
     ]
     properties = {
         "og:title": context["docstitle"] if context["is_home"] else context.get("pagetitle", edition.title),
@@ -43,10 +38,10 @@ def describe(app, pagename, templatename, context, doctree):
         "og:url": context["pageurl"],
         "og:site_name": context["docstitle"],
         "og:locale": "en_US" if edition.locale == "en" else edition.locale,
-        "og:image": app.config.html_baseurl + app.config.page_picture["path"],
+        "og:image": page.app.config.html_baseurl + picture["path"],
         "og:image:width": "1200",
         "og:image:height": "630",
-        "og:image:alt": app.config.page_picture["alt"],
+        "og:image:alt": picture["alt"],
     }
     tags += [meta("property", name, content) for name, content in properties.items()]
     tags.append(meta("name", "twitter:card", "summary_large_image"))
@@ -55,9 +50,3 @@ def describe(app, pagename, templatename, context, doctree):
 
 def meta(kind, name, content):
     return f'<meta {kind}="{name}" content="{escape(nodes.unescape(content))}" />'
-
-
-def setup(app):
-    app.add_config_value("page_picture", {}, "html", dict)
-    app.connect("html-page-context", describe, priority=910)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

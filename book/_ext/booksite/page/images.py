@@ -11,24 +11,19 @@ PIXELS = 96 / 72
 
 def size(path):
     """Width and height of a drawing of matplotlib in CSS pixels, as attributes."""
-    root = ElementTree.parse(path).getroot()
+    _, root = next(ElementTree.iterparse(path, events=["start"]))
     points = {side: float(root.get(side).removesuffix("pt")) for side in ("width", "height")}
     return " ".join(f'{side}="{round(length * PIXELS)}"' for side, length in points.items())
 
 
-def wait(app, pagename, templatename, context, doctree):
-    sources = {name: source for source, name in app.builder.images.items()}
+def wait_for_images(page):
+    sources = {name: source for source, name in page.app.builder.images.items()}
 
     def waiting(image):
         attributes, name = image.groups()
-        source = Path(app.srcdir, sources[name])
+        source = Path(page.app.srcdir, sources[name])
         sized = f"{size(source)} " if source.suffix == ".svg" else ""
         return f'<img loading="lazy" {sized}{attributes}>'
 
-    if "body" in context:
-        context["body"] = IMAGE.sub(waiting, context["body"])
-
-
-def setup(app):
-    app.connect("html-page-context", wait, priority=940)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    if "body" in page.context:
+        page.context["body"] = IMAGE.sub(waiting, page.context["body"])
