@@ -1,4 +1,4 @@
-"""What happens to the site when Sphinx has written its pages: plain functions, in the order in which they stand here."""
+"""What happens to the site when Sphinx has written its pages: plain functions, in the order of `STEPS`."""
 
 from booksite.finish.archive import pack_archive
 from booksite.finish.assets import (

@@ -16,7 +16,8 @@ body { padding: .5rem 1rem; }
 section, section .npo-explorer { margin: 0; }
 a { color: inherit; }
 """
-COMMENT = re.compile(r"^\s*//.*\n", re.M)
+# of a script, which may begin with one
+COMMENT = re.compile(r"(?:^\s*|(?<=<script>))//.*\n", re.M)
 
 
 def place_of(settings, edition, name):

@@ -43,13 +43,15 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 def subset(path, characters):
     """A font with the glyphs of these characters only, as an address that contains it."""
-    options = Options(flavor="woff2", hinting=False, ignore_missing_unicodes=True, notdef_outline=True)
-    font = load_font(str(path), options)
-    cutter = Subsetter(options)
-    cutter.populate(text="".join(sorted(characters)))
-    cutter.subset(font)
-    small = BytesIO()
-    save_font(font, small, options)
+    options, small = (
+        Options(flavor="woff2", hinting=False, ignore_missing_unicodes=True, notdef_outline=True),
+        BytesIO(),
+    )
+    with load_font(str(path), options) as font:
+        cutter = Subsetter(options)
+        cutter.populate(text="".join(sorted(characters)))
+        cutter.subset(font)
+        save_font(font, small, options)
     return f"data:font/woff2;base64,{b64encode(small.getvalue()).decode()}"
 
 
