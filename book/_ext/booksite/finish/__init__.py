@@ -18,31 +18,15 @@ from booksite.finish.search import index_for_search
 from booksite.finish.unused_styles import drop_unused_rules
 from booksite.finish.without_scripts import write_sheet_without_scripts
 
-STEPS = (
-    # pages and files that Sphinx does not write
-    write_embeds,
-    write_concept_map,
-    write_404,
-    write_sitemap,
-    write_robots,
-    write_homework,
-    # files that pages ask for
-    copy_katex,
-    copy_mount_script,
-    translate_scripts,
-    drop_unused_files,
-    write_sheet_without_scripts,
-    # one style sheet and one script
-    subset_icons,
-    subset_formula_fonts,
-    join_assets,
-    drop_unused_rules,
-    stamp_versions,
-    # these see the site as it is published
-    index_for_search,
-    add_content_policy,
-    pack_archive,
-)
+# pages and files that Sphinx does not write
+EXTRA = (write_embeds, write_concept_map, write_404, write_sitemap, write_robots, write_homework)
+# files that pages ask for
+FILES = (copy_katex, copy_mount_script, translate_scripts, drop_unused_files, write_sheet_without_scripts)
+# one style sheet and one script
+JOINED = (subset_icons, subset_formula_fonts, join_assets, drop_unused_rules, stamp_versions)
+# these see the site as it is published
+LAST = (index_for_search, add_content_policy, pack_archive)
+STEPS = (*EXTRA, *FILES, *JOINED, *LAST)
 
 
 def run(site):

@@ -14,35 +14,15 @@ from pathlib import Path
 SHEET, SCRIPT = "_static/joined.css", "_static/joined.js"
 # in `_static`, in the order of the joined files; a sheet that MyST-NB makes is named after its content
 SHEETS = (
-    "styles/theme.css",
-    "styles/pydata-sphinx-theme.css",
-    "pygments.css",
-    "styles/sphinx-book-theme.css",
-    "togglebutton.css",
-    "copybutton.css",
-    "mystnb.*.css",
-    "proof.css",
-    "exercise.css",
-    "katex/katex.min.css",
-    "sphinx-design.min.css",
-    "site.css",
-    "print.css",
-)
+    "styles/theme.css", "styles/pydata-sphinx-theme.css", "pygments.css", "styles/sphinx-book-theme.css",
+    "togglebutton.css", "copybutton.css", "mystnb.*.css", "proof.css", "exercise.css", "katex/katex.min.css",
+    "sphinx-design.min.css", "site.css", "print.css",
+)  # fmt: skip
 SCRIPTS = (
-    "documentation_options.js",
-    "clipboard.min.js",
-    "copybutton.js",
-    "comments.js",
-    "search.js",
-    "togglebutton.js",
-    "mount.js",
-    "wide-boxes.js",
-    "sidebars.js",
-    "header-shadow.js",
-    "print.js",
-    "scripts/bootstrap.js",
-    "scripts/pydata-sphinx-theme.js",
-)
+    "documentation_options.js", "clipboard.min.js", "copybutton.js", "comments.js", "search.js", "togglebutton.js",
+    "mount.js", "wide-boxes.js", "sidebars.js", "header-shadow.js", "print.js",
+    "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js",
+)  # fmt: skip
 # for Sphinx's search and its index of modules; sidebars.js and header-shadow.js do what the book needs of the theme's
 # own script, which searches the whole page for notes in the margin; for groups of tabs that change together
 DROPPED = ("doctools.js", "sphinx_highlight.js", "scripts/sphinx-book-theme.js", "design-tabs.js")

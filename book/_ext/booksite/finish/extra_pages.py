@@ -13,11 +13,7 @@ TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "tem
 
 def render(site, template, **facts):
     """A page of a template that needs no other file."""
-    facts |= {
-        "editions": site.settings.editions,
-        "favicon": site.favicon.read_text("utf-8"),
-        "uri": site.file_of,
-    }
+    facts |= {"editions": site.settings.editions, "favicon": site.favicon.read_text("utf-8"), "uri": site.file_of}
     return TEMPLATES.get_template(template).render(facts)
 
 

@@ -5,7 +5,7 @@ shared page is in the index of every edition; the door is in none, nor are pages
 (404, concept map, demos by themselves). Sphinx's own search finds no Chinese words, and is neither made nor linked.
 
 No two programs agree on where a Chinese word ends, and Pagefind uses one for the index and another for the query. So
-each Han character is a word here, and `static/search.js` asks for phrases of them. The plain build of Pagefind suffices.
+each Han character is a word here, and `static/search.js` asks for phrases of them.
 """
 
 import gzip
@@ -109,13 +109,8 @@ def index_for_search(site):
         titles = write_documents(site, folder)
         command = [sys.executable, "-m", "pagefind", "--quiet", "--site", folder, "--output-path", str(target)]
         # its messages are UTF-8, whatever the console's encoding
-        made = subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env=os.environ | {"PYTHONUTF8": "1"},
-        )
+        utf8 = {"encoding": "utf-8", "errors": "replace", "env": os.environ | {"PYTHONUTF8": "1"}}
+        made = subprocess.run(command, capture_output=True, **utf8)
     if made.returncode or not (target / "pagefind-entry.json").is_file():
         site.warn(f"search: Pagefind made no index:\n{made.stdout}{made.stderr}")
         return
