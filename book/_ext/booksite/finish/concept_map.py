@@ -9,7 +9,7 @@ import re
 import yaml
 
 from booksite.document.katex import render as katex
-from booksite.finish.embeds import COMMENT, explorers
+from booksite.finish.embeds import COMMENT
 from booksite.finish.extra_pages import render
 from booksite.words import words
 
@@ -87,6 +87,9 @@ def widget(site, name):
         if name:
             site.warn(f"concept map: no chapter shows the demo {name}")
         return None
+    # a build has put the package on the path
+    from npo_tutorial.explore import html as explorers
+
     with explorers.revived(demo.models, demo.model) as explorer:
         (view,), state, script = explorers.parts([explorer])
         picture = explorers.picture(explorer).get("image/svg+xml", "")

@@ -7,8 +7,6 @@ import os
 import re
 from html import escape
 
-from npo_tutorial.explore import html as explorers
-
 # the title stands on the demo as well; in a frame there is no room for both
 STYLE = """
 h1 { position: absolute; clip-path: inset(50%); }
@@ -26,6 +24,9 @@ def place_of(settings, edition, name):
 
 
 def write_embeds(site):
+    # a build has put the package on the path
+    from npo_tutorial.explore import html as explorers
+
     for demo in site.demos:
         document, edition = demo.document, demo.document.edition
         place = place_of(site.settings, edition, demo.name)
