@@ -798,7 +798,7 @@ def test_an_explorer_comes_back_from_its_output_with_the_same_ids():
             assert again.model_id == id and again.sentence == "k is 2" and repr(again.passages()) == told
             assert html.page([again], title="T", lang="zh") == page
             assert repr(again.drawn(panel=1)) == drawn
-        assert again.model_id is None
+        assert again.comm is None
 
 
 def test_it_speaks_the_language_of_the_environment(monkeypatch, tmp_path):
