@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from ipywidgets import embed
 from matplotlib.image import imread
 from traitlets import TraitError
 
@@ -781,6 +782,23 @@ def test_saved_page_holds_its_widgets_and_nothing_foreign(tmp_path):
     # tags that were written, and those of mount.js
     assert page.count("</script>") == 4
     assert not re.findall(r'(?:src|href)="(?!data:)[^"]*"', page)
+
+
+def test_an_explorer_comes_back_from_its_output_with_the_same_ids():
+    explorer = with_passages(say=lambda k: f"k is {k}", beside=beside(), y_scale="linear")
+    explorer.index = [1]
+    models = json.loads(json.dumps(embed.dependency_state([explorer], drop_defaults=False)))
+    id, drawn, page = explorer.model_id, repr(explorer.drawn(panel=1)), html.page([explorer], title="T", lang="zh")
+    told = repr(explorer.passages())
+    explorer.close()
+    explorer.layout.close()
+    # as often as an output is shown, one at a time
+    for _ in range(2):
+        with html.revived(models, id) as again:
+            assert again.model_id == id and again.sentence == "k is 2" and repr(again.passages()) == told
+            assert html.page([again], title="T", lang="zh") == page
+            assert repr(again.drawn(panel=1)) == drawn
+        assert again.comm is None
 
 
 def test_it_speaks_the_language_of_the_environment(monkeypatch, tmp_path):

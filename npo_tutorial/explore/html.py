@@ -8,6 +8,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -96,25 +97,51 @@ def save_html(widgets, path, *, title, lang=None):
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path, got {path!r}")
     lang = preferred_language() if lang is None else check_choice("lang", lang, LANGUAGES)
+    Path(path).write_text(page(widgets, title=title, lang=lang), "utf-8")
+
+
+def page(explorers, *, title, lang):
+    """The text of such a page."""
+    views, state, script = parts(explorers)
+    views = [VIEW.format(view=view, figure=_figure(one, lang)) for view, one in zip(views, explorers, strict=True)]
+    return PAGE.format(lang=lang, title=html.escape(title), views="\n".join(views), state=state, script=script)
+
+
+def parts(explorers):
+    """What a page needs to show explorers: the view of each and the state of all as JSON, and the script."""
     embed = require("ipywidgets.embed")
     # without the defaults an anywidget has neither script nor style
-    state = embed.dependency_state(widgets, drop_defaults=False)
-    for widget in widgets:
-        # here the page has a language
-        state[widget.model_id]["state"]["language"] = ""
-    data = embed.embed_data(widgets, drop_defaults=False, state=state)
-    views = [
-        VIEW.format(view=_json(view), figure=_figure(widget, lang))
-        for view, widget in zip(data["view_specs"], widgets, strict=True)
-    ]
-    page = PAGE.format(
-        lang=lang,
-        title=html.escape(title),
-        views="\n".join(views),
-        state=_json(data["manager_state"]),
-        script=_mount_script(),
-    )
-    Path(path).write_text(page, "utf-8")
+    state = embed.dependency_state(explorers, drop_defaults=False)
+    for explorer in explorers:
+        # a page has a language
+        state[explorer.model_id]["state"]["language"] = ""
+    data = embed.embed_data(explorers, drop_defaults=False, state=state)
+    return [_json(view) for view in data["view_specs"]], _json(data["manager_state"]), _mount_script()
+
+
+@contextmanager
+def revived(models, model_id):
+    """The explorer that a cell's output shows, from the states of its widgets: nothing is computed.
+
+    It keeps its ids, so the same output always makes the same page, and is closed afterwards, because only one widget
+    at a time can have an id.
+    """
+    from ipywidgets import Layout
+
+    from npo_tutorial.explore import Explorer
+
+    state = dict(models[model_id]["state"])
+    for buffer in models[model_id].get("buffers", []):
+        (name,) = buffer["path"]
+        state[name] = base64.b64decode(buffer["data"])
+    layout = Layout(model_id=state["layout"].removeprefix("IPY_MODEL_"))
+    shown = {name: state[name] for name in ("chart", "numbers", "ranges", "index", "linear")}
+    explorer = Explorer(model_id=model_id, layout=layout, **shown)
+    try:
+        yield explorer
+    finally:
+        explorer.close()
+        layout.close()
 
 
 def guest():

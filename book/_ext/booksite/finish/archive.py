@@ -1,35 +1,36 @@
-"""The whole site as one zip, for readers without a network.
+"""The whole site as one ZIP, for readers without a network; the same site makes the same bytes.
 
 A page leads to it with a paragraph `<p class="site-archive">`, and to a PDF that was made of the site with a paragraph
-`<p class="site-pdf">`. In the zip itself both are missing, and so are the PDFs: a zip cannot hold itself, and who reads
-there has already what they hold.
+`<p class="site-pdf">`. In the ZIP itself both paragraphs are missing, and so are the PDFs: it cannot contain itself,
+and readers who have it have the pages already.
 """
 
+import os
 import re
+import time
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-PARAGRAPH = re.compile(rb'<p class="site-(?:archive|pdf)">.*?</p>\s*', re.S)
+PARAGRAPH = re.compile(r'<p class="site-(?:archive|pdf)">.*?</p>\s*', re.S)
+# no entry can be older
+OLDEST = 315532800
+# an ordinary file that everybody may read, whatever the rights of its source
+FILE = 0o100644 << 16
+UNIX = 3
 
 
-def pack(app, exception):
-    name = app.config.site_archive
-    if exception or app.builder.format != "html" or not name:
+def pack_archive(site):
+    name = site.settings.archive
+    if not name:
         return
-    out = Path(app.outdir)
-    with ZipFile(out / name, "w", ZIP_DEFLATED) as archive:
-        for path in sorted(out.rglob("*")):
-            if path.is_dir() or path == out / name or path.suffix == ".pdf":
+    date = time.gmtime(max(OLDEST, int(os.environ.get("SOURCE_DATE_EPOCH") or OLDEST)))[:6]
+    files = {path.relative_to(site.root).as_posix() for path in site.root.rglob("*") if path.is_file()}
+    with ZipFile(site.root / name, "w") as archive:
+        for place in sorted({*files, *site.pages} - {name}):
+            if place.endswith(".pdf"):
                 continue
-            place = Path(name).with_suffix("") / path.relative_to(out)
-            if path.suffix == ".html":
-                archive.writestr(place.as_posix(), PARAGRAPH.sub(b"", path.read_bytes()), ZIP_DEFLATED)
-            else:
-                archive.write(path, place)
-
-
-def setup(app):
-    app.add_config_value("site_archive", "", "html", str)
-    # after all that write into the site when a build has ended
-    app.connect("build-finished", pack, priority=999)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+            page = site.pages.get(place)
+            content = (site.root / place).read_bytes() if page is None else PARAGRAPH.sub("", page)
+            entry = ZipInfo(f"{Path(name).stem}/{place}", date)
+            entry.external_attr, entry.create_system = FILE, UNIX
+            archive.writestr(entry, content, ZIP_DEFLATED)

@@ -1,48 +1,56 @@
-"""Files that a web server and search engines look for: `404.html`, `sitemap.xml`, `robots.txt`."""
+"""Files that a web server, search engines and students look for: `404.html`, `sitemap.xml`, `robots.txt`, homework."""
 
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlparse
 
-from booksite.editions import editions
-from booksite.page.head import address, alternates
+import nbformat
+from jinja2 import Environment, FileSystemLoader
+
+TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "templates"))
 
 
-def write(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    out, base = Path(app.outdir), app.config.html_baseurl
-    page = app.builder.templates.render(
-        "404.html",
-        {
-            # a server shows this page at any depth, so its links count from the root of the site
-            "base": urlparse(base).path,
-            "editions": editions(app),
-            "favicon": Path(app.srcdir, app.config.html_favicon).read_text("utf-8"),
-            "uri": app.builder.get_target_uri,
-            "report": app.config.html_theme_options["repository_url"] + "/issues",
-        },
-    )
-    (out / "404.html").write_text(page, "utf-8")
-    (out / "sitemap.xml").write_text(sitemap(app), "utf-8")
-    (out / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {base}sitemap.xml\n", "utf-8")
+def render(site, template, **facts):
+    """A page of a template that needs no other file."""
+    facts |= {"editions": site.settings.editions, "favicon": site.favicon.read_text("utf-8"), "uri": site.file_of}
+    return TEMPLATES.get_template(template).render(facts)
 
 
-def sitemap(app):
+def write_404(site):
+    # a server shows this page at any depth, so its links count from the root of the site
+    base, report = urlparse(site.base).path, f"{site.repository}/issues"
+    site.pages["404.html"] = render(site, "404.html", base=base, report=report)
+
+
+def write_sitemap(site):
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml">',
     ]
-    for docname in sorted(app.env.found_docs):
-        lines.append(f"<url><loc>{escape(address(app, docname))}</loc>")
-        for tag, url in alternates(app, docname):
+    for document in site.documents:
+        lines.append(f"<url><loc>{escape(site.base + document.file)}</loc>")
+        for tag, url in document.alternates:
             lines.append(f'<xhtml:link rel="alternate" hreflang="{tag}" href="{escape(url)}"/>')
         lines.append("</url>")
-    if page := getattr(app.config, "concept_map", {}).get("page"):
-        lines.append(f"<url><loc>{escape(app.config.html_baseurl + page)}</loc></url>")
-    return "\n".join([*lines, "</urlset>", ""])
+    if page := site.settings.concept_map.get("page"):
+        lines.append(f"<url><loc>{escape(site.base + page)}</loc></url>")
+    site.write("sitemap.xml", "\n".join([*lines, "</urlset>", ""]))
 
 
-def setup(app):
-    app.connect("build-finished", write)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def write_robots(site):
+    site.write("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base}sitemap.xml\n")
+
+
+def write_homework(site):
+    """The notebooks that students get: `homework/<edition>/<assignment>.ipynb`."""
+    settings = site.settings.homework
+    if not settings:
+        return
+    module = import_module(settings["module"])
+    package = settings["package"].format(repository=site.repository)
+    for source in sorted((site.source / settings["sources"]).glob("*.md")):
+        parts = module.read_assignment(source)
+        for edition in site.settings.editions:
+            notebook = module.make_notebook(parts, "student", edition.key, package=package)
+            site.write(f"homework/{edition.key}/{source.stem}.ipynb", nbformat.writes(notebook) + "\n")

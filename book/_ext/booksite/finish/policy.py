@@ -1,17 +1,16 @@
 """What a browser may load and run in a page, as a Content Security Policy in the page itself.
 
-A page gets along with what lies beside it, and with the host of its comments if it has any. Scripts in the page are
-allowed by their hashes, so a policy is made of the finished page, when a build has ended; a page that an incremental
-build left alone gets the same policy again. It follows the page's charset, which has to come in its first kilobyte.
+A page gets along with the site's own files, and with the host of its comments if it has any. Scripts in the page are
+allowed by their hashes, so a policy is made of the finished page; a page that an incremental build left alone gets the
+same policy again. It follows the page's charset, which has to come in its first kilobyte.
 """
 
 import base64
 import hashlib
 import re
 from html import escape, unescape
-from pathlib import Path
 
-# a browser may not count the files beside a file as its own
+# a browser may not count the files next to a file as its own
 OWN = ["'self'", "file:"]
 CHARSET = re.compile(r"<meta charset=[^>]*>")
 POLICY = re.compile(r'\n?<meta http-equiv="Content-Security-Policy"[^>]*>')
@@ -47,25 +46,10 @@ def policy(html, hosts):
     return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
 
 
-def write(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    host = (getattr(app.config, "comments", None) or {}).get("host")
-    out = Path(app.outdir)
-    for path in out.rglob("*.html"):
-        # the theme leaves its templates among its scripts
-        if "_static" in path.relative_to(out).parts:
-            continue
-        before = path.read_text("utf-8")
-        html = POLICY.sub("", before)
+def add_content_policy(site):
+    host = site.settings.comments.get("host")
+    for name, html in site.pages.items():
+        html = POLICY.sub("", html)
         content = escape(policy(html, [host] if host and f'data-host="{host}"' in html else []), quote=False)
         tag = f'\n<meta http-equiv="Content-Security-Policy" content="{content}">'
-        after = CHARSET.sub(rf"\g<0>{tag}", html, count=1)
-        if after != before:
-            path.write_text(after, "utf-8")
-
-
-def setup(app):
-    # after all that write or change pages, before the site is packed
-    app.connect("build-finished", write, priority=995)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+        site.pages[name] = CHARSET.sub(rf"\g<0>{tag}", html, count=1)

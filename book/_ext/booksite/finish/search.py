@@ -1,17 +1,17 @@
 """Search in the language of a page, by Pagefind, behind the theme's own box.
 
-When a build has ended, every chapter is cut into pieces (see `search_pieces`) and Pagefind makes an index of them, one
-for each language. A shared page is in the index of every edition; the door is in none, and what Sphinx does not make
-from a source (404, concept map, demos by themselves) is not either. Sphinx's own search, which finds no Chinese words,
-is neither made nor linked.
+Every chapter is cut into pieces (see `search_pieces`) and Pagefind makes an index of them, one for each language. A
+shared page is in the index of every edition; the door is in none, nor are pages that Sphinx does not make from a source
+(404, concept map, demos by themselves). Sphinx's own search finds no Chinese words, and is neither made nor linked.
 
-Where a Chinese word ends, no two programs agree, and Pagefind asks one for the index and another for the query. So each
-Han character is a word here, and `static/search.js` asks for phrases of them. The plain build of Pagefind suffices.
+No two programs agree on where a Chinese word ends, and Pagefind uses one for the index and another for the query. So
+each Han character is a word here, and `static/search.js` asks for phrases of them.
 """
 
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,12 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sphinx.util import logging
-
-from booksite.editions import edition_of, editions, language_of
 from booksite.finish import search_pieces
 from booksite.finish.search_pieces import pieces
-from booksite.language.catalogues import OWN
 
 FOLDER = "pagefind"
 # made by Sphinx for its own search, by this build or one before
@@ -38,7 +34,6 @@ HAN = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 CODE_WEIGHT = 0.2
 # what Pagefind writes before the JSON of a piece
 SIGNATURE = b"pagefind_dcd"
-log = logging.getLogger(__name__)
 
 
 def apart(text):
@@ -46,7 +41,7 @@ def apart(text):
     return " ".join(HAN.sub(r" \1 ", text).split())
 
 
-def document(piece, tag):
+def as_document(piece, tag):
     """A piece as a page for Pagefind. Its title comes first, where a word weighs most."""
     title, text, code = (escape(apart(words)) for words in (piece.title, piece.text, piece.code))
     return (
@@ -55,24 +50,25 @@ def document(piece, tag):
     )
 
 
-def articles(app):
-    """What the authors wrote, by the address of its page."""
-    for docname in sorted(app.env.found_docs - {app.config.root_doc}):
-        html = Path(app.outdir, app.builder.get_target_uri(docname)).read_text("utf-8")
-        yield docname, html[html.index("<article") : html.rindex("</article>")]
+def articles(site):
+    """What the authors wrote: each document with the part of its page."""
+    for document in site.documents:
+        if document.name != site.root_document:
+            html = site.pages[document.file]
+            yield document, html[html.index("<article") : html.rindex("</article>")]
 
 
-def write_documents(app, folder):
+def write_documents(site, folder):
     """A file for each piece and language, from whose name the script can tell the address; titles of piece and page."""
     titles = {}
-    for docname, html in articles(app):
-        found, own = pieces(html), edition_of(app, docname)
-        for edition in [own] if own else editions(app):
-            place = Path(edition.key, app.builder.get_target_uri(docname))
+    for document, html in articles(site):
+        found = pieces(html)
+        for edition in [document.edition] if document.edition else site.settings.editions:
+            place = Path(edition.key, document.file)
             Path(folder, place).mkdir(parents=True)
             for number, piece in enumerate(found):
                 name = place / f"{number}-{piece.anchor}.html"
-                Path(folder, name).write_text(document(piece, edition.tag), "utf-8")
+                Path(folder, name).write_text(as_document(piece, edition.tag), "utf-8")
                 # the piece that is the page itself has no need to name it
                 titles[f"/{name.as_posix()}"] = [piece.title, found[0].title if number else ""]
     return titles
@@ -89,53 +85,40 @@ def write_titles(folder, titles):
         (folder / f"titles.{language}.json").write_text(text, "utf-8")
 
 
-def digest(app):
+def digest(site):
     """A hash of all that the index is made of and by."""
     made = hashlib.sha256(version("pagefind").encode())
     for file in (__file__, search_pieces.__file__):
         made.update(Path(file).read_bytes())
-    for docname, html in articles(app):
-        made.update(f"\0{docname}\0{html}".encode())
+    for document, html in articles(site):
+        made.update(f"\0{document}\0{html}".encode())
     return made.hexdigest()
 
 
-def write_index(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    out, stamp, wanted = Path(app.outdir), Path(app.doctreedir, "search-index"), digest(app)
+def index_for_search(site):
+    stamp, wanted = site.memory / "search-index", digest(site)
     for name in SPHINX:
-        Path(out, name).unlink(missing_ok=True)
-    target = out / FOLDER
-    if (target / "pagefind-entry.json").is_file() and stamp.is_file() and stamp.read_text() == wanted:
+        (site.root / name).unlink(missing_ok=True)
+    site.pages.pop("search.html", None)
+    target = site.root / FOLDER
+    if (target / "pagefind-entry.json").is_file() and stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(target, ignore_errors=True)
     with TemporaryDirectory() as folder:
-        titles = write_documents(app, folder)
+        titles = write_documents(site, folder)
         command = [sys.executable, "-m", "pagefind", "--quiet", "--site", folder, "--output-path", str(target)]
-        made = subprocess.run(command, capture_output=True, text=True)
+        # its messages are UTF-8, whatever the console's encoding
+        utf8 = {"encoding": "utf-8", "errors": "replace", "env": os.environ | {"PYTHONUTF8": "1"}}
+        made = subprocess.run(command, capture_output=True, **utf8)
     if made.returncode or not (target / "pagefind-entry.json").is_file():
-        log.warning("search: Pagefind made no index:\n%s%s", made.stdout, made.stderr)
+        site.warn(f"search: Pagefind made no index:\n{made.stdout}{made.stderr}")
         return
     write_titles(target, titles)
+    # Pagefind lists the languages in any order
+    entry = json.loads((target / "pagefind-entry.json").read_text("utf-8"))
+    (target / "pagefind-entry.json").write_text(json.dumps(entry, ensure_ascii=False, sort_keys=True), "utf-8")
     for pattern in UNUSED:
         for path in target.glob(pattern):
             path.unlink()
-    stamp.write_text(wanted)
-
-
-def leave_out_sphinx(app):
-    app.builder.search = False
-
-
-def offer(app, pagename, templatename, context, doctree):
-    context["search_words"] = OWN[language_of(app, pagename).locale]["search"]
-
-
-def setup(app):
-    app.add_js_file("search.js")
-    app.connect("builder-inited", leave_out_sphinx)
-    app.connect("html-page-context", offer)
-    # after all that write pages when a build has ended, before the site is packed
-    app.connect("build-finished", write_index, priority=990)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    stamp.write_text(wanted, "utf-8")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copyfile
 from warnings import warn
 
 from booksite.settings import Edition, Settings
@@ -68,11 +69,25 @@ class Site:
                 self.pages[place.as_posix()] = path.read_text("utf-8")
         self.as_read = dict(self.pages)
 
+    def file_of(self, name):
+        """The page of a document."""
+        return next(document.file for document in self.documents if document.name == name)
+
+    def read(self, name):
+        """The text of a file that is not a page."""
+        return (self.root / name).read_text("utf-8")
+
     def write(self, name, text):
-        """Write a file that is not a page."""
+        """Write a file that is not a page; its lines end alike on every system."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        path.write_text(text, "utf-8", newline="\n")
+
+    def copy(self, source, name):
+        """Copy a file, which can be written again even if its source cannot."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        copyfile(source, path)
 
     def save(self):
         """Write the pages that a step has changed or made."""

@@ -6,11 +6,10 @@ only if nothing reads it, or nothing but other variables that go.
 """
 
 import re
-from pathlib import Path
 
 import tinycss2
 
-from booksite.finish.joined_files import SCRIPT, SHEET
+from booksite.finish.assets import SCRIPT, SHEET
 
 NAMES = re.compile(r'\b(?:class|id)="([^"]*)"')
 CODE = re.compile(r"<script\b[^>]*>(.*?)</script>", re.S)
@@ -21,22 +20,21 @@ COMPOSED = re.compile("bs-(tooltip|popover)-")
 NESTED = {"media", "supports", "layer", "container"}
 
 
-def names(out):
+def names(site):
     """Every class and id of a page, and every word of a script."""
-    found = set(WORD.findall(Path(out, SCRIPT).read_text("utf-8")))
-    for page in out.rglob("*.html"):
-        text = page.read_text("utf-8")
-        for value in NAMES.findall(text):
+    found = set(WORD.findall(site.read(SCRIPT)))
+    for html in site.pages.values():
+        for value in NAMES.findall(html):
             found.update(value.split())
-        for code in CODE.findall(text):
+        for code in CODE.findall(html):
             found.update(WORD.findall(code))
     return found
 
 
-def variables(out):
+def variables(site):
     """The variables that pages and scripts read."""
-    read = {name for page in out.rglob("*.html") for name in VARIABLE.findall(page.read_text("utf-8"))}
-    for script in Path(out, "_static").rglob("*.js"):
+    read = {name for html in site.pages.values() for name in VARIABLE.findall(html)}
+    for script in (site.root / "_static").rglob("*.js"):
         read.update(word for word in WORD.findall(script.read_text("utf-8")) if word.startswith("--"))
     return read
 
@@ -90,22 +88,12 @@ def purge(rules, used, read):
     return "\n".join(kept)
 
 
-def trim(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    out = Path(app.outdir)
-    sheet = out / SHEET
-    used, read = names(out), variables(out)
-    before, text = None, sheet.read_text("utf-8")
+def drop_unused_rules(site):
+    used, read = names(site), variables(site)
+    before, text = None, site.read(SHEET)
     # a variable may have been read by one that is gone now
     while text != before:
         before = text
         rules = tinycss2.parse_stylesheet(text, skip_whitespace=True)
         text = purge(rules, used, read.union(VARIABLE.findall(text)))
-    sheet.write_text(text, "utf-8")
-
-
-def setup(app):
-    # between the joining and the marking of the joined files
-    app.connect("build-finished", trim, priority=910)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    site.write(SHEET, text)

@@ -1,6 +1,6 @@
 """Pages for readers without JavaScript: a stylesheet of its own, which only they fetch.
 
-The theme shows its sidebars on a phone by script, and by script it learns whether a reader likes his pages light or
+The theme shows its sidebars on a phone by script, and by script it learns whether a reader likes pages light or
 dark. The template beside this file lays out the sidebars without one. The colours are those of the theme and of the
 highlighted code: each rule for `data-theme` light or dark is repeated here for `auto`, which is what a page says as
 long as no script has changed it, under the condition that the system asks for.
@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 SHEET = "without-scripts.css"
+SHEETS = ("styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "pygments.css", "site.css", "print.css")
 THEMED = re.compile(r"([^{}]*\[data-theme[^{}]*)(\{[^{}]*\})")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 # paper is light
@@ -24,23 +25,7 @@ def colours(sheets, scheme):
     return f"@media {CONDITION[scheme]} {{\n{text}\n}}\n"
 
 
-def write(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    static = Path(app.outdir, "_static")
-    own_sheets = [name for name, _ in app.config.html_css_files]
-    names = ["styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "pygments.css", *own_sheets]
-    sheets = [(static / name).read_text("utf-8") for name in names]
-    own = Path(__file__).parents[1].joinpath("templates").joinpath(SHEET).read_text("utf-8")
-    (static / SHEET).write_text(own + "".join(colours(sheets, scheme) for scheme in CONDITION), "utf-8")
-
-
-def tell(app, pagename, templatename, context, doctree):
-    context["sheet_without_scripts"] = f"_static/{SHEET}"
-
-
-def setup(app):
-    app.connect("html-page-context", tell)
-    # after the theme, which writes the colours of code when a build has ended
-    app.connect("build-finished", write, priority=600)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def write_sheet_without_scripts(site):
+    sheets = [site.read(f"_static/{name}") for name in SHEETS]
+    own = (Path(__file__).parents[1] / "templates" / SHEET).read_text("utf-8")
+    site.write(f"_static/{SHEET}", own + "".join(colours(sheets, scheme) for scheme in CONDITION))

@@ -1,4 +1,4 @@
-"""Each edition as one PDF, printed from the built site: `_build/html/npo-tutorial.<edition>.pdf`.
+"""Each edition as one PDF, printed from the finished site: `_build/html/npo-tutorial.<edition>.pdf`.
 
 The articles of an edition become one document, in the order of its sidebar: links between pages lead within the PDF,
 and Chromium numbers its pages and heads them. It cannot tell on which page a heading will be, so it prints twice: where
@@ -19,16 +19,17 @@ from urllib.parse import unquote, urldefrag, urljoin
 import yaml
 from bs4 import BeautifulSoup
 from jinja2 import Environment
-from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import Fit
 
-HERE = Path(__file__).parent
-SITE = HERE.parent / "_build/html"
-CONFIG = yaml.safe_load((HERE.parent / "_config.yml").read_text("utf-8"))
-SETTINGS = CONFIG["sphinx"]["config"]
-EDITIONS = SETTINGS["editions"]
-WORDS = yaml.safe_load((HERE / "_ext/booksite/words.yml").read_text("utf-8"))
+from booksite.settings import Settings
+from booksite.words import words
+
+ROOT = Path(__file__).parents[4]
+TEMPLATE = Path(__file__).parents[1] / "templates/pdf.html"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+BASE = CONFIG["html"]["baseurl"]
+SETTINGS = Settings.read(CONFIG["sphinx"]["config"]["booksite"])
 # what only a screen can show, and where to get what the reader has
 LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf"
 
@@ -43,7 +44,7 @@ CHARACTERS = str.maketrans(LOOKALIKES, "民虎西见角贝车长门青韦页风�
 
 
 def file_name(edition):
-    return f"{Path(SETTINGS['site_archive']).stem}.{edition}.pdf"
+    return f"{Path(SETTINGS.archive).stem}.{edition.key}.pdf"
 
 
 class Page:
@@ -79,7 +80,7 @@ class Page:
 
 def read(site, edition):
     """The parts of an edition: captions of its sidebar, and the pages below each."""
-    start = site / f"{EDITIONS[edition]['home']}.html"
+    start = site / f"{edition.home}.html"
     parts = []
     sidebar = BeautifulSoup(start.read_text("utf-8"), "html.parser").select_one("#pst-primary-sidebar .bd-links")
     for caption in sidebar.select(".caption"):
@@ -100,7 +101,7 @@ def bind(pages, site):
             if address in inside:
                 link["href"] = "#" + inside[address].id(unquote(fragment))
             else:
-                link["href"] = target.replace(site.as_uri() + "/", CONFIG["html"]["baseurl"])
+                link["href"] = target.replace(site.as_uri() + "/", BASE)
 
 
 def plain(heading):
@@ -128,7 +129,7 @@ def outline(writer, reader, pages):
 
 
 def spell(writer):
-    """Chromium notes some Han characters as the radicals that look like them; who searches has to find the words."""
+    """Chromium maps some Han characters to look-alike radicals; readers who search have to find the words."""
     for page in writer.pages:
         fonts = page["/Resources"].get("/Font", {})
         for font in (fonts[name].get_object() for name in fonts):
@@ -150,15 +151,15 @@ def write(browser, site, edition, target):
     parts = read(site, edition)
     pages = [page for _, part in parts for page in part]
     bind(pages, site)
-    template = Environment(autoescape=True).from_string((HERE / "pdf.html").read_text("utf-8"))
+    template = Environment(autoescape=True).from_string(TEMPLATE.read_text("utf-8"))
     facts = {
-        "edition": EDITIONS[edition],
-        "words": WORDS[EDITIONS[edition]["locale"]],
+        "edition": edition,
+        "words": {part: words(edition, part) for part in ("footer", "pdf")},
         "author": CONFIG["author"],
-        "address": f"{CONFIG['html']['baseurl']}{EDITIONS[edition]['home']}.html",
+        "address": f"{BASE}{edition.home}.html",
         "changed": max(page.changed for page in pages),
-        "cover": (site / SETTINGS["page_picture"]["path"]).as_uri(),
-        "cover_text": SETTINGS["page_picture"]["alt"],
+        "cover": (site / SETTINGS.picture["path"]).as_uri(),
+        "cover_text": SETTINGS.picture["alt"],
         "sheets": dict.fromkeys(sheet for page in pages for sheet in page.sheets),
         "parts": parts,
     }
@@ -182,21 +183,26 @@ def write(browser, site, edition, target):
 
 def offer(site, edition):
     """Link the PDF from the first page of its edition, below the zip of the site."""
-    home = EDITIONS[edition]["home"]
-    words = WORDS[EDITIONS[edition]["locale"]]["pdf"]["offer"].format(
-        address="../" * home.count("/") + file_name(edition), pages=len(PdfReader(site / file_name(edition)).pages)
-    )
-    start = site / f"{home}.html"
-    start.write_text(OFFERS.sub(rf'\1\n<p class="site-pdf">{words}</p>', start.read_text("utf-8")), "utf-8")
+    name, place = file_name(edition), f"{edition.home}.html"
+    pages = len(PdfReader(site / name).pages)
+    offered = words(edition, "pdf")["offer"].format(address="../" * place.count("/") + name, pages=pages)
+    html = (site / place).read_text("utf-8")
+    html = OFFERS.sub(rf'\1\n<p class="site-pdf">{offered}</p>', html)
+    (site / place).write_text(html, "utf-8", newline="\n")
 
 
 def main():
+    # the tests bring a browser of their own
+    from playwright.sync_api import sync_playwright
+
+    site = ROOT / "_build/html"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        for edition in EDITIONS:
-            write(browser, SITE, edition, SITE / file_name(edition))
-            offer(SITE, edition)
-            print(f"{file_name(edition)}: {(SITE / file_name(edition)).stat().st_size / 1e6:.1f} MB")
+        for edition in SETTINGS.editions:
+            file = site / file_name(edition)
+            write(browser, site, edition, file)
+            offer(site, edition)
+            print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""A page of its own for each demo of a chapter, to be framed elsewhere: `embed/<edition>/<name>.html`.
+
+It is made from the state of the widget in the chapter's output; no demo is run again.
+"""
+
+import os
+import re
+from html import escape
+
+# the title stands on the demo as well; in a frame there is no room for both
+STYLE = """
+h1 { position: absolute; clip-path: inset(50%); }
+body { padding: .5rem 1rem; }
+section, section .npo-explorer { margin: 0; }
+a { color: inherit; }
+"""
+# of a script, which may begin with one
+COMMENT = re.compile(r"(?:^\s*|(?<=<script>))//.*\n", re.M)
+
+
+def place_of(settings, edition, name):
+    """Where the page of a demo is, relative to the site."""
+    return f"{settings.embeds['folder']}/{edition.key}/{name}.html"
+
+
+def write_embeds(site):
+    # a build has put the package on the path
+    from npo_tutorial.explore import html as explorers
+
+    for demo in site.demos:
+        document, edition = demo.document, demo.document.edition
+        place = place_of(site.settings, edition, demo.name)
+        with explorers.revived(demo.models, demo.model) as explorer:
+            title = explorer.chart["title"][edition.key]
+            text = explorers.page([explorer], title=title, lang=edition.key)
+        chapter = os.path.relpath(document.file, os.path.dirname(place)).replace(os.sep, "/")
+        name = f"{edition.title} › {document.title}"
+        head = f'<link href="{escape(site.base + document.file)}" rel="canonical">'
+        head += f'\n<meta content="{escape(f"{title} · {name}")}" name="description">'
+        # not in the frame itself, where the chapter would be a page within a page
+        link = f'<a href="{escape(chapter)}" target="_blank">{escape(name)}</a>'
+        for old, new in {
+            f'<html lang="{edition.key}">': f'<html lang="{edition.tag}">',
+            "</style>": f"{STYLE}</style>",
+            "</head>": f"{head}\n</head>",
+            "</main>": f"{link}\n</main>",
+        }.items():
+            text = text.replace(old, new, 1)
+        site.pages[place] = COMMENT.sub("", text)

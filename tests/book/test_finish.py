@@ -1,0 +1,434 @@
+"""The steps on the finished site, on three pages that no Sphinx has written."""
+
+import ast
+import base64
+import json
+import os
+import re
+import stat
+import sys
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+import yaml
+from fontTools.ttLib import TTFont
+from ipywidgets import embed
+
+from npo_tutorial.explore import explore
+from tests.conftest import ROOT
+
+sys.path.append(str(ROOT / "book/_ext"))
+from booksite import finish
+from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, search
+from booksite.finish.site import Demo, Document, Site
+from booksite.settings import Settings
+
+BASE = "https://example.org/course/"
+PAGE = """<!DOCTYPE html>
+<html><head><meta charset="utf-8" /><title>{name}</title>
+<link rel="stylesheet" href="../../_static/joined.css" />
+<script>load("../../_static/joined.js")</script></head>
+<body><article class="bd-article"><section id="sec"><h1>{name}</h1><p>遗忘 forgetting <i class="fas fa-code"></i></p>
+<p class="site-archive"><a href="../../course.zip">ZIP</a></p>{formula}</section></article></body></html>"""
+FORMULA = """<span class="katex"><span class="katex-html" aria-hidden="true"><span class="katex-base"><span class="mord
+mathnormal">x</span><span class="mord mathbf">w</span><span class="mord">7</span></span></span></span>""".replace(
+    "\n", " "
+)
+THEME = Path(find_spec("pydata_sphinx_theme").origin).parent / "theme/pydata_sphinx_theme/static"
+DATA = {
+    "title": {"zh": "图", "en": "Map"},
+    "description": {"zh": "概念", "en": "Concepts"},
+    "terms": [{"zh": "遗忘", "en": "unlearning"}],
+    "relations": {
+        "uses": {
+            **{"zh": "用到", "en": "uses", "inverse": {"zh": "用于", "en": "used by"}},
+            **{"colour": ["#000", "#fff"], "line": {"width": 1}, "end": "bar"},
+        }
+    },
+    "concepts": {
+        "first": {"term": "unlearning", "zh": "一", "en": "one", "formula": "x^2", "section": "sec", "at": [0, 0]},
+    },
+}
+
+
+class File:
+    """As Sphinx describes a sheet or a script."""
+
+    def __init__(self, filename, priority=500, **attributes):
+        self.filename, self.priority, self.attributes = filename, priority, attributes
+
+
+@pytest.fixture(scope="module")
+def output():
+    """The id of a widget in a cell's output, and the states of the notebook's widgets."""
+    title = {"en": "Waves", "zh": "波"}
+    shown = explore(lambda x, k: {"a": k * x}, [0.0, 1.0], title=title, x_label="x", y_label="y", k=[1, 2])
+    models = json.loads(json.dumps(embed.dependency_state([shown], drop_defaults=False)))
+    model = shown.model_id
+    layout = shown.layout
+    shown.close()
+    layout.close()
+    return model, models
+
+
+@pytest.fixture
+def make(tmp_path, output):
+    """A site of three pages as Sphinx leaves it, read by a new `Site` at each call; warnings are in `site.said`."""
+    root, source, memory = tmp_path / "html", tmp_path / "source", tmp_path / "memory"
+    for folder in (root, source, memory):
+        folder.mkdir()
+    edition = {"locale": "en", "name": "n", "title": "Course", "description": "d"}
+    settings = Settings.read(
+        {
+            "editions": {
+                "zh": edition | {"tag": "zh-Hans", "locale": "zh_CN", "home": "book/zh/one"},
+                "en": edition | {"tag": "en", "home": "book/en/one"},
+            },
+            "default_edition": "en",
+            "execution": {},
+            "picture": {},
+            "concept_map": {"page": "map.html", "data": "map.yml", "demo": "waves"},
+            "embeds": {"folder": "embed"},
+            "mount_script": "mount.js",
+            "archive": "course.zip",
+        }
+    )
+    names = ["book/en/one", "book/index", "book/zh/one"]
+    documents = [
+        Document(name, f"{name}.html", name, settings.edition_of(name), (("en", f"{BASE}{name}.html"),))
+        for name in names
+    ]
+    for document in documents:
+        path = root / document.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(PAGE.format(name=document.name, formula=FORMULA), "utf-8")
+    for listed in {*assets.SHEETS, *assets.SCRIPTS} - {"mount.js", "katex/katex.min.css"}:
+        path = root / "_static" / listed.replace("*", "1")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"/* {listed} */\n", "utf-8")
+    (root / "_static/styles/pydata-sphinx-theme.css").write_bytes((THEME / fonts.THEME[8:]).read_bytes())
+    for font in (THEME / fonts.WEBFONTS[8:]).glob("*.woff2"):
+        path = root / fonts.WEBFONTS / font.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(font.read_bytes())
+    for name, text, _ in assets.TRANSLATED:
+        (root / "_static" / name).write_text(text, "utf-8")
+    (source / "mount.js").write_text("// why\n(() => {})();\n", "utf-8")
+    (source / "mount.js").chmod(0o444)
+    (source / "map.yml").write_text(yaml.safe_dump(DATA), "utf-8")
+    (source / "icon.svg").write_text("<svg/>", "utf-8")
+
+    def make():
+        said = []
+        site = Site(
+            root=root,
+            source=source,
+            memory=memory,
+            settings=settings,
+            base=BASE,
+            repository="https://example.org/code",
+            favicon=source / "icon.svg",
+            documents=tuple(documents),
+            root_document="book/index",
+            sections={f"{key}-sec": (f"book/{key}/one.html#sec", "1. One") for key in ("zh", "en")},
+            demos=tuple(Demo("waves", document, *output) for document in documents if document.edition),
+            warn=said.append,
+        )
+        site.said = said
+        return site
+
+    return make
+
+
+@pytest.fixture
+def site(make):
+    return make()
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def characters(address):
+    """The characters that a font in a style sheet can draw."""
+    return set(map(chr, TTFont(BytesIO(base64.b64decode(address.partition("base64,")[2]))).getBestCmap()))
+
+
+def test_nothing_here_imports_sphinx():
+    for path in (ROOT / "book/_ext/booksite/finish").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if re.match("sphinx|docutils|myst", name)], path.name
+
+
+def test_all_steps_finish_a_site_without_a_warning(site):
+    finish.run(site)
+    assert site.said == []
+    files = contents(site.root)
+    assert {"404.html", "map.html", "sitemap.xml", "robots.txt", "course.zip", "embed/zh/waves.html"} <= files.keys()
+    assert "pagefind/pagefind-entry.json" in files
+    assert not [name for name in files if "fontawesome/webfonts" in name or name.startswith("_static/katex/fonts")]
+
+
+def test_a_second_run_changes_no_file(make):
+    finish.run(make())
+    first = contents(make().root)
+    dates = {name: os.stat(make().root / name).st_mtime_ns for name in first if name.endswith(".html")}
+    again = make()
+    finish.run(again)
+    assert again.said == [] and contents(again.root) == first
+    assert {name: os.stat(again.root / name).st_mtime_ns for name in dates} == dates
+
+
+def test_each_page_is_read_once_and_written_once(make, monkeypatch):
+    done = []
+
+    def watch(name):
+        real = getattr(Path, name)
+
+        def watched(path, *args, **options):
+            done.append((path.parent.name, path.name, name))
+            return real(path, *args, **options)
+
+        monkeypatch.setattr(Path, name, watched)
+
+    for name in ("read_text", "read_bytes", "write_text", "write_bytes"):
+        watch(name)
+    finish.run(make())
+    pages = sorted(place for place in done if place[:2] == ("en", "one.html"))
+    assert pages == [("en", "one.html", "read_text"), ("en", "one.html", "write_text")]
+
+
+def test_the_archive_has_the_pages_as_they_are_published(site):
+    finish.run(site)
+    html = (site.root / "book/en/one.html").read_text("utf-8")
+    assert "Content-Security-Policy" in html and "joined.js?v=" in html
+    with ZipFile(site.root / "course.zip") as packed:
+        assert packed.read("course/book/en/one.html").decode() == archive.PARAGRAPH.sub("", html) != html
+        names = {name.removeprefix("course/") for name in packed.namelist()}
+    assert names == contents(site.root).keys() - {"course.zip"}
+
+
+def test_the_policy_allows_the_scripts_as_they_are_published(site):
+    finish.run(site)
+    for name in ("book/zh/one.html", "map.html", "embed/en/waves.html"):
+        html = (site.root / name).read_text("utf-8")
+        (content,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', html)
+        scripts = [text for kind, text in policy.SCRIPT.findall(html) if not policy.NOT_INLINE.search(kind)]
+        assert scripts and all(policy.digest(script) in content for script in scripts), name
+
+
+def test_the_policy_of_a_page_stays_the_same(site):
+    policy.add_content_policy(site)
+    first = dict(site.pages)
+    policy.add_content_policy(site)
+    assert site.pages == first
+    assert all(html.count("Content-Security-Policy") == 1 for html in first.values())
+
+
+def test_a_file_is_published_with_ordinary_rights_and_one_date(site, monkeypatch):
+    odd = site.root / "_static/site.css"
+    os.utime(odd, (0, 0))
+    odd.chmod(0o400)
+    packed = []
+    for epoch in (None, "1700000000", "5"):
+        if epoch:
+            monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+        archive.pack_archive(site)
+        packed.append((site.root / "course.zip").read_bytes())
+        with ZipFile(site.root / "course.zip") as file:
+            entries = file.infolist()
+        assert {entry.external_attr >> 16 for entry in entries} == {stat.S_IFREG | 0o644}
+        (date,) = {entry.date_time for entry in entries}
+        assert date == ((2023, 11, 14, 22, 13, 20) if epoch == "1700000000" else (1980, 1, 1, 0, 0, 0))
+        assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+        os.utime(site.root / "book/en/one.html")
+    assert packed[0] == packed[2] != packed[1]
+
+
+def test_copies_of_read_only_files_can_be_written_again(site):
+    for _ in range(2):
+        assets.copy_mount_script(site)
+        assets.copy_katex(site)
+        for name in ("_static/mount.js", "_static/katex/katex.min.css"):
+            assert (site.root / name).stat().st_mode & stat.S_IWUSR, name
+
+
+def test_a_head_has_the_joined_files_and_its_own_scripts_once():
+    sheets = [File("_static/site.css"), File("_static/mystnb.0a1b.css"), File("_static/styles/theme.css")]
+    own = [File(None, body="let x;"), File(None, body="let x;"), File(None, body=f"{assets.OPTIONS}x = 1;")]
+    scripts = [File("_static/print.js"), *own, File("_static/doctools.js")]
+    sheets, scripts, unknown = assets.swap(sheets, scripts, lambda name, resource: f"../{name}")
+    assert [file.filename for file in sheets] == [assets.SHEET] and unknown == []
+    assert [file.filename for file in scripts] == [None, None]
+    assert scripts[0].attributes == {"body": "let x;"} and "../_static/joined.js" in scripts[1].attributes["body"]
+
+
+def test_a_file_in_no_list_stays_in_the_head_and_is_named():
+    sheets, scripts, unknown = assets.swap(
+        [File("_static/new-theme.css")], [File("_static/print.js"), File("_static/new.js")], lambda name, resource: name
+    )
+    assert unknown == ["new-theme.css", "new.js"]
+    assert [file.filename for file in sheets] == ["_static/new-theme.css", assets.SHEET]
+    assert [file.filename for file in scripts] == ["_static/new.js", None]
+
+
+def test_the_joined_files_have_all_files_in_their_order(site):
+    assets.copy_katex(site)
+    assets.copy_mount_script(site)
+    (site.root / "_static/proof.css").write_text("a { b: url(x.svg) url(data:y) }", "utf-8")
+    (site.root / "_static/styles/theme.css").write_text('@import "../site.css";\n.t { b: url("../i/z.png") }', "utf-8")
+    (site.root / "_static/print.js").write_text("run();\n//# sourceMappingURL=print.js.map", "utf-8")
+    assets.join_assets(site)
+    sheet, script = site.read(assets.SHEET), site.read(assets.SCRIPT)
+    assert site.said == []
+    assert sheet.index("/* site.css */") < sheet.index("url(i/z.png)") < sheet.index("url(x.svg) url(data:y)")
+    places = [script.index(f"/* {name} */") for name in ("documentation_options.js", "comments.js", "wide-boxes.js")]
+    assert places == sorted(places) and "run();" in script and "sourceMappingURL" not in script
+
+
+def test_a_listed_file_that_is_missing_is_named(site):
+    assets.copy_katex(site)
+    assets.copy_mount_script(site)
+    (site.root / "_static/togglebutton.js").unlink()
+    assets.join_assets(site)
+    assert site.said == ["_static/togglebutton.js does not exist: remove it from the lists in finish/assets.py"]
+
+
+def test_a_script_that_says_something_else_is_named(site):
+    (site.root / "_static/copybutton.js").write_text("'zh': {", "utf-8")
+    assets.translate_scripts(site)
+    assert site.said == ["""copybutton.js no longer says "'zh-CN': {": see TRANSLATED in finish/assets.py"""]
+    assert site.read("_static/togglebutton.js") == assets.TRANSLATED[1][2]
+
+
+def test_only_listed_icons_are_left(site):
+    fonts.subset_icons(site)
+    sheet = site.read(fonts.THEME)
+    assert site.said == [] and set(re.findall(r"\.fa-([\w-]+):before", sheet)) >= fonts.ICONS
+    assert ".fa-anchor:before" not in sheet and len(sheet) < 350_000
+    solid = max(re.findall(r"url\((data:font/woff2[^)]+)\)", sheet), key=len)
+    assert {"\uf121", "\uf002"} <= characters(solid) and "\uf13d" not in characters(solid)
+
+
+def test_an_icon_outside_the_list_is_named(site, monkeypatch):
+    site.pages["book/en/one.html"] += '<i class="fa-solid fa-anchor fa-lg"></i>'
+    monkeypatch.setattr(fonts, "ICONS", fonts.ICONS | {"unheard-of"})
+    fonts.subset_icons(site)
+    assert site.said == [
+        "book/en/one.html shows the icon anchor: add it to ICONS in finish/fonts.py",
+        "the theme has no icon unheard-of of ICONS in finish/fonts.py",
+    ]
+
+
+def test_fonts_of_formulas_have_the_characters_of_the_pages_and_no_others(site):
+    assets.copy_katex(site)
+    fonts.subset_formula_fonts(site)
+    sheet = site.read(fonts.KATEX)
+    faces = {
+        tuple(re.search(rf"font-{name}:([^;}}]+)", body)[1] for name in ("family", "style", "weight")): characters(data)
+        for body, data in re.findall(r"@font-face\{([^}]*url\((data:[^)]+)\)[^}]*)\}", sheet)
+    }
+    assert faces == {
+        ("KaTeX_Main", "normal", "400"): {"7"},
+        ("KaTeX_Main", "normal", "700"): {"w"},
+        ("KaTeX_Math", "italic", "400"): {"x"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("classes", "face"),
+    [
+        (["mord mathnormal", "mord mathrm"], ("KaTeX_Math", "normal", "400")),
+        (["mord textbf", "mord textit"], ("KaTeX_Main", "italic", "700")),
+        (["delimsizing mult", "delim-size1", ""], ("KaTeX_Size1", "normal", "400")),
+        # a smaller formula inside a large bracket is not the bracket
+        (["katex-sizing reset-size6 size3", "mord"], ("KaTeX_Main", "normal", "400")),
+        (["mord mathcal", "mord textit"], ("KaTeX_Caligraphic", "normal", "400")),
+    ],
+)
+def test_a_text_keeps_every_face_that_it_could_have(classes, face):
+    faces, rules = fonts.read_faces((assets.KATEX / "katex.min.css").read_text("utf-8"))
+    found = fonts.faces_of(tuple(classes), faces, rules)
+    assert face in found or {one[0] for one in found} == {face[0]}
+    assert len(found) <= 4
+
+
+def test_a_demo_has_a_page_made_of_the_output_and_its_ids(site, output):
+    embeds.write_embeds(site)
+    assert {name for name in site.pages if name.startswith("embed/")} == {"embed/zh/waves.html", "embed/en/waves.html"}
+    html = site.pages["embed/zh/waves.html"]
+    ids = {output[0], output[1][output[0]]["state"]["layout"].removeprefix("IPY_MODEL_")}
+    assert set(re.findall(r"\b[0-9a-f]{32}\b", html)) == ids
+    assert '<html lang="zh-Hans">' in html and "<h1>波</h1>" in html and embeds.STYLE in html
+    assert f'<link href="{BASE}book/zh/one.html" rel="canonical">' in html
+    assert '<a href="../../book/zh/one.html" target="_blank">Course › book/zh/one</a>' in html
+    assert not re.search(r"^\s*//|<script>//", html, re.M)
+    pages = dict(site.pages)
+    embeds.write_embeds(site)
+    assert site.pages == pages
+
+
+def test_the_map_shows_the_demo_of_the_chapter(site, output):
+    concept_map.write_concept_map(site)
+    html = site.pages["map.html"]
+    assert site.said == [] and output[0] in html and "book/zh/one.html#sec" in html and "<math" in html
+
+
+def test_what_is_wrong_on_the_map_is_said(site):
+    data = json.loads(json.dumps(DATA))
+    data["title"].pop("zh")
+    data["concepts"]["first"] |= {"term": "learning", "formula": "\\nothing", "section": "away"}
+    data["concepts"]["first"]["relations"] = {"uses": ["nobody"]}
+    site.source.joinpath("map.yml").write_text(yaml.safe_dump(data), "utf-8")
+    site.demos = ()
+    concept_map.write_concept_map(site)
+    for said in (
+        "'learning' is not a term of the glossary",
+        "in the formula of first",
+        "first leads to zh-away, which is not a section",
+        "first has an unknown relation: uses nobody",
+        "title lacks zh",
+        "no chapter shows the demo waves",
+    ):
+        assert any(line.startswith("concept map: ") and said in line for line in site.said), said
+
+
+def test_addresses_for_servers_and_search_engines(site):
+    for step in (extra_pages.write_404, extra_pages.write_sitemap, extra_pages.write_robots):
+        step(site)
+    assert '<base href="/course/">' in site.pages["404.html"] and 'href="book/zh/one.html"' in site.pages["404.html"]
+    sitemap = site.read("sitemap.xml")
+    assert re.findall("<loc>(.*?)</loc>", sitemap) == [
+        f"{BASE}{page}.html" for page in ("book/en/one", "book/index", "book/zh/one", "map")
+    ]
+    assert f'hreflang="en" href="{BASE}book/zh/one.html"' in sitemap
+    assert site.read("robots.txt").endswith(f"Sitemap: {BASE}sitemap.xml\n")
+
+
+def test_the_search_index_is_made_anew_only_if_an_article_changed(make):
+    search.index_for_search(make())
+    entry = make().root / "pagefind/pagefind-entry.json"
+    first = entry.stat().st_mtime_ns
+    site = make()
+    site.pages["book/en/one.html"] = site.pages["book/en/one.html"].replace("<title>", "<title>x")
+    search.index_for_search(site)
+    assert entry.stat().st_mtime_ns == first
+    site.pages["book/en/one.html"] = site.pages["book/en/one.html"].replace("forgetting", "gone")
+    search.index_for_search(site)
+    assert entry.stat().st_mtime_ns != first and site.said == []
+    assert list(json.loads(entry.read_text("utf-8"))["languages"]) == ["en", "zh-hans"]
+
+
+def test_pagefind_may_speak_any_encoding(site, tmp_path, monkeypatch):
+    program = tmp_path / "python"
+    program.write_bytes(b"#!/bin/sh\nprintf '\\264\\355\\316\\363'\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(search.sys, "executable", str(program))
+    search.index_for_search(site)
+    (said,) = site.said
+    assert said.startswith("search: Pagefind made no index:\n") and "\ufffd" in said
