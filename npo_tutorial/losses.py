@@ -4,13 +4,13 @@ One body serves NumPy, PyTorch (autograd works), JAX (``jit`` and ``grad`` work)
 ``array-api-compat``. Everything is a function of log-probabilities in nats; for a sequence, the **sum** over its
 response tokens.
 
-The convention is the one of the NPO paper [1]_: gradient ascent is the loss ``E[log π_θ]`` that is *minimised*, DPO
+The convention is the one of the NPO paper [1]: gradient ascent is the loss ``E[log π_θ]`` that is *minimised*, DPO
 carries 1/β, NPO carries 2/β.
 
-.. [1] Zhang, Lin, Bai, Mei. Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning.
-   arXiv:2404.05868.
-.. [2] Rafailov et al. Direct Preference Optimization. arXiv:2305.18290.
-.. [3] Fan et al. Simplicity Prevails: Rethinking Negative Preference Optimization for LLM Unlearning. arXiv:2410.07163.
+- [1] Zhang, Lin, Bai, Mei. Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning.
+  arXiv:2404.05868.
+- [2] Rafailov et al. Direct Preference Optimization. arXiv:2305.18290.
+- [3] Fan et al. Simplicity Prevails: Rethinking Negative Preference Optimization for LLM Unlearning. arXiv:2410.07163.
 """
 
 import math
@@ -46,7 +46,7 @@ def ga_loss(logp, *, reduction="mean"):
 
     Notes
     -----
-    Source: [1]_, Section 2. Convention: the sign is plus, so gradient *descent* on this loss *ascends* the
+    Source: [1], Section 2. Convention: the sign is plus, so gradient *descent* on this loss *ascends* the
     cross-entropy.
 
     Examples
@@ -93,7 +93,7 @@ def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
 
     Notes
     -----
-    Source: [1]_, equation (3). Convention: 2/β, so that the weight of each gradient (`npo_weight`) is 1 at π_θ = π_ref.
+    Source: [1], equation (3). Convention: 2/β, so that the weight of each gradient (`npo_weight`) is 1 at π_θ = π_ref.
 
     Why not the obvious formula? ``exp`` overflows, and for small β the difference from (2/β) log 2 loses every digit:
 
@@ -143,7 +143,7 @@ def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, 
 
     Notes
     -----
-    Source: [2]_, equation (7). Convention: 1/β as in [1]_, equation (2); the DPO paper and TRL have no 1/β, and
+    Source: [2], equation (7). Convention: 1/β as in [1], equation (2); the DPO paper and TRL have no 1/β, and
     several unlearning codes have 2/β. Leaving out the chosen response and doubling gives `npo_loss`.
 
     Examples
@@ -196,7 +196,7 @@ def simnpo_loss(logp, n_tokens, *, beta, gamma=0.0, reduction="mean"):
 
     Notes
     -----
-    Source: [3]_, Section 4. Convention: the sign in front of γ is theirs, minus inside the logarithm. The gradient
+    Source: [3], Section 4. Convention: the sign in front of γ is theirs, minus inside the logarithm. The gradient
     is E[(2σ(z)/|y|) ∇log π_θ]. It is `npo_loss` of the mean log-probability against a reference that gives every
     response the mean log-probability −γ/β.
 
@@ -242,7 +242,7 @@ def npo_weight(logp, ref_logp, *, beta):
 
     Notes
     -----
-    Source: [1]_, Section 3.2, with the sign that is right: plus. (Equations (4)–(5) of [1]_ print a minus.)
+    Source: [1], Section 3.2, with the sign that is right: plus. (Equations (4)–(5) of [1] print a minus.)
 
     Examples
     --------

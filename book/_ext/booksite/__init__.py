@@ -7,7 +7,8 @@ from sphinx.errors import ConfigError
 
 from booksite import execution, upstream
 from booksite.demos import embeds, state
-from booksite.document import After, Before, formulas
+from booksite.document import After, Before, docstrings, formulas, plain_code
+from booksite.document.distant_blocks import SCRIPT as DISTANT_BLOCKS
 from booksite.document.reading_times import ReadingTimes, reading_times
 from booksite.finish import run as finish
 from booksite.handover import site_of
@@ -45,11 +46,16 @@ def setup(app):
     app.connect("config-inited", read_settings)
     app.connect("config-inited", execution.key_cache)
     app.connect("builder-inited", upstream.leave_out_search)
+    app.connect("builder-inited", plain_code.replace_formatter)
+    # in the page: it has to come before anything is laid out
+    app.add_js_file(None, body=DISTANT_BLOCKS, priority=100)
 
     app.connect("source-read", catalogues.before_reading)
     app.add_directive_to_domain("prf", "proof", upstream.TranslatedProof, override=True)
     app.add_directive("reading-times", ReadingTimes)
     app.add_node(reading_times)
+    # before napoleon
+    app.connect("autodoc-process-docstring", docstrings.keep_bars, priority=400)
     app.connect("doctree-read", embeds.note_demos)
 
     # on either side of Sphinx's own counting

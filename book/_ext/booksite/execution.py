@@ -27,10 +27,3 @@ def key_cache(app, config):
     sys.path.insert(0, str(root))
     os.environ.update(config.booksite.execution["environment"])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-
-
-def setup(app):
-    app.add_config_value("execution_depends_on", [], "env", list)
-    app.add_config_value("execution_environment", {}, "env", dict)
-    app.connect("config-inited", key_cache)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Workarounds for other packages, each with what it waits for. Remove one when its test in `test_upstream.py` says so."""
+"""Workarounds for other packages, each with what it waits for: `test_upstream.py` says when one may go."""
 
 import re
 from pathlib import Path

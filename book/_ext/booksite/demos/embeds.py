@@ -1,8 +1,8 @@
 """Demos in the chapters: which there are, and under each the line that frames it in a page somewhere else.
 
-A demo is a cell whose last line reads `module.function()`, with the `module` of `embeds` in the settings. The last steps
-write a page for it into the `folder`; under a frame that shows a page of this site is the line for that page. A frame
-is `height` pixels high, or what `heights` says of its demo.
+A demo is a cell whose last line reads `module.function()`, with the `module` of `embeds` in the settings. The last
+steps write a page for it into the `folder`; under a frame that shows a page of this site is the line for that page. A
+frame is `height` pixels high, or what `heights` says of its demo.
 """
 
 import html

@@ -1,23 +1,12 @@
-"""Docstrings as they stand: they are written for ``help()``, where |u| is an absolute value and [1]_ a plain number.
+"""Docstrings as they are: they are written for ``help()``, where |u| is an absolute value.
 
-reStructuredText would take the first for a substitution, and wants the source of the second in the same docstring. The
-sources themselves become lines of their own.
+reStructuredText would take it for a substitution.
 """
 
 import re
 
-LITERAL = r"``.*?``|`.*?`"
-BAR = re.compile(rf"({LITERAL})|\|")
-REFERENCE = re.compile(r"^\.\. (\[\d+\]) |(\[\d+\])_(?!\w)")
+BAR = re.compile(r"(``.*?``|`.*?`)|\|")
 
 
-def keep_plain(app, what, name, documented, options, lines):
-    for place, line in enumerate(lines):
-        if ">>>" not in line:
-            line = BAR.sub(lambda found: found[1] or r"\|", line)
-            lines[place] = REFERENCE.sub(lambda found: f"| {found[1]} " if found[1] else found[2], line)
-
-
-def setup(app):
-    app.connect("autodoc-process-docstring", keep_plain, priority=400)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def keep_bars(app, what, name, documented, options, lines):
+    lines[:] = [line if ">>>" in line else BAR.sub(lambda found: found[1] or r"\|", line) for line in lines]

@@ -29,8 +29,3 @@ def replace_formatter(app):
         options = app.builder.theme.get_options(app.config.html_theme_options)
         PlainCode.styles = [get_style_by_name(options[f"pygments_{scheme}_style"]) for scheme in ("light", "dark")]
         app.builder.highlighter.formatter = PlainCode
-
-
-def setup(app):
-    app.connect("builder-inited", replace_formatter)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

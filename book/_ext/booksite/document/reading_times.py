@@ -13,7 +13,6 @@ from sphinx.util.nodes import make_refnode
 
 from booksite.words import words
 
-
 # readers of technical prose manage about 200 English words or 300 Han characters a minute
 PACES = [(r"[A-Za-z]{2,}", 200), (r"[\u4e00-\u9fff]", 300)]
 BLOCK, DISPLAY, INLINE = r"^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$", r"\$\$.*?\$\$", r"\$[^$\n]+\$"

@@ -29,7 +29,8 @@ def describe(page):
     # a page may carry the description in two places of its front matter; browsers expect one
     tags = [] if metas.get("description") else [meta("name", "description", edition.description)]
     tags += [
-        f'<link rel="alternate" hreflang="{tag}" href="{escape(url)}" />' for tag, url in alternates(page.app, page.name)
+        f'<link rel="alternate" hreflang="{tag}" href="{escape(url)}" />'
+        for tag, url in alternates(page.app, page.name)
     ]
     properties = {
         "og:title": context["docstitle"] if context["is_home"] else context.get("pagetitle", edition.title),
