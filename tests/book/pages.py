@@ -14,7 +14,7 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 BASE = CONFIG["html"]["baseurl"]
 REPOSITORY = CONFIG["repository"]["url"]
 # {} or false where nobody wants comments
-COMMENTS = CONFIG["sphinx"]["config"].get("comments") or {}
+COMMENTS = CONFIG["sphinx"]["config"]["booksite"].get("comments") or {}
 needs_comments = pytest.mark.skipif(not COMMENTS, reason="_config.yml has no comments")
 EDITIONS = {"zh": "zh-Hans", "en": "en"}
 NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md"))
@@ -45,6 +45,16 @@ LOADED = [
 def cells(edition, name):
     found = CELL.findall((ROOT / f"book/{edition}/{name}.md").read_text("utf-8"))
     return [re.sub(r"^:.*\n", "", cell, flags=re.M) for cell in found]
+
+
+def check_cell(cell):
+    lines = [line for line in cell.splitlines() if line.strip()]
+    assert len(lines) <= 12, f"a cell has at most 12 lines, got {len(lines)}:\n{cell}"
+    # which fits next to both sidebars on a screen of 1280 px
+    longest = max(lines, key=len)
+    assert len(longest) <= 88, f"a line of a cell has at most 88 characters, got {len(longest)}: {longest}"
+    foreign = set(re.findall(r"^(?:from|import) ([a-z_]+)", cell, re.M)) - MODULES
+    assert not foreign, f"a cell imports only {', '.join(sorted(MODULES))}, got {', '.join(sorted(foreign))}"
 
 
 def all_pages(site):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, EDITIONS, MODULES, article, cells
+from tests.book.pages import CHAPTERS, EDITIONS, article, cells, check_cell
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
 BREAK_IT = {"zh": "弄坏它", "en": "Break it"}
@@ -17,23 +17,20 @@ TEXT = re.compile(r"<!-- (.*?) -->")
 def test_exercises_have_collapsed_solutions_and_one_breaks_something(site, edition, name):
     page = article(site, edition, name)
     exercises, solutions = page.select("div.exercise"), page.select("div.solution")
-    assert len(exercises) >= 3
-    assert len(solutions) == len(exercises)
-    assert all("dropdown" in solution["class"] for solution in solutions)
-    assert any(BREAK_IT[edition] in exercise.select_one(".admonition-title").get_text() for exercise in exercises)
+    where = f"book/{edition}/{name}.md"
+    assert len(exercises) >= 3, f"{where} has {len(exercises)} exercises: a chapter has three or more"
+    assert len(solutions) == len(exercises), f"{where} has {len(solutions)} solutions for {len(exercises)} exercises"
+    assert all("dropdown" in solution["class"] for solution in solutions), f"{where}: a solution has :class: dropdown"
+    titles = [exercise.select_one(".admonition-title").get_text() for exercise in exercises]
+    assert any(BREAK_IT[edition] in title for title in titles), f"{where}: one exercise is titled “{BREAK_IT[edition]}”"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_cells_are_short_and_only_call_the_package(edition, name):
     found = cells(edition, name)
-    assert found
+    assert found, f"book/{edition}/{name}.md has no code cell"
     for cell in found:
-        lines = [line for line in cell.splitlines() if line.strip()]
-        assert len(lines) <= 12, cell
-        # what fits beside both sidebars on a screen of 1280 px
-        assert max(map(len, lines)) <= 88, cell
-        imported = set(re.findall(r"^(?:from|import) ([a-z_]+)", cell, re.M))
-        assert imported <= MODULES, cell
+        check_cell(cell)
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
@@ -41,25 +38,30 @@ def test_figures_hold_symbols_and_method_names_only(site, edition, name):
     # Matplotlib draws text as outlines and leaves the text itself in a comment
     pictures = {picture["src"] for picture in article(site, edition, name).select("figure img")}
     texts = [text for src in pictures for text in TEXT.findall((site / f"book/{edition}" / src).read_text("utf-8"))]
+    rule = "one figure serves both editions, so its text is symbols and method names only"
     for text in texts:
         words = re.findall(r"[^\W\d_]{3,}", re.sub(r"\$[^$]*\$", "", text))
-        assert set(words) <= NAMES_IN_FIGURES, text
-    assert texts
+        assert set(words) <= NAMES_IN_FIGURES, f"{name}: a figure says {text!r}: {rule}"
+    assert texts, f"book/{edition}/{name}.md has no figure"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_every_figure_has_a_number_a_caption_and_alt_text(site, edition, name):
     figures = article(site, edition, name).select("figure")
     for figure in figures:
-        assert figure.select_one("figcaption .caption-number")
-        assert len(figure.select_one("figcaption .caption-text").get_text()) > 15
+        where = f"book/{edition}/{name}.md, figure {figure.get('id')}"
+        assert figure.select_one("figcaption .caption-number"), f"{where}: a figure has a number"
+        caption = figure.select_one("figcaption .caption-text").get_text()
+        assert len(caption) > 15, f"{where}: a caption says what to see, got {caption!r}"
         for picture in figure.select("img"):
-            assert len(picture.get("alt", "")) > 20
-            assert picture["src"].endswith(".svg")
+            alt = picture.get("alt", "")
+            assert len(alt) > 20, f"{where}: the alt text says what the figure shows, got {alt!r}"
+            assert picture["src"].endswith(".svg"), f"{where}: figures are SVG, got {picture['src']}"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_no_figure_stands_outside_a_numbered_figure(site, edition, name):
     page = article(site, edition, name)
     # but for the pictures that stand in for a demo
-    assert len(page.select("img")) == len(page.select("figure img, .widget-stand-in img"))
+    loose = set(page.select("img")) - set(page.select("figure img, .widget-stand-in img"))
+    assert not loose, f"book/{edition}/{name}.md: glue the figure and show it with a number and a caption: {loose}"

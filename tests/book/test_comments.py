@@ -38,14 +38,22 @@ def test_chapters_and_appendices_have_comments_and_no_other_page(site):
 
 ON = {"host": "https://example.invalid", "repo": "owner/name"}
 CONF = """
-extensions = ["myst_nb", "booksite.editions", "booksite.page.comments"]
+import booksite
+from booksite.page.comments import add_comments
+
+extensions = ["myst_nb"]
 exclude_patterns = ["_build"]
 html_theme = "basic"
 nb_execution_mode = "off"
 templates_path = [{templates!r}]
 html_sidebars = {{"**": ["comments.html"]}}
-editions = {{"en": {edition!r}}}
-comments = {comments!r}
+booksite_settings = {settings!r}
+
+
+def setup(app):
+    app.add_config_value("booksite", booksite_settings, "env", (dict, booksite.Settings))
+    app.connect("config-inited", booksite.read_settings)
+    app.connect("html-page-context", booksite.each([add_comments]), priority=400)
 """
 PAGES = {
     "index": "# Door\n\n```{toctree}\nen/index\nen/talk\nen/quiet\nen/quiet-cells\n```",
@@ -63,8 +71,10 @@ PAGES = {
 )
 def test_off_by_one_setting_and_by_front_matter(tmp_path, comments, expected):
     extensions = ROOT / "book/_ext"
-    edition = CONFIG["sphinx"]["config"]["editions"]["en"] | {"home": "en/index"}
-    conf = CONF.format(templates=str(extensions / "booksite/templates"), edition=edition, comments=comments)
+    whole = CONFIG["sphinx"]["config"]["booksite"]
+    editions = {"en": whole["editions"]["en"] | {"home": "en/index"}}
+    settings = whole | {"editions": editions, "comments": comments}
+    conf = CONF.format(templates=str(extensions / "booksite/templates"), settings=settings)
     (tmp_path / "conf.py").write_text(conf, "utf-8")
     for name, text in PAGES.items():
         file = tmp_path / f"{name}.md"

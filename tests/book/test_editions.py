@@ -10,7 +10,8 @@ from tests.conftest import ROOT
 
 def test_both_editions_have_the_same_pages():
     names = {edition: sorted(path.name for path in (ROOT / "book" / edition).iterdir()) for edition in EDITIONS}
-    assert names["zh"] == names["en"]
+    alone = set(names["zh"]) ^ set(names["en"])
+    assert not alone, f"a page exists in both editions, these in one only: {', '.join(sorted(alone))}"
 
 
 def code_cells(page):
@@ -98,7 +99,9 @@ def test_editions_agree(site, name, part):
 def test_the_comparison_finds_something_to_compare(site, part):
     # an empty list equals an empty list: a selector that went stale must not pass for agreement
     for name in CHAPTERS:
-        assert part(article(site, "en", name)), name
+        assert part(article(site, "en", name)), (
+            f"{part.__name__} finds nothing in the chapter {name}: has a selector gone stale?"
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,7 +110,7 @@ def test_source_labels_carry_the_prefix_of_their_edition(name):
         source = (ROOT / f"book/{edition}/{name}.md").read_text("utf-8")
         defined = re.findall(r"^\s*:(?:label|name): *(\S+)|^\(([^)\s]+)\)=", source, re.M)
         wrong = [label for pair in defined for label in pair if label and not label.startswith(f"{edition}-")]
-        assert not wrong, f"book/{edition}/{name}.md"
+        assert not wrong, f"book/{edition}/{name}.md: a label begins with {edition}-, got {', '.join(wrong)}"
 
 
 def test_sentences_are_in_the_language_of_the_page(site):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import stat
-import sys
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -14,17 +13,15 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
+from booksite import finish
+from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, search
+from booksite.finish.site import Demo, Document, Site
+from booksite.settings import Settings
 from fontTools.ttLib import TTFont
 from ipywidgets import embed
 
 from npo_tutorial.explore import explore
 from tests.conftest import ROOT
-
-sys.path.append(str(ROOT / "book/_ext"))
-from booksite import finish
-from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, search
-from booksite.finish.site import Demo, Document, Site
-from booksite.settings import Settings
 
 BASE = "https://example.org/course/"
 PAGE = """<!DOCTYPE html>

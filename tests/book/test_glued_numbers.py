@@ -1,16 +1,11 @@
 """Numbers that cells computed read in a text as its authors would write them."""
 
 import re
-import sys
 
 import pytest
+from booksite.document.numbers import typeset
 
 from tests.book.pages import TWINS, parse
-from tests.conftest import ROOT
-
-sys.path.append(str(ROOT / "book/_ext"))
-
-from booksite.document.numbers import typeset
 
 
 @pytest.mark.parametrize(

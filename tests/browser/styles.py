@@ -1,15 +1,13 @@
 """What was cut from the site's style sheet and from the fonts in it, to be held against pages."""
 
-import json
 import re
-import sys
 from base64 import b64encode
 from functools import cache
+from types import SimpleNamespace
+
+from booksite.finish.assets import SHEETS, listed, sheet
 
 from tests.conftest import ROOT
-
-sys.path.append(str(ROOT / "book/_ext"))
-from booksite.finish import joined_files
 
 # selectors of the whole sheet that the joined one lacks, and that find something in the page, whatever state it is in
 LOST = r"""(whole) => {
@@ -60,9 +58,9 @@ LOAD_FONTS = "Promise.all([...document.fonts].map((font) => font.load())).then((
 @cache
 def whole_sheet():
     """All that was joined, as it was before it was cut."""
-    pages = json.loads((ROOT / "_build/.doctrees/joined-files.json").read_text())
-    static = ROOT / "_build/html/_static"
-    return "\n".join(joined_files.sheet(static, name) for name in joined_files.names(pages, "css_files"))
+    root = ROOT / "_build/html"
+    site = SimpleNamespace(root=root, read=lambda name: (root / name).read_text("utf-8"))
+    return "\n".join(sheet(site, name) for name in listed(site, SHEETS))
 
 
 def lost_rules(page, whole=None):
