@@ -373,6 +373,18 @@ def test_a_demo_has_a_page_made_of_the_output_and_its_ids(site, output):
     assert site.pages == pages
 
 
+def test_a_picture_that_a_chapter_shows_is_not_drawn_again(site, output, monkeypatch):
+    view = f'<script>{{"model_id": "{output[0]}"}}</script><div><img alt="" src="../../_images/a.svg" /></div>'
+    for name in ("book/zh/one.html", "book/en/one.html"):
+        site.pages[name] += view
+    site.write("_images/a.svg", "<svg>drawn</svg>")
+    monkeypatch.setattr("npo_tutorial.explore.html.picture", None)
+    embeds.write_embeds(site)
+    concept_map.write_concept_map(site)
+    assert base64.b64encode(b"<svg>drawn</svg>").decode() in site.pages["embed/en/waves.html"]
+    assert "data:image/svg+xml,%3Csvg%3Edrawn" in site.pages["map.html"]
+
+
 def test_the_map_shows_the_demo_of_the_chapter(site, output):
     concept_map.write_concept_map(site)
     html = site.pages["map.html"]
