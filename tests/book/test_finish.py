@@ -21,8 +21,7 @@ from npo_tutorial.explore import explore
 from tests.conftest import ROOT
 
 sys.path.append(str(ROOT / "book/_ext"))
-from booksite import finish
-from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, search
+from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, run, search
 from booksite.finish.site import Demo, Document, Site
 from booksite.settings import Settings
 
@@ -166,7 +165,7 @@ def test_nothing_here_imports_sphinx():
 
 
 def test_all_steps_finish_a_site_without_a_warning(site):
-    finish.run(site)
+    run(site)
     assert site.said == []
     files = contents(site.root)
     assert {"404.html", "map.html", "sitemap.xml", "robots.txt", "course.zip", "embed/zh/waves.html"} <= files.keys()
@@ -175,11 +174,11 @@ def test_all_steps_finish_a_site_without_a_warning(site):
 
 
 def test_a_second_run_changes_no_file(make):
-    finish.run(make())
+    run(make())
     first = contents(make().root)
     dates = {name: os.stat(make().root / name).st_mtime_ns for name in first if name.endswith(".html")}
     again = make()
-    finish.run(again)
+    run(again)
     assert again.said == [] and contents(again.root) == first
     assert {name: os.stat(again.root / name).st_mtime_ns for name in dates} == dates
 
@@ -198,13 +197,13 @@ def test_each_page_is_read_once_and_written_once(make, monkeypatch):
 
     for name in ("read_text", "read_bytes", "write_text", "write_bytes"):
         watch(name)
-    finish.run(make())
+    run(make())
     pages = sorted(place for place in done if place[:2] == ("en", "one.html"))
     assert pages == [("en", "one.html", "read_text"), ("en", "one.html", "write_text")]
 
 
 def test_the_archive_has_the_pages_as_they_are_published(site):
-    finish.run(site)
+    run(site)
     html = (site.root / "book/en/one.html").read_text("utf-8")
     assert "Content-Security-Policy" in html and "joined.js?v=" in html
     with ZipFile(site.root / "course.zip") as packed:
@@ -214,7 +213,7 @@ def test_the_archive_has_the_pages_as_they_are_published(site):
 
 
 def test_the_policy_allows_the_scripts_as_they_are_published(site):
-    finish.run(site)
+    run(site)
     for name in ("book/zh/one.html", "map.html", "embed/en/waves.html"):
         html = (site.root / name).read_text("utf-8")
         (content,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', html)
