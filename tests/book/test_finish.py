@@ -113,6 +113,7 @@ def make(tmp_path, output):
         path = root / fonts.WEBFONTS / font.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(font.read_bytes())
+    (root / "_static/pygments.css").write_text('html[data-theme="dark"] .k { color: red }', "utf-8")
     for name, text, _ in assets.TRANSLATED:
         (root / "_static" / name).write_text(text, "utf-8")
     (source / "mount.js").write_text("// why\n(() => {})();\n", "utf-8")
@@ -296,6 +297,14 @@ def test_a_listed_file_that_is_missing_is_named(site):
     (site.root / "_static/togglebutton.js").unlink()
     assets.join_assets(site)
     assert site.said == ["_static/togglebutton.js does not exist: remove it from the lists in finish/assets.py"]
+
+
+def test_steps_that_run_before_the_theme_has_written_the_colours_of_code_are_named(site):
+    assets.copy_katex(site)
+    assets.copy_mount_script(site)
+    (site.root / "_static/pygments.css").write_text(".k { color: red }", "utf-8")
+    assets.join_assets(site)
+    assert site.said == ["pygments.css has no colours for a dark page: the last steps must run after the theme's own"]
 
 
 def test_a_script_that_says_something_else_is_named(site):
