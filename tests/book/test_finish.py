@@ -355,7 +355,7 @@ def test_fonts_of_formulas_have_the_characters_of_the_pages_and_no_others(site):
         (["mord textbf", "mord textit"], ("KaTeX_Main", "italic", "700")),
         (["delimsizing mult", "delim-size1", ""], ("KaTeX_Size1", "normal", "400")),
         # a smaller formula inside a large bracket is not the bracket
-        (["katex-sizing reset-size6 size3", "mord"], ("KaTeX_Main", "normal", "400")),
+        (["delimsizing mult", "katex-sizing reset-size6 size3", "mord"], ("KaTeX_Main", "normal", "400")),
         (["mord mathcal", "mord textit"], ("KaTeX_Caligraphic", "normal", "400")),
     ],
 )
