@@ -100,10 +100,14 @@ def save_html(widgets, path, *, title, lang=None):
     Path(path).write_text(page(widgets, title=title, lang=lang), "utf-8")
 
 
-def page(explorers, *, title, lang):
-    """The text of such a page."""
+def page(explorers, *, title, lang, pictures=None):
+    """The text of such a page; with the explorers' pictures as SVG, if they have been drawn already."""
     views, state, script = parts(explorers)
-    views = [VIEW.format(view=view, figure=_figure(one, lang)) for view, one in zip(views, explorers, strict=True)]
+    pictures = pictures or [picture(one).get("image/svg+xml", "") for one in explorers]
+    views = [
+        VIEW.format(view=view, figure=_figure(one, lang, svg))
+        for view, one, svg in zip(views, explorers, pictures, strict=True)
+    ]
     return PAGE.format(lang=lang, title=html.escape(title), views="\n".join(views), state=state, script=script)
 
 
@@ -244,7 +248,7 @@ def _no_formula(text):
     return text.replace("$", r"\$")
 
 
-def _figure(explorer, lang):
+def _figure(explorer, lang, svg):
     """What stands in for an explorer where no script runs."""
     chart = explorer.chart
     title, said = (html.escape(in_language(text or "", lang)) for text in (chart["title"], explorer.sentence))
@@ -254,7 +258,6 @@ def _figure(explorer, lang):
         for grid, i in zip(chart["grids"], explorer.index, strict=True)
     )
     settings = html.escape(settings)
-    svg = picture(explorer).get("image/svg+xml", "")
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     image = f'<img src="{source}" alt="{title} ({settings}). {said}">' if svg else ""
     passages = "".join(

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 from booksite import finish
-from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, search
+from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, run, search
 from booksite.finish.site import Demo, Document, Site
 from booksite.settings import Settings
 from fontTools.ttLib import TTFont
@@ -111,6 +111,7 @@ def make(tmp_path, output):
         path = root / fonts.WEBFONTS / font.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(font.read_bytes())
+    (root / "_static/pygments.css").write_text('html[data-theme="dark"] .k { color: red }', "utf-8")
     for name, text, _ in assets.TRANSLATED:
         (root / "_static" / name).write_text(text, "utf-8")
     (source / "mount.js").write_text("// why\n(() => {})();\n", "utf-8")
@@ -163,7 +164,7 @@ def test_nothing_here_imports_sphinx():
 
 
 def test_all_steps_finish_a_site_without_a_warning(site):
-    finish.run(site)
+    run(site)
     assert site.said == []
     files = contents(site.root)
     assert {"404.html", "map.html", "sitemap.xml", "robots.txt", "course.zip", "embed/zh/waves.html"} <= files.keys()
@@ -172,11 +173,11 @@ def test_all_steps_finish_a_site_without_a_warning(site):
 
 
 def test_a_second_run_changes_no_file(make):
-    finish.run(make())
+    run(make())
     first = contents(make().root)
     dates = {name: os.stat(make().root / name).st_mtime_ns for name in first if name.endswith(".html")}
     again = make()
-    finish.run(again)
+    run(again)
     assert again.said == [] and contents(again.root) == first
     assert {name: os.stat(again.root / name).st_mtime_ns for name in dates} == dates
 
@@ -195,13 +196,13 @@ def test_each_page_is_read_once_and_written_once(make, monkeypatch):
 
     for name in ("read_text", "read_bytes", "write_text", "write_bytes"):
         watch(name)
-    finish.run(make())
+    run(make())
     pages = sorted(place for place in done if place[:2] == ("en", "one.html"))
     assert pages == [("en", "one.html", "read_text"), ("en", "one.html", "write_text")]
 
 
 def test_the_archive_has_the_pages_as_they_are_published(site):
-    finish.run(site)
+    run(site)
     html = (site.root / "book/en/one.html").read_text("utf-8")
     assert "Content-Security-Policy" in html and "joined.js?v=" in html
     with ZipFile(site.root / "course.zip") as packed:
@@ -211,7 +212,7 @@ def test_the_archive_has_the_pages_as_they_are_published(site):
 
 
 def test_the_policy_allows_the_scripts_as_they_are_published(site):
-    finish.run(site)
+    run(site)
     for name in ("book/zh/one.html", "map.html", "embed/en/waves.html"):
         html = (site.root / name).read_text("utf-8")
         (content,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', html)
@@ -296,6 +297,14 @@ def test_a_listed_file_that_is_missing_is_named(site):
     assert site.said == ["_static/togglebutton.js does not exist: remove it from the lists in finish/assets.py"]
 
 
+def test_steps_that_run_before_the_theme_has_written_the_colours_of_code_are_named(site):
+    assets.copy_katex(site)
+    assets.copy_mount_script(site)
+    (site.root / "_static/pygments.css").write_text(".k { color: red }", "utf-8")
+    assets.join_assets(site)
+    assert site.said == ["pygments.css has no colours for a dark page: the last steps must run after the theme's own"]
+
+
 def test_a_script_that_says_something_else_is_named(site):
     (site.root / "_static/copybutton.js").write_text("'zh': {", "utf-8")
     assets.translate_scripts(site)
@@ -344,7 +353,7 @@ def test_fonts_of_formulas_have_the_characters_of_the_pages_and_no_others(site):
         (["mord textbf", "mord textit"], ("KaTeX_Main", "italic", "700")),
         (["delimsizing mult", "delim-size1", ""], ("KaTeX_Size1", "normal", "400")),
         # a smaller formula inside a large bracket is not the bracket
-        (["katex-sizing reset-size6 size3", "mord"], ("KaTeX_Main", "normal", "400")),
+        (["delimsizing mult", "katex-sizing reset-size6 size3", "mord"], ("KaTeX_Main", "normal", "400")),
         (["mord mathcal", "mord textit"], ("KaTeX_Caligraphic", "normal", "400")),
     ],
 )
@@ -368,6 +377,18 @@ def test_a_demo_has_a_page_made_of_the_output_and_its_ids(site, output):
     pages = dict(site.pages)
     embeds.write_embeds(site)
     assert site.pages == pages
+
+
+def test_a_picture_that_a_chapter_shows_is_not_drawn_again(site, output, monkeypatch):
+    view = f'<script>{{"model_id": "{output[0]}"}}</script><div><img alt="" src="../../_images/a.svg" /></div>'
+    for name in ("book/zh/one.html", "book/en/one.html"):
+        site.pages[name] += view
+    site.write("_images/a.svg", "<svg>drawn</svg>")
+    monkeypatch.setattr("npo_tutorial.explore.html.picture", None)
+    embeds.write_embeds(site)
+    concept_map.write_concept_map(site)
+    assert base64.b64encode(b"<svg>drawn</svg>").decode() in site.pages["embed/en/waves.html"]
+    assert "data:image/svg+xml,%3Csvg%3Edrawn" in site.pages["map.html"]
 
 
 def test_the_map_shows_the_demo_of_the_chapter(site, output):

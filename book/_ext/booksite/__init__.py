@@ -10,7 +10,7 @@ from booksite.demos import embeds, state
 from booksite.document import After, Before, docstrings, formulas, plain_code
 from booksite.document.distant_blocks import SCRIPT as DISTANT_BLOCKS
 from booksite.document.reading_times import ReadingTimes, reading_times
-from booksite.finish import run as finish
+from booksite.finish import run
 from booksite.handover import site_of
 from booksite.language import catalogues, navigation, numbering
 from booksite.notebooks import write as notebooks
@@ -71,7 +71,8 @@ def setup(app):
     for priority, steps in ((1, BEFORE_THE_THEME), (400, WITH_THE_THEME), (1000, AFTER_THE_THEME)):
         app.connect("html-page-context", each(steps), priority=priority)
 
-    app.connect("build-finished", finish_site)
+    # when the theme has written its colours of code
+    app.connect("build-finished", finish_site, priority=900)
     # the catalogues are global to a process, and pages of two languages would speak one
     return {"env_version": 1, "parallel_read_safe": False, "parallel_write_safe": False}
 
@@ -94,5 +95,5 @@ def each(steps):
 
 def finish_site(app, exception):
     if exception is None and app.builder.format == "html":
-        finish(site_of(app))
+        run(site_of(app))
         upstream.forget_after_warnings(app)

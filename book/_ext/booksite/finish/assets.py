@@ -119,6 +119,9 @@ def join_assets(site):
     for name in (*SHEETS, *SCRIPTS):
         if not any(listed(site, [name])):
             site.warn(f"_static/{name} does not exist: remove it from the lists in finish/assets.py")
+    # the theme writes the colours of code when a build has ended
+    if '[data-theme="dark"]' not in site.read("_static/pygments.css"):
+        site.warn("pygments.css has no colours for a dark page: the last steps must run after the theme's own")
     sheets = "\n".join(sheet(site, name) for name in listed(site, SHEETS))
     # the semicolons end what a script leaves open, and keep the "use strict" of one script from binding all
     scripts = "".join(f";\n{site.read(f'_static/{name}')}\n" for name in listed(site, SCRIPTS))

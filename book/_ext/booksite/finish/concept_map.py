@@ -9,7 +9,7 @@ import re
 import yaml
 
 from booksite.document.katex import render as katex
-from booksite.finish.embeds import COMMENT
+from booksite.finish.embeds import COMMENT, pictures_of
 from booksite.finish.extra_pages import render
 from booksite.words import words
 
@@ -92,7 +92,7 @@ def widget(site, name):
 
     with explorers.revived(demo.models, demo.model) as explorer:
         (view,), state, script = explorers.parts([explorer])
-        picture = explorers.picture(explorer).get("image/svg+xml", "")
+        (picture,) = pictures_of(site, demo) or [explorers.picture(explorer).get("image/svg+xml", "")]
         script = COMMENT.sub("", script)
         return {"view": view, "state": state, "script": script, "picture": picture, "text": repr(explorer)}
 

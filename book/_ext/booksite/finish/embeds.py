@@ -18,9 +18,14 @@ a { color: inherit; }
 COMMENT = re.compile(r"(?:^\s*|(?<=<script>))//.*\n", re.M)
 
 
-def place_of(settings, edition, name):
-    """Where the page of a demo is, relative to the site."""
-    return f"{settings.embeds['folder']}/{edition.key}/{name}.html"
+# in a chapter the picture of a widget follows its view
+PICTURE = r'"model_id": "%s".*?<img [^>]*src="[./]*(_images/[^"]+\.svg)"'
+
+
+def pictures_of(site, demo):
+    """The picture in the output that shows a demo; None if it has to be drawn."""
+    found = re.search(PICTURE % demo.model, site.pages[demo.document.file], re.S)
+    return found and [site.read(found[1])]
 
 
 def write_embeds(site):
@@ -29,10 +34,10 @@ def write_embeds(site):
 
     for demo in site.demos:
         document, edition = demo.document, demo.document.edition
-        place = place_of(site.settings, edition, demo.name)
+        place = f"{site.settings.embeds['folder']}/{edition.key}/{demo.name}.html"
         with explorers.revived(demo.models, demo.model) as explorer:
             title = explorer.chart["title"][edition.key]
-            text = explorers.page([explorer], title=title, lang=edition.key)
+            text = explorers.page([explorer], title=title, lang=edition.key, pictures=pictures_of(site, demo))
         chapter = os.path.relpath(document.file, os.path.dirname(place)).replace(os.sep, "/")
         name = f"{edition.title} › {document.title}"
         head = f'<link href="{escape(site.base + document.file)}" rel="canonical">'

@@ -32,10 +32,8 @@ BASE = CONFIG["html"]["baseurl"]
 SETTINGS = Settings.read(CONFIG["sphinx"]["config"]["booksite"])
 # what only a screen can show, and where to get what the reader has
 LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf"
-
 # the paragraph that offers the zip of the site, and the one that offers the PDF
 OFFERS = re.compile(r'(<p class="site-archive">.*?</p>)(\s*<p class="site-pdf">.*?</p>)?', re.S)
-
 # a glyph and the radical that it is said to be, in a font's table of characters
 RADICAL = re.compile(rb"^(<\w+> )<(2[EF][0-9A-F]{2})>$", re.M)
 # those that Unicode's normal forms leave alone, after its EquivalentUnifiedIdeograph.txt
@@ -118,9 +116,8 @@ def outline(writer, reader, pages):
 
     def entry(title, id, parent=None):
         place = places[f"/{id}"]
-        fit = Fit.xyz(left=place.left, top=place.top)
-        page_number = reader.get_destination_page_number(place)
-        return writer.add_outline_item(title=title, page_number=page_number, parent=parent, fit=fit)
+        number, fit = reader.get_destination_page_number(place), Fit.xyz(left=place.left, top=place.top)
+        return writer.add_outline_item(title=title, page_number=number, parent=parent, fit=fit)
 
     for page in pages:
         chapter = entry(page.title, page.id(""))
@@ -134,15 +131,13 @@ def spell(writer):
         fonts = page["/Resources"].get("/Font", {})
         for font in (fonts[name].get_object() for name in fonts):
             table = font["/ToUnicode"].get_object()
-            text = table.get_data()
-            spelt = RADICAL.sub(lambda glyph: b"%s<%04X>" % (glyph[1], ord(ordinary(glyph[2]))), text)
-            if spelt != text:
-                table.set_data(spelt)
+            table.set_data(RADICAL.sub(everyday, table.get_data()))
 
 
-def ordinary(code):
-    """The character in everyday use for a radical's code in hexadecimal digits."""
-    return unicodedata.normalize("NFKC", chr(int(code, 16))).translate(CHARACTERS)
+def everyday(glyph):
+    """An entry of a font's table with the character in everyday use in place of a radical."""
+    character = unicodedata.normalize("NFKC", chr(int(glyph[2], 16))).translate(CHARACTERS)
+    return b"%s<%04X>" % (glyph[1], ord(character))
 
 
 def write(browser, site, edition, target):
@@ -186,8 +181,7 @@ def offer(site, edition):
     name, place = file_name(edition), f"{edition.home}.html"
     pages = len(PdfReader(site / name).pages)
     offered = words(edition, "pdf")["offer"].format(address="../" * place.count("/") + name, pages=pages)
-    html = (site / place).read_text("utf-8")
-    html = OFFERS.sub(rf'\1\n<p class="site-pdf">{offered}</p>', html)
+    html = OFFERS.sub(rf'\1\n<p class="site-pdf">{offered}</p>', (site / place).read_text("utf-8"))
     (site / place).write_text(html, "utf-8", newline="\n")
 
 

@@ -20,4 +20,5 @@ def join_assets(page):
         context["css_files"], context["script_files"], context["pathto"]
     )
     for name in unknown:
-        log.warning("%s asks for %s, which is in no list of finish/assets.py", page.name, name, type="booksite")
+        rule = "which is in no list of finish/assets.py: add it to SHEETS, SCRIPTS or DROPPED"
+        log.warning("%s asks for %s, %s", page.name, name, rule, type="booksite")
