@@ -137,7 +137,7 @@ def test_several_seeds_give_a_list_of_their_problems():
     assert first is again is PROBLEM[1] and second is synthetic.make_problem(1, 1)
     assert [second] == synthetic.make_problem(1, np.array([1])) == synthetic.make_problem(1, range(1, 2))
     assert synthetic.make_problem(1, []) == []
-    with pytest.raises(TypeError, match="seed must be an integer, got str"):
+    with pytest.raises(TypeError, match="seed must be an integer, got '1'"):
         synthetic.make_problem(1, [0, "1"])
 
 
