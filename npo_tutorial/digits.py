@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npo_tutorial._checks import check_count
+from npo_tutorial._parallel import one_blas_thread
 from npo_tutorial.data import DigitsSplit
 from npo_tutorial.logistic import gradient_descent
 
@@ -84,23 +85,15 @@ def forget_digits(split, *, loss, beta=None, step_size=1.0, n_steps=1000):
 
     if not isinstance(split, DigitsSplit):
         raise TypeError(f"split must be a DigitsSplit, as digits_split returns it, got {type(split).__name__}")
-    model = LogisticRegression(fit_intercept=False).fit(split.X_train, split.y_train)
-    positive = model.classes_[1]
-    run = gradient_descent(
-        split.X_forget,
-        split.y_forget == positive,
-        model.coef_[0],
-        loss=loss,
-        beta=beta,
-        step_size=step_size,
-        n_steps=n_steps,
-        record=range(check_count("n_steps", n_steps, minimum=0) + 1),
-    )
-    theta = run.theta(slice(None))
-
-    def accuracy(X, y):
-        return ((theta @ X.T > 0) == (y == positive)).mean(axis=1)
-
-    return DigitsRun(
-        run.steps, run.logp, accuracy(split.X_retain, split.y_retain), accuracy(split.X_test, split.y_test)
-    )
+    record = range(check_count("n_steps", n_steps, minimum=0) + 1)
+    options = {"loss": loss, "beta": beta, "step_size": step_size, "n_steps": n_steps, "record": record}
+    with one_blas_thread():
+        model = LogisticRegression(fit_intercept=False).fit(split.X_train, split.y_train)
+        positive = model.classes_[1]
+        run = gradient_descent(split.X_forget, split.y_forget == positive, model.coef_[0], **options)
+        theta = run.theta(slice(None))
+        retain, test = (
+            ((theta @ X.T > 0) == (y == positive)).mean(axis=1)
+            for X, y in ((split.X_retain, split.y_retain), (split.X_test, split.y_test))
+        )
+    return DigitsRun(run.steps, run.logp, retain, test)

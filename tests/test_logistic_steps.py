@@ -1,4 +1,4 @@
-"""logistic/steps.py, progress.py and batches: one trajectory by every road, runs that are long, runs interrupted."""
+"""logistic/steps.py, _progress.py and batches: one trajectory by every road, runs that are long, runs interrupted."""
 
 import sys
 import tracemalloc
@@ -8,8 +8,9 @@ import pytest
 import torch
 import tqdm.auto
 
+from npo_tutorial import _progress as progress
 from npo_tutorial import forget_set, gradient_descent
-from npo_tutorial.logistic import descent, progress, steps
+from npo_tutorial.logistic import descent, steps
 from tests.conftest import autograd_trajectory
 
 LOSSES = [("ga", None), ("npo", 0.5), ("npo", 3.0)]

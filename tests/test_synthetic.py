@@ -132,6 +132,15 @@ def test_a_seed_gives_one_problem_and_keeps_it():
     assert not np.array_equal(PROBLEM[0].X_forget, problem.X_forget)
 
 
+def test_several_seeds_give_a_list_of_their_problems():
+    first, second, again = synthetic.make_problem(1, [0, 1, 0])
+    assert first is again is PROBLEM[1] and second is synthetic.make_problem(1, 1)
+    assert [second] == synthetic.make_problem(1, np.array([1])) == synthetic.make_problem(1, range(1, 2))
+    assert synthetic.make_problem(1, []) == []
+    with pytest.raises(TypeError, match="seed must be an integer, got '1'"):
+        synthetic.make_problem(1, [0, "1"])
+
+
 def test_distances_and_divergences_are_what_they_are_called():
     problem = PROBLEM[1]
     runs = synthetic.run("NPO", problem, n_steps=30, record=[0, 30])

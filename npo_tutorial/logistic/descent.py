@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 
 from npo_tutorial._checks import check_count, check_positive, refuse_masked
+from npo_tutorial._parallel import one_blas_thread
+from npo_tutorial._progress import Progress
 from npo_tutorial.logistic.model import Trajectory, checked_problem, common_batch, one_or_each
-from npo_tutorial.logistic.progress import Progress
 from npo_tutorial.logistic.steps import stepper
 
 CHUNK = 20_000  # at most so many steps, and about so many multiplications, between looks at the clock and the keyboard
@@ -92,7 +93,7 @@ def gradient_descent(X, y, theta_init, *, loss, beta=None, step_size, n_steps, r
     chunk = max(1, min(CHUNK, CHUNK_MULTIPLICATIONS // (z.size * n)))
     recorded, progress = 0, Progress(n_steps)
     try:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             for step in steps:
                 while progress.done < step:
                     length = int(min(chunk, step - progress.done))

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from npo_tutorial._checks import check_finite_array
+from npo_tutorial._parallel import one_blas_thread
 from npo_tutorial.logistic.model import Trajectory, checked_problem, speed
 
 RELATIVE_TOLERANCE = 1e-12  # of each step of the integrator
@@ -66,7 +67,7 @@ def gradient_flow(X, y, theta_init, *, loss, beta=None, times):
     times = check_finite_array("times", times, ndim=1)
     if times[0] < 0 or (np.diff(times) <= 0).any():
         raise ValueError(f"times must be increasing and at least 0, got {times}")
-    with np.errstate(over="ignore", invalid="ignore"):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         coordinates = _integrate(problem, times)
         margins = problem.margins_init - problem.lowered(coordinates)
     if not np.isfinite(margins).all():

@@ -19,8 +19,6 @@ cross-entropy −log π_θ(y|x), of KL(π_ref‖π_θ) or of KL(π_θ‖π_ref).
 import numpy as np
 from scipy.special import expit, log_expit
 
-from npo_tutorial.losses import twice_sigmoid
-
 # method → the loss on the forget set, and whether a retain term is added
 TERMS = {
     "GA": ("ga", False),
@@ -35,66 +33,63 @@ NEEDS_BETA = ("npo", "dpo")
 RETAIN_TERMS = ("cross_entropy", "kl_ref_model", "kl_model_ref")
 
 
+def has_retain_term(method):
+    return TERMS[method][1]
+
+
 class Objective:
-    """The objectives of k runs over one problem: `rows` of features, and `derivative` of each run's in their logits."""
+    """The objectives of k runs over one problem: `rows` of features, and `derivative` of each run's in their logits.
+
+    Either all of the runs have a retain term, or none has: then the retain set costs nothing.
+    """
 
     def __init__(self, problem, settings, retain):
-        losses, has_retain = zip(*(TERMS[setting.method] for setting in settings), strict=True)
-        self.forget = _ForgetLoss(problem, losses, [setting.beta for setting in settings])
-        weights = np.where(has_retain, [setting.retain_weight for setting in settings], 0.0)
-        self.retain = _RetainTerm(problem, retain, weights) if any(has_retain) else None
-        self.n_forget = len(problem.X_forget)
-        self.rows = np.concatenate([problem.X_forget, problem.X_retain]) if self.retain else problem.X_forget
+        self.forget, self.n_forget = _ForgetLoss(problem, settings), len(problem.X_forget)
+        self.rows, self.retain = problem.X_forget, None
+        if has_retain_term(settings[0].method):
+            self.rows = np.concatenate([problem.X_forget, problem.X_retain])
+            self.retain = _RetainTerm(problem, retain, [setting.retain_weight for setting in settings])
 
     def derivative(self, logits):
+        probability, n = expit(logits), self.n_forget
+        forget = self.forget.derivative(logits[:n], probability[:n])
         if self.retain is None:
-            return self.forget.derivative(logits)
-        forget, retain = logits[: self.n_forget], logits[self.n_forget :]
-        return np.concatenate([self.forget.derivative(forget), self.retain.derivative(retain)])
+            return forget
+        return np.concatenate([forget, self.retain.derivative(logits[n:], probability[n:])])
 
 
 class _ForgetLoss:
-    def __init__(self, problem, losses, betas):
-        self.y, self.y_other = problem.y_forget[:, None], problem.y_other[:, None]
-        self.ref_logits = (problem.X_forget @ problem.theta_init)[:, None]
-        # the runs of each loss, together
-        self.groups = [(loss, np.flatnonzero(np.array(losses) == loss)) for loss in dict.fromkeys(losses)]
-        self.betas = np.array([np.nan if beta is None else beta for beta in betas])
+    def __init__(self, problem, settings):
+        y, y_other, n = problem.y_forget[:, None], problem.y_other[:, None], len(problem.y_forget)
+        losses = np.array([TERMS[setting.method][0] for setting in settings])
+        # a and b without their common weight; the derivative of log π(y|x) in the logit is y − σ
+        a, b = np.where(losses == "idk", 0, 1 / n), np.where(np.isin(losses, ["idk", "dpo"]), 1 / n, 0)
+        self.constant, self.slope = a * y - b * y_other, a - b
+        # what u or u − u′ is the change of
+        log_odds = {"npo": lambda logits: log_expit((2 * y - 1) * logits), "dpo": lambda logits: (y - y_other) * logits}
+        ref_logits = (problem.X_forget @ problem.theta_init)[:, None]
+        self.weighted = []
+        for loss in NEEDS_BETA:
+            (runs,) = np.nonzero(losses == loss)
+            if runs.size:
+                betas = np.array([settings[i].beta for i in runs])
+                self.weighted.append((runs, betas, log_odds[loss], log_odds[loss](ref_logits)))
 
-    def derivative(self, logits):
-        probability = expit(logits)
-        result = np.empty_like(logits)
-        for loss, runs in self.groups:
-            a, b = self.weights(loss, logits[:, runs], self.betas[runs])
-            # the derivative of log π(y|x) in the logit is y − σ
-            result[:, runs] = a * (self.y - probability[:, runs]) - b * (self.y_other - probability[:, runs])
-        return result / len(logits)
-
-    def weights(self, loss, logits, betas):
-        if loss == "ga":
-            return 1.0, 0.0
-        if loss == "idk":
-            return 0.0, 1.0
-        log_ratio = self.log_ratio(self.y, logits)
-        if loss == "npo":
-            return twice_sigmoid(np, betas * log_ratio), 0.0
-        weight = twice_sigmoid(np, betas * (log_ratio - self.log_ratio(self.y_other, logits)))
-        return weight, weight
-
-    def log_ratio(self, labels, logits):
-        sign = 2 * labels - 1
-        return log_expit(sign * logits) - log_expit(sign * self.ref_logits)
+    def derivative(self, logits, probability):
+        result = self.constant - self.slope * probability
+        for runs, betas, log_odds, reference in self.weighted:
+            result[:, runs] *= 2 * expit(betas * (log_odds(logits[:, runs]) - reference))
+        return result
 
 
 class _RetainTerm:
     def __init__(self, problem, kind, weights):
-        self.kind, self.weights = kind, weights / len(problem.X_retain)
+        self.kind, self.weights = kind, np.array(weights) / len(problem.X_retain)
         self.y = problem.y_retain[:, None]
         self.ref_logits = (problem.X_retain @ problem.theta_init)[:, None]
         self.ref_probability = expit(self.ref_logits)
 
-    def derivative(self, logits):
-        probability = expit(logits)
+    def derivative(self, logits, probability):
         if self.kind == "cross_entropy":
             return self.weights * (probability - self.y)
         if self.kind == "kl_ref_model":

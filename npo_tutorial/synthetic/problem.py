@@ -1,14 +1,14 @@
 """The problem: data drawn from a seed, the model that learnt all of it, and the one that never saw what to forget."""
 
 from dataclasses import dataclass
-from functools import cache
 from math import inf
 
 import numpy as np
 from scipy.special import expit
 
 from npo_tutorial._checks import check_count, check_labels, check_real
-from npo_tutorial.synthetic.descent import descend
+from npo_tutorial._parallel import side_by_side
+from npo_tutorial.synthetic.settings import is_sequence
 
 DIMENSION = 16
 N_FEATURES = 128
@@ -65,7 +65,7 @@ class SyntheticProblem:
 
 
 def make_problem(alpha, seed):
-    """Draw the problem of a seed and train its initial and its retrained model.
+    """Draw the problem of a seed, or of several, and train its initial and its retrained model.
 
     x ~ N(μ, I) in 16 dimensions with μ_f = α·1, μ_r = −α·1; P(y = 1|x) = σ(⟨x − μ_f, θ_f⟩ + 1) for the forget cloud and
     σ(⟨x − μ_r, θ_r⟩ − 1) for the retain cloud, with θ_f = −θ_r = 1/4·1; φ(x) = relu(Vx) with V_ij ~ N(0, 1/16). Both
@@ -75,12 +75,12 @@ def make_problem(alpha, seed):
     ----------
     alpha : float
         How far apart the clouds are, ≥ 0. The paper has 1 and 0; at 0 they lie on each other and only labels differ.
-    seed : int
+    seed : int or sequence of int
         ≥ 0. The same seed gives the same problem, made once and kept: its arrays cannot be written to.
 
     Returns
     -------
-    SyntheticProblem
+    SyntheticProblem, or a list with the problem of each seed
 
     Raises
     ------
@@ -91,7 +91,8 @@ def make_problem(alpha, seed):
 
     Notes
     -----
-    Source: arXiv:2404.05868, Section 4.1 and Appendix D.1. It takes about a second.
+    Source: arXiv:2404.05868, Section 4.1 and Appendix D.1. A problem takes about a second; several
+    seeds at once share the cores.
 
     Examples
     --------
@@ -102,19 +103,31 @@ def make_problem(alpha, seed):
     alpha = check_real("alpha", alpha)
     if not 0 <= alpha < inf:
         raise ValueError(f"alpha must be at least 0 and finite, got {alpha!r}")
-    return _problem(alpha + 0.0, check_count("seed", seed, minimum=0))  # −0 is 0
+    seeds = [check_count("seed", one, minimum=0) for one in (seed if is_sequence(seed) else [seed])]
+    made = _problems(alpha + 0.0, seeds)  # −0 is 0
+    return made if is_sequence(seed) else made[0]
 
 
-@cache
-def _problem(alpha, seed):
-    with np.errstate(over="ignore", invalid="ignore"):
-        arrays = draw(alpha, seed)
-        arrays["theta_init"], arrays["theta_retrained"] = _train(**arrays)
-    if not all(np.isfinite(array).all() for array in arrays.values()):
+_made = {}
+
+
+def _problems(alpha, seeds):
+    drawn = {seed: draw(alpha, seed) for seed in seeds if (alpha, seed) not in _made}
+    _check_finite(alpha, *drawn.values())
+    tasks = [data for arrays in drawn.values() for data in _training_data(**arrays)]
+    thetas = iter(side_by_side(_train, tasks, TRAINING_STEPS))
+    for seed, arrays in drawn.items():
+        arrays |= {"theta_init": next(thetas), "theta_retrained": next(thetas)}
+        _check_finite(alpha, arrays)
+        for array in arrays.values():
+            array.setflags(write=False)
+        _made.setdefault((alpha, seed), SyntheticProblem(alpha, seed, **arrays))
+    return [_made[alpha, seed] for seed in seeds]
+
+
+def _check_finite(alpha, *drawn):
+    if not all(np.isfinite(array).all() for arrays in drawn for array in arrays.values()):
         raise ValueError(f"alpha is too large, the features or the training overflowed: got {alpha!r}")
-    for array in arrays.values():
-        array.setflags(write=False)
-    return SyntheticProblem(alpha, seed, **arrays)
 
 
 def draw(alpha, seed):
@@ -125,7 +138,8 @@ def draw(alpha, seed):
     # the forget cloud lies at +α and its labels depend on x by +1/4 and +1, the retain cloud's by −1/4 and −1
     for name, sign, n in (("forget", 1, N_FORGET), ("retain", -1, N_RETAIN)):
         noise = rng.normal(size=(n + N_TEST, DIMENSION))
-        features = np.maximum((noise + sign * alpha) @ projection, 0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            features = np.maximum((noise + sign * alpha) @ projection, 0)
         probability = expit(sign * (noise[:n].sum(axis=1) * DIMENSION**-0.5 + 1))
         arrays |= {
             f"X_{name}": features[:n].copy(),
@@ -135,16 +149,21 @@ def draw(alpha, seed):
     return arrays | {"y_other": rng.integers(0, 2, N_FORGET).astype(float)}
 
 
-def _train(X_forget, y_forget, X_retain, y_retain, **_):
-    """θ of the initial and of the retrained model: two columns of one descent."""
-    rows = np.concatenate([X_forget, X_retain])
-    labels = np.concatenate([y_forget, y_retain])[:, None]
-    n = len(rows)
-    weights = np.stack([np.full(n, 1 / n), np.where(np.arange(n) < N_FORGET, 0, 1 / N_RETAIN)], axis=1)
+def _training_data(X_forget, y_forget, X_retain, y_retain, **_):
+    """Rows and labels of the initial and of the retrained model."""
+    return (np.concatenate([X_forget, X_retain]), np.concatenate([y_forget, y_retain])), (X_retain, y_retain)
 
-    def derivative(logits):
-        return weights * (expit(logits) - labels)
 
-    thetas = np.zeros((N_FEATURES, 2))
-    *_, (_, thetas) = descend(rows, derivative, thetas, TRAINING_STEP_SIZE, [TRAINING_STEPS])
-    return thetas.T.copy()
+def _train(rows, labels, update):
+    """θ after the paper's training from θ = 0."""
+    # products with one vector: a quarter of the time of products with the two columns of both models, and column by
+    # column a tenth less than row by row
+    rows, step_size = np.asfortranarray(rows), TRAINING_STEP_SIZE / len(rows)
+    theta, logits, gradient = np.zeros(N_FEATURES), np.empty(len(rows)), np.empty(N_FEATURES)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(TRAINING_STEPS):
+            np.dot(rows, theta, out=logits)
+            np.dot(expit(logits, out=logits) - labels, rows, out=gradient)
+            theta -= step_size * gradient
+            update(1)
+    return theta

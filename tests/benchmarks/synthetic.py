@@ -1,15 +1,19 @@
-"""What the synthetic experiment costs on one core, and a step of it against the same run in plain PyTorch.
+"""What the synthetic experiment costs, also beside busy cores, and a step of it against the same run in plain PyTorch.
 
 python -m tests.benchmarks.synthetic
 """
 
+import multiprocessing
+import os
 import time
+from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from npo_tutorial import synthetic
+from npo_tutorial import _parallel, synthetic
 from npo_tutorial.synthetic import METHODS, TABLE_1
 from tests import plain_synthetic
 
@@ -23,15 +27,11 @@ def timed(function, *arguments, **options):
     return time.perf_counter() - start, result
 
 
-def problems_of(alpha):
-    return [synthetic.make_problem(alpha, seed) for seed in SEEDS]
-
-
 def whole():
     """Everything of Section 4: five seeds, six methods, both α, and Figure 3."""
     total = 0.0
     for alpha in TABLE_1:
-        seconds, problems = timed(problems_of, alpha)
+        seconds, problems = timed(synthetic.make_problem, alpha, SEEDS)
         print(f"α = {alpha:g}   two models of each of five seeds, 20,000 steps   {seconds:6.1f} s")
         total += seconds
         seconds, _ = timed(synthetic.run, METHODS, problems, record=range(0, STEPS + 1, 5))
@@ -42,6 +42,47 @@ def whole():
         print(f"α = {alpha:g}   Figure 3, 10,000 steps, every fifth measured     {seconds:6.1f} s")
         total += seconds
     print(f"in all {total:.1f} s\n")
+
+
+def spin(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+@contextmanager
+def busy_cores():
+    """A busy process for each core; they end by themselves if this one is killed."""
+    spinners = [multiprocessing.Process(target=spin, args=(300,), daemon=True) for _ in range(os.cpu_count())]
+    for spinner in spinners:
+        spinner.start()
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.terminate()
+            spinner.join()
+
+
+def beside_others():
+    """Six methods on two problems, 500 steps, with and without the package's limit on the BLAS's threads."""
+    problems = synthetic.make_problem(1, range(2))
+
+    def seconds(limited):
+        # in this process: others would hide what the limit does
+        with patch.object(_parallel, "SINGLE", not limited), patch.object(_parallel, "cores", lambda: 1):
+            return min(timed(synthetic.run, METHODS, problems, n_steps=500)[0] for _ in range(3))
+
+    print("BLAS threads of the caller   idle: limited, not   beside busy cores: limited, not   ratios to idle")
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            idle = [seconds(limited) for limited in (True, False)]
+            with busy_cores():
+                busy = [seconds(limited) for limited in (True, False)]
+        ratios = [b / i for b, i in zip(busy, idle, strict=True)]
+        print(f"{threads:26d} {idle[0]:10.2f} {idle[1]:8.2f} s {busy[0]:21.2f} {busy[1]:8.2f} s", end="")
+        print(f" {ratios[0]:12.1f} {ratios[1]:6.1f}")
+    print()
 
 
 def a_step():
@@ -65,6 +106,6 @@ def a_step():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with threadpool_limits(1):
-        whole()
-        a_step()
+    whole()
+    beside_others()
+    a_step()
