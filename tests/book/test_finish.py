@@ -13,7 +13,6 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
-from booksite import finish
 from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, run, search
 from booksite.finish.site import Demo, Document, Site
 from booksite.settings import Settings

@@ -5,7 +5,7 @@ from base64 import b64encode
 from functools import cache
 from types import SimpleNamespace
 
-from booksite.finish.assets import SHEETS, listed, sheet
+from booksite.finish import assets
 
 from tests.conftest import ROOT
 
@@ -60,7 +60,7 @@ def whole_sheet():
     """All that was joined, as it was before it was cut."""
     root = ROOT / "_build/html"
     site = SimpleNamespace(root=root, read=lambda name: (root / name).read_text("utf-8"))
-    return "\n".join(sheet(site, name) for name in listed(site, SHEETS))
+    return "\n".join(assets.sheet(site, name) for name in assets.listed(site, assets.SHEETS))
 
 
 def lost_rules(page, whole=None):

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pypdfium2
 import pytest
+from booksite.finish import pdf
 from pypdf import PdfReader
 
-from book import pdf
 from tests.book.pages import BASE, EDITIONS, all_pages, article, parse
 from tests.browser.visit import scripts_ready
 
@@ -139,18 +139,19 @@ class Book:
 
 @pytest.fixture(scope="module", params=EDITIONS)
 def book(request, browser, site, tmp_path_factory):
-    path = tmp_path_factory.mktemp("pdf") / pdf.file_name(request.param)
-    pdf.write(browser, site, request.param, path)
+    edition = pdf.SETTINGS.edition(request.param)
+    path = tmp_path_factory.mktemp("pdf") / pdf.file_name(edition)
+    pdf.write(browser, site, edition, path)
     return Book(request.param, path)
 
 
 def test_a_book_says_what_it_is(book):
-    settings = pdf.EDITIONS[book.edition]
-    assert book.reader.metadata.title == settings["title"]
+    edition = pdf.SETTINGS.edition(book.edition)
+    assert book.reader.metadata.title == edition.title
     assert book.reader.metadata.author == pdf.CONFIG["author"]
-    assert book.reader.trailer["/Root"]["/Lang"] == settings["tag"]
+    assert book.reader.trailer["/Root"]["/Lang"] == edition.tag
     assert book.reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
-    assert letters(settings["title"]) in letters(book.sheets[0])
+    assert letters(edition.title) in letters(book.sheets[0])
     assert {tuple(round(float(side)) for side in page.mediabox[2:]) for page in book.reader.pages} == {(595, 842)}
     assert len(book.sheets) > 200
 
@@ -221,7 +222,7 @@ def test_it_holds_all_solutions_and_the_picture_of_every_demo(book, site):
 def test_its_links_lead_within_it_or_to_the_published_site(book):
     addresses = [link["/A"]["/URI"] for link in book.links() if "/URI" in link.get("/A", {})]
     assert not [address for address in addresses if not address.startswith(("https://", "http://"))]
-    own = f"{pdf.CONFIG['html']['baseurl']}book/{book.edition}/"
+    own = f"{pdf.BASE}book/{book.edition}/"
     # but for its own address on the title page
     assert [address for address in addresses if address.startswith(own)] == [own + "index.html"]
     names = set(book.reader.named_destinations)
@@ -238,9 +239,10 @@ def test_the_first_page_offers_the_pdf_once_and_the_zip_does_not(site, edition, 
     home.write_text(before, "utf-8")
     printed = pypdfium2.PdfDocument.new()
     printed.new_page(595, 842)
-    printed.save(tmp_path / pdf.file_name(edition))
+    name = pdf.file_name(pdf.SETTINGS.edition(edition))
+    printed.save(tmp_path / name)
     for _ in range(2):
-        pdf.offer(tmp_path, edition)
+        pdf.offer(tmp_path, pdf.SETTINGS.edition(edition))
     assert pdf.OFFERS.sub(r"\1", home.read_text("utf-8")) == before
     (link,) = parse(home).select("p.site-pdf a")
-    assert (home.parent / link["href"]).resolve() == tmp_path / pdf.file_name(edition)
+    assert (home.parent / link["href"]).resolve() == tmp_path / name
