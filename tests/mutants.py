@@ -5,6 +5,7 @@ JSON: its path and line, and all the text that its file then has. A mutant is on
 libraries loaded, and reads that text instead of the file's; nothing on the disk changes.
 """
 
+import argparse
 import ast
 import difflib
 import gc
@@ -149,7 +150,8 @@ def run(mutants, tests, place):
         code = os.waitstatus_to_exitcode(status)
         # 2 and 4: the mutant cannot be imported, or ended the run; 3: broke pytest
         if code not in (0, 1, 2, 3, 4) and code >= 0:
-            sys.exit(f"{mutant['path']}:{mutant['line']}: pytest ended with {code}:\n{Path(f'{log}.txt').read_text()}")
+            said = Path(f"{log}.txt").read_text("utf-8")
+            sys.exit(f"{mutant['path']}:{mutant['line']}: pytest ended with {code}:\n{said}")
         mutant["noticed"] = "limit" if code < 0 else code > 0
         if code == 1:
             for key in mutant["path"], (mutant["path"], mutant["line"]):
@@ -221,4 +223,6 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("mutants", metavar="MUTANTS", help="a file of mutants, as .ci/mutants makes them")
+    main(parser.parse_args().mutants)

@@ -26,7 +26,7 @@ FORGET, RETAIN = many_records(8, 11)
 def run(folder, *arguments, launcher=(), **environment):
     command = [sys.executable, *launcher, "-m", "npo_tutorial.language", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=300)
 
 
 def history(folder):

@@ -19,7 +19,7 @@ STEPS = [step for job in JOBS.values() for step in job.get("steps", [])]
 
 def test_workflows_follow_the_schema():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
-    check = subprocess.run([*command, *FILES], capture_output=True, text=True)
+    check = subprocess.run([*command, *FILES], capture_output=True, encoding="utf-8")
     assert check.returncode == 0, check.stdout + check.stderr
 
 
@@ -80,7 +80,7 @@ def test_every_supported_version_of_python_is_tested():
 def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     def git(*arguments, where="clone"):
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-        return subprocess.run(command, cwd=tmp_path / where, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, cwd=tmp_path / where, capture_output=True, encoding="utf-8", check=True).stdout
 
     subprocess.run(["git", "init", "-q", "--bare", tmp_path / "origin"], check=True)
     subprocess.run(["git", "clone", "-q", tmp_path / "origin", tmp_path / "clone"], check=True, capture_output=True)
@@ -103,7 +103,7 @@ def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     assert git("show", "gh-pages:index.html", where="origin") == "second"
     assert git("status", "--short") == ""
     (tmp_path / "empty").mkdir()
-    refused = subprocess.run(["bash", script, tmp_path / "empty"], capture_output=True, text=True)
+    refused = subprocess.run(["bash", script, tmp_path / "empty"], capture_output=True, encoding="utf-8")
     assert refused.returncode and "no index.html" in refused.stderr
 
 
@@ -120,6 +120,6 @@ def test_binder_has_the_pins_of_the_book():
     subprocess.run(["bash", "-n", build], check=True)
     # the very line that keeps pip from replacing PyTorch
     (keep,) = re.findall(r"^(grep .*?) \|", build.read_text("utf-8"), re.M)
-    kept = subprocess.run(keep, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    kept = subprocess.run(keep, shell=True, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     assert {name for name in pins if f"{name}==" not in kept} == {"torch"}
     assert "-e .\n" in kept

