@@ -204,8 +204,10 @@ def report(mutants):
     return min(scores) >= AT_LEAST and not unexplained
 
 
-def main(path):
-    mutants = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("mutants", metavar="MUTANTS", help="a file of mutants, as .ci/mutants makes them")
+    mutants = [json.loads(line) for line in Path(parser.parse_args().mutants).read_text("utf-8").splitlines()]
     for name in LIBRARIES.split():
         importlib.import_module(name)
     from hypothesis import settings
@@ -223,6 +225,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("mutants", metavar="MUTANTS", help="a file of mutants, as .ci/mutants makes them")
-    main(parser.parse_args().mutants)
+    main()

@@ -50,7 +50,7 @@ for call in (lambda: npo_tutorial.loss_gradient(npo_tutorial.ga_loss, [-1.0]), l
 
 
 def test_a_broken_optional_package_is_not_called_missing(tmp_path, monkeypatch):
-    (tmp_path / "anywidget.py").write_text("import a_module_that_it_lacks")
+    (tmp_path / "anywidget.py").write_text("import a_module_that_it_lacks", "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "anywidget", raising=False)
     with pytest.raises(ModuleNotFoundError, match="a_module_that_it_lacks"):

@@ -86,16 +86,16 @@ def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     subprocess.run(["git", "clone", "-q", tmp_path / "origin", tmp_path / "clone"], check=True, capture_output=True)
     (tmp_path / "clone/.ci").mkdir()
     script = tmp_path / "clone/.ci/publish"
-    script.write_text((ROOT / ".ci/publish").read_text("utf-8"))
+    script.write_text((ROOT / ".ci/publish").read_text("utf-8"), "utf-8")
     # what main ignores may be part of the site
-    (tmp_path / "clone/.gitignore").write_text("_static/\n*.zip\n")
+    (tmp_path / "clone/.gitignore").write_text("_static/\n*.zip\n", "utf-8")
     git("add", ".")
     git("commit", "-q", "-m", "main")
     pages = {"index.html", "_static/site.css", "notebooks/zh/npo.ipynb", "book/zh/中文.html", "npo-tutorial.zip"}
     for text in ("first", "second"):
         for page in pages:
             (tmp_path / "site" / page).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / "site" / page).write_text(text)
+            (tmp_path / "site" / page).write_text(text, "utf-8")
         subprocess.run(["bash", script, tmp_path / "site"], check=True, capture_output=True)
     listed = git("ls-tree", "-r", "-z", "--name-only", "gh-pages", where="origin").split("\0")
     assert {name for name in listed if name} == pages | {".nojekyll"}

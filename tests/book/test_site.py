@@ -203,7 +203,7 @@ def test_sitemap_lists_every_page(site):
     assert {BASE + page for page in TWINS} <= listed
     for address in listed:
         assert (site / (address.removeprefix(BASE) or "index.html")).is_file()
-    assert f"Sitemap: {BASE}sitemap.xml" in (site / "robots.txt").read_text()
+    assert f"Sitemap: {BASE}sitemap.xml" in (site / "robots.txt").read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", TWINS)

@@ -60,7 +60,7 @@ LOAD_FONTS = "Promise.all([...document.fonts].map((font) => font.load())).then((
 @cache
 def whole_sheet():
     """All that was joined, as it was before it was cut."""
-    pages = json.loads((ROOT / "_build/.doctrees/joined-files.json").read_text())
+    pages = json.loads((ROOT / "_build/.doctrees/joined-files.json").read_text("utf-8"))
     static = ROOT / "_build/html/_static"
     return "\n".join(joined_files.sheet(static, name) for name in joined_files.names(pages, "css_files"))
 

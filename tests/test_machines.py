@@ -1,0 +1,132 @@
+"""Other machines: consoles and files of other encodings, Pythons that are too old, checkouts on Windows."""
+
+import ast
+import importlib
+import io
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tests.project import ROOT, ask_git, project_files
+
+# Chinese Windows, Western Windows, LC_ALL=C
+ENCODINGS = ["gbk", "cp1252", "ascii"]
+SOURCES = [ROOT / name for name in project_files() if name.endswith(".py")]
+STARTERS = ("run", "Popen", "call", "check_call", "check_output")
+
+
+def commands():
+    """Modules of the package and of its tests that `python -m` runs."""
+    for path in SOURCES:
+        place = path.relative_to(ROOT)
+        if place.parts[0] in ("npo_tutorial", "tests") and '\nif __name__ == "__main__":\n' in path.read_text("utf-8"):
+            yield ".".join(place.with_suffix("").parts)
+
+
+def unspecified(call):
+    """Whether a call reads or writes text in an encoding that depends on the machine."""
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
+    if "encoding" in given:
+        return False
+    if name in STARTERS:
+        return "text" in given or "universal_newlines" in given
+    if name in ("read_text", "write_text"):
+        return len(call.args) < (1 if name == "read_text" else 2)
+    # as a function its second argument is the mode, as a method of a path its first
+    is_function = isinstance(call.func, ast.Name)
+    mode = given.get("mode", next(iter(call.args[is_function:]), None))
+    if name == "open" and (is_function or not (mode or call.args)):
+        return mode is None or "b" not in getattr(mode, "value", "b")
+    return name in ("open", "fdopen", "NamedTemporaryFile") and getattr(mode, "value", "b") in (
+        "r",
+        "w",
+        "a",
+        "x",
+        "w+",
+    )
+
+
+def test_every_file_and_subprocess_names_its_encoding():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and unspecified(node)
+    ]
+    assert not found, "these calls must name an encoding:\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "code, is_found",
+    [
+        ("open(path)", True),
+        ("open(path, 'w')", True),
+        ("open(path, 'rb')", False),
+        ("open(path, encoding='utf-8')", False),
+        ("path.open()", True),
+        ("path.open('w')", True),
+        ("path.open('rb')", False),
+        ("page.open(address)", False),
+        ("path.read_text()", True),
+        ("path.read_text('utf-8')", False),
+        ("path.write_text(text)", True),
+        ("path.write_text(text, encoding='utf-8')", False),
+        ("subprocess.run(command, text=True)", True),
+        ("subprocess.run(command, capture_output=True)", False),
+        ("subprocess.check_output(command, encoding='utf-8')", False),
+    ],
+)
+def test_what_names_no_encoding_is_found(code, is_found):
+    assert unspecified(ast.parse(code, mode="eval").body) == is_found
+
+
+@pytest.mark.parametrize("name", list(commands()))
+def test_help_of_every_command_is_printed_on_every_console(name, monkeypatch):
+    # without a parser, --help would start the work itself
+    assert "parser" in (ROOT / name.replace(".", "/")).with_suffix(".py").read_text("utf-8")
+    if name == "tests.mutants":
+        pytest.importorskip("resource", reason="mutants are forks, which Windows does not have")
+    command = importlib.import_module(name)
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    for encoding in ENCODINGS:
+        printed = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding))
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        sys.stdout.flush()
+        assert (
+            not ended.value.code and f"usage: python -m {name}".removesuffix(".__main__").encode() in printed.getvalue()
+        )
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_command_says_what_is_wrong_on_every_console(encoding, tmp_path):
+    source = tmp_path / "作业.md"
+    command = [sys.executable, "-X", "utf8=0", "-m", "npo_tutorial.homework", str(source), "--to", str(tmp_path)]
+    environment = {"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, capture_output=True, env=environment)
+    said = run.stderr.decode(encoding)
+    assert run.returncode == 2 and said.startswith("python -m npo_tutorial.homework: error: "), said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.15"])
+def test_another_python_gets_one_sentence(version):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["requires-python"] == ">=3.11,<3.15"
+    code = f"import runpy, sys; sys.version_info = ({version.replace('.', ',')}); runpy.run_path('setup.py')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert run.returncode == 1
+    assert run.stderr == f"npo-tutorial needs Python 3.11, 3.12, 3.13 or 3.14, but this is Python {version}.\n"
+
+
+def test_a_checkout_on_windows_has_the_line_ends_of_scripts():
+    listed = ask_git("ls-files", "--eol")
+    if listed is None:
+        pytest.skip("no git repository here: there is no checkout to look at")
+    is_safe = [not re.search("crlf|mixed", line) and re.search("eol=lf|-text", line) for line in listed.splitlines()]
+    assert is_safe and all(is_safe)
