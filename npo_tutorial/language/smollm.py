@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from npo_tutorial._console import replace_unprintable
 from npo_tutorial._extras import require
 
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -102,11 +103,17 @@ def download(place):
 
 
 def main():
+    replace_unprintable()
     parser = argparse.ArgumentParser(prog="python -m npo_tutorial.language.smollm", description=__doc__.splitlines()[0])
     parser.add_argument(
         "folder", nargs="?", default="smollm2-135m-instruct", help="where to put it (default: %(default)s)"
     )
-    print(fetch(parser.parse_args().folder))
+    folder = parser.parse_args().folder
+    try:
+        print(fetch(folder))
+    except (ValueError, OSError, ImportError) as error:
+        # what the user can mend is a sentence; anything else keeps its traceback
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 
 if __name__ == "__main__":
