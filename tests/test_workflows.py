@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
@@ -14,6 +16,7 @@ FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 # BaseLoader: otherwise `on` is read as true
 WORKFLOWS = {path.stem: yaml.load(path.read_text("utf-8"), yaml.BaseLoader) for path in FILES}
 JOBS = {f"{name}/{job}": content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
+needs_git = pytest.mark.skipif(not shutil.which("git"), reason="no git on this machine, and publishing is a push")
 STEPS = [step for job in JOBS.values() for step in job.get("steps", [])]
 
 
@@ -65,18 +68,42 @@ def test_steps_are_one_line_and_run_scripts_of_this_repository():
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / ".ci").iterdir()))
 def test_scripts_are_bash_that_stops_at_the_first_error(script):
     path = ROOT / ".ci" / script
-    assert path.read_text("utf-8").startswith("#!/usr/bin/env bash\n#")
-    assert "\nset -euo pipefail\n" in path.read_text("utf-8")
     subprocess.run(["bash", "-n", path], check=True)
+    (options,) = re.findall("^set .*", path.read_text("utf-8"), re.M)
+    for failure in ("false", "false | true", "echo $absent"):
+        assert subprocess.run(["bash", "-c", f"{options}\n{failure}\ntrue"], stderr=subprocess.DEVNULL).returncode, (
+            failure
+        )
 
 
-def test_every_supported_version_of_python_is_tested():
-    versions = JOBS["tests/everything"]["strategy"]["matrix"]["python"]
-    assert versions == ["3.11", "3.12", "3.13"]
-    assert f">={versions[0]}" in (ROOT / "pyproject.toml").read_text("utf-8")
-    assert f"{versions[0]}–{versions[-1]}" in (ROOT / "README.md").read_text("utf-8")
+def test_every_supported_version_of_python_is_tested_and_named():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    versions = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    assert JOBS["tests/package"]["strategy"]["matrix"]["python"] == versions
+    first, last = versions[0], versions[-1]
+    assert project["requires-python"] == f">={first},<3.{int(last.removeprefix('3.')) + 1}"
+    assert (ROOT / "README.md").read_text("utf-8").count(f"{first}–{last}") == 2
+    for edition in ("zh", "en"):
+        page = (ROOT / f"book/{edition}/how-to-run.md").read_text("utf-8")
+        assert re.findall(r"3\.\d+", re.search(r"^\| Python \|.*", page, re.M)[0]) == versions, edition
+    tested = {job["strategy"]["matrix"]["include"][i]["python"] for job in [JOBS["versions/versions"]] for i in (0, 1)}
+    assert tested == {first, last}
 
 
+def test_no_workflow_downloads_cuda():
+    index = re.search("^--extra-index-url (.+)$", (ROOT / "requirements-cpu.txt").read_text("utf-8"), re.M)[1]
+    for name, workflow in WORKFLOWS.items():
+        if any("container" in job for job in workflow["jobs"].values()):
+            assert workflow["env"]["PIP_EXTRA_INDEX_URL"] == index, name
+
+
+def test_a_commit_is_tested_once():
+    started = {name: {"push", "pull_request"} & set(workflow["on"]) for name, workflow in WORKFLOWS.items()}
+    assert {name: on for name, on in started.items() if on} == {"tests": {"pull_request"}, "publish": {"push"}}
+    assert WORKFLOWS["publish"]["on"]["push"] == {"branches": ["main"]}
+
+
+@needs_git
 def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     def git(*arguments, where="clone"):
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
@@ -91,6 +118,7 @@ def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     (tmp_path / "clone/.gitignore").write_text("_static/\n*.zip\n", "utf-8")
     git("add", ".")
     git("commit", "-q", "-m", "main")
+    git("push", "-q", "origin", "HEAD:main")
     pages = {"index.html", "_static/site.css", "notebooks/zh/npo.ipynb", "book/zh/中文.html", "npo-tutorial.zip"}
     for text in ("first", "second"):
         for page in pages:
@@ -102,6 +130,14 @@ def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     assert git("rev-list", "--count", "gh-pages", where="origin").strip() == "1"
     assert git("show", "gh-pages:index.html", where="origin") == "second"
     assert git("status", "--short") == ""
+    # meanwhile main goes on, and a run that ends late must not undo what is newer
+    git("commit", "-q", "--allow-empty", "-m", "newer")
+    git("push", "-q", "origin", "HEAD:main")
+    git("reset", "-q", "--hard", "HEAD~")
+    (tmp_path / "site/index.html").write_text("stale", "utf-8")
+    late = subprocess.run(["bash", script, tmp_path / "site"], capture_output=True, encoding="utf-8", check=True)
+    assert "is no longer the newest commit of main" in late.stdout
+    assert git("show", "gh-pages:index.html", where="origin") == "second"
     (tmp_path / "empty").mkdir()
     refused = subprocess.run(["bash", script, tmp_path / "empty"], capture_output=True, encoding="utf-8")
     assert refused.returncode and "no index.html" in refused.stderr
@@ -110,10 +146,11 @@ def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
 def test_binder_has_the_pins_of_the_book():
     environment = yaml.safe_load((ROOT / ".binder/environment.yml").read_text("utf-8"))
     pins = dict(re.findall(r"^([\w-]+)==(.+)$", (ROOT / "requirements.txt").read_text("utf-8"), re.M))
+    supported = JOBS["tests/package"]["strategy"]["matrix"]["python"]
     versions = dict(dependency.split("=") for dependency in environment["dependencies"] if "=" in dependency)
     assert environment["channels"] == ["conda-forge"]
     assert versions.pop("pytorch-cpu") == pins["torch"]
-    assert versions.pop("python") in JOBS["tests/everything"]["strategy"]["matrix"]["python"]
+    assert versions.pop("python") in supported
     assert not versions
     build = ROOT / ".binder/postBuild"
     assert os.access(build, os.X_OK)

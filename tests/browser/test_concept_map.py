@@ -296,7 +296,9 @@ def test_wheel_in_a_frame_belongs_to_the_page_until_the_map_is_held(browser, ser
         wait_until(frame, f"{TRANSFORM} !== '{before}'")
 
 
-@pytest.mark.parametrize("query", ["#%E0%A4%A", "?lang=constructor", "#constructor", "?lang=en#__proto__", "?lang=%FF#%"])
+@pytest.mark.parametrize(
+    "query", ["#%E0%A4%A", "?lang=constructor", "#constructor", "?lang=en#__proto__", "?lang=%FF#%"]
+)
 def test_any_address_shows_the_map(browser, server, query):
     with opened(browser, server, query) as page:
         assert page.locator("html").get_attribute("lang") == EDITIONS["en"]
