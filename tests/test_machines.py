@@ -3,14 +3,18 @@
 import ast
 import importlib
 import io
+import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT, ask_git, project_files
+from tests.project import ROOT, ask_git, copy_project, project_files
 
 # Chinese Windows, Western Windows, LC_ALL=C
 ENCODINGS = ["gbk", "cp1252", "ascii"]
@@ -130,3 +134,71 @@ def test_a_checkout_on_windows_has_the_line_ends_of_scripts():
         pytest.skip("no git repository here: there is no checkout to look at")
     is_safe = [not re.search("crlf|mixed", line) and re.search("eol=lf|-text", line) for line in listed.splitlines()]
     assert is_safe and all(is_safe)
+
+
+# what the pages of a small book are: a door, first pages, and an appendix with cells in both languages
+CONTENTS = """\
+format: jb-book
+root: book/index
+parts:
+  - {caption: 入门, chapters: [{file: book/zh/index}]}
+  - {caption: 附录, chapters: [{file: book/zh/performance}]}
+  - {caption: Start here, chapters: [{file: book/en/index}]}
+  - {caption: Appendices, chapters: [{file: book/en/performance}]}
+"""
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """A copy of the project whose book has five pages."""
+    copy_project(tmp_path / "small")
+    (tmp_path / "small/_toc.yml").write_text(CONTENTS, "utf-8")
+    return tmp_path / "small"
+
+
+def build(book, before=(), **environment):
+    """Build it, in a process whose locale says nothing but what is asked for."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))}
+    command = [*before, Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", "."]
+    return subprocess.run(
+        command, cwd=book, capture_output=True, encoding="utf-8", errors="replace", env=inherited | environment
+    )
+
+
+def locale_of(encoding, folder):
+    """Variables for a system that reads and writes text in an encoding unless it is told another."""
+    # Python's own remedies, which Windows does not have
+    variables = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    if encoding == "ascii":
+        return variables | {"LC_ALL": "C"}
+    language = {"gbk": "zh_CN", "cp1252": "en_US"}[encoding]
+    sources = Path("/usr/share/i18n/locales") / language
+    if not shutil.which("localedef") or not sources.exists():
+        pytest.skip("no sources of locales on this machine (Debian: apt-get install locales)")
+    name = f"{language}.{encoding.upper()}"
+    subprocess.run(["localedef", "-f", encoding.upper(), "-i", language, folder / name], check=True)
+    return variables | {"LC_ALL": name, "LOCPATH": str(folder)}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_book_is_built_where_text_has_another_encoding(encoding, small_book, tmp_path):
+    variables = locale_of(encoding, tmp_path)
+    code = "import codecs, locale; print(codecs.lookup(locale.getpreferredencoding(False)).name)"
+    found = subprocess.check_output([sys.executable, "-c", code], env=variables, encoding="ascii").strip()
+    assert found == encoding
+    made = build(small_book, **variables)
+    assert made.returncode == 0 and "Pagefind made no index" not in made.stderr, made.stderr[-3000:]
+    html = small_book / "_build/html"
+    assert "负偏好优化" in (html / "book/zh/performance.html").read_text("utf-8")
+    assert (html / "pagefind/pagefind-entry.json").is_file()
+
+
+def test_a_tree_that_belongs_to_another_user_has_no_history_and_all_its_files(monkeypatch):
+    if ask_git("rev-parse", "HEAD") is None:
+        pytest.skip("no git repository here: nobody asks whose it is")
+    tracked = set(project_files())
+    # git's own switch for its tests: it then says "dubious ownership" here
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    assert ask_git("log", "-1") is None
+    assert tracked <= set(project_files())
