@@ -6,11 +6,13 @@ import io
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
 import tomllib
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -205,3 +207,23 @@ def test_a_tree_that_belongs_to_another_user_has_no_history_and_all_its_files(mo
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     assert ask_git("log", "-1") is None
     assert tracked <= set(project_files())
+
+
+@pytest.mark.nightly
+def test_sources_that_are_old_and_read_only_are_built_and_built_again(small_book):
+    for path in small_book.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+        # a ZIP file begins in 1980
+        os.utime(path, (200_000_000, 200_000_000))
+    before = []
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root may write into any file, and there is no setpriv (util-linux) that could forbid it")
+        before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
+    for _ in range(2):
+        made = build(small_book, before, LC_ALL="C.UTF-8")
+        assert made.returncode == 0, made.stderr[-3000:]
+    with ZipFile(small_book / "_build/html/npo-tutorial.zip") as archive:
+        # a web server answers with 403 where others may not read
+        assert {stat.filemode(entry.external_attr >> 16) for entry in archive.infolist()} == {"-rw-r--r--"}
