@@ -5,7 +5,7 @@ import importlib
 EXTRAS = (
     {"numba": "fast", "torch": "torch"}
     | dict.fromkeys(["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets")
-    | dict.fromkeys(["accelerate", "gguf", "transformers"], "llm")
+    | dict.fromkeys(["accelerate", "gguf", "safetensors", "transformers"], "llm")
     | dict.fromkeys(["myst_nb", "nbformat"], "book")
 )
 

@@ -69,7 +69,7 @@ def site(request):
         return ROOT / "_build/html"
     strict = ["-W", "-n", "--keep-going"]
     command = [Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", ".", *strict]
-    build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    build = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace")
     if build.returncode:
         pytest.fail(f"jupyter-book build . {' '.join(strict)} failed:\n{build.stdout[-3000:]}\n{build.stderr[-3000:]}")
     return ROOT / "_build/html"

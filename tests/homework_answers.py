@@ -18,6 +18,7 @@ from scipy.special import expit, log_expit, logsumexp
 import npo_tutorial
 from npo_tutorial import homework
 from npo_tutorial.language import sequence_logp as package_sequence_logp
+from tests.benchmarks import make_parser
 
 WRONG = []  # (question, the hint that is meant for it, the answer)
 RIGHT = []  # (question, the answer)
@@ -634,6 +635,7 @@ def hint_for(question, fn, *, seed=0, time_limit=10.0):
 
 
 def main():
+    make_parser("tests.homework_answers", __doc__).parse_args()
     confusion, slowest = Counter(), {}
     for question, hint, fn in [*WRONG, *((question, "", fn) for question, fn in RIGHT)]:
         start = time.perf_counter()

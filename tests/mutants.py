@@ -5,6 +5,7 @@ JSON: its path and line, and all the text that its file then has. A mutant is on
 libraries loaded, and reads that text instead of the file's; nothing on the disk changes.
 """
 
+import argparse
 import ast
 import difflib
 import gc
@@ -149,7 +150,8 @@ def run(mutants, tests, place):
         code = os.waitstatus_to_exitcode(status)
         # 2 and 4: the mutant cannot be imported, or ended the run; 3: broke pytest
         if code not in (0, 1, 2, 3, 4) and code >= 0:
-            sys.exit(f"{mutant['path']}:{mutant['line']}: pytest ended with {code}:\n{Path(f'{log}.txt').read_text()}")
+            said = Path(f"{log}.txt").read_text("utf-8")
+            sys.exit(f"{mutant['path']}:{mutant['line']}: pytest ended with {code}:\n{said}")
         mutant["noticed"] = "limit" if code < 0 else code > 0
         if code == 1:
             for key in mutant["path"], (mutant["path"], mutant["line"]):
@@ -202,8 +204,10 @@ def report(mutants):
     return min(scores) >= AT_LEAST and not unexplained
 
 
-def main(path):
-    mutants = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("mutants", metavar="MUTANTS", help="a file of mutants, as .ci/mutants makes them")
+    mutants = [json.loads(line) for line in Path(parser.parse_args().mutants).read_text("utf-8").splitlines()]
     for name in LIBRARIES.split():
         importlib.import_module(name)
     from hypothesis import settings
@@ -221,4 +225,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

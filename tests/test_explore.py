@@ -851,7 +851,7 @@ except ImportError as error:
     print(error)
 """
     for package in ("anywidget", "tqdm"):
-        said = subprocess.run([sys.executable, "-c", code, package], capture_output=True, text=True, check=True).stdout
+        said = subprocess.check_output([sys.executable, "-c", code, package], encoding="utf-8")
         assert said == f"this needs {package}: pip install 'npo-tutorial[widgets]'\n"
 
 

@@ -191,7 +191,8 @@ def test_without_pytorch_the_questions_on_numpy_work():
         except ImportError as error:
             print(error)
     """
-    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    ran = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
     assert ran.stdout == "this needs torch: pip install 'npo-tutorial[torch]'\n", ran.stderr
 
 

@@ -228,7 +228,7 @@ def call(*command, cwd):
         # nbgrader calls alembic by its name
         env=environment(cwd / "jupyter") | {"PATH": path},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=300,
     )
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]

@@ -26,12 +26,12 @@ FORGET, RETAIN = many_records(8, 11)
 def run(folder, *arguments, launcher=(), **environment):
     command = [sys.executable, *launcher, "-m", "npo_tutorial.language", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=300)
 
 
 def history(folder):
     """The log of a run, less what depends on the clock."""
-    state = json.loads((folder / "trainer_state.json").read_text())
+    state = json.loads((folder / "trainer_state.json").read_text("utf-8"))
     entries = [entry for entry in state["log_history"] if "loss" in entry]
     assert entries
     return entries
@@ -167,7 +167,8 @@ def test_without_the_extra_it_is_named(folder):
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.split('.')[0] == 'transformers':\n"
         "            raise ModuleNotFoundError(name, name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
+        "sys.meta_path.insert(0, Absent())\n",
+        "utf-8",
     )
     path = os.pathsep.join([str(folder / "absent"), str(ROOT)])
     finished = run(folder, *FILES, "--output", "nothing", PYTHONPATH=path)
@@ -207,8 +208,8 @@ def failure(capsys, *arguments):
 # records that are skipped are a warning, which the command prints
 @pytest.mark.filterwarnings("ignore:8 of 8 records skipped:UserWarning")
 def test_what_a_user_can_mend_is_a_sentence(here, capsys, changed, message):
-    (here / "empty.jsonl").write_text("\n")
-    (here / "bad.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a"}\n')
+    (here / "empty.jsonl").write_text("\n", "utf-8")
+    (here / "bad.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a"}\n', "utf-8")
     assert message in failure(capsys, *FILES, *SETTINGS, "--output", "new", *changed)
 
 

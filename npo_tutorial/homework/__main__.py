@@ -2,6 +2,7 @@
 
 import argparse
 
+from npo_tutorial._console import replace_unprintable
 from npo_tutorial.homework.assignments import PACKAGE, write_assignment
 
 DESCRIPTION = "Make assignments out of notebooks with solutions: for students, for otter-grader and for nbgrader."
@@ -43,6 +44,7 @@ def make_parser():
 
 
 def main(arguments=None):
+    replace_unprintable()
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:

@@ -10,7 +10,7 @@ from npo_tutorial.language.sequences import response_lengths, sequence_kl, seque
 
 __all__ = [
     "REFUSALS",
-    "NPOTrainer",
+    "NPOTrainer",  # noqa: F822 (it comes from __getattr__)
     "encode",
     "precompute_reference",
     "read_records",

@@ -6,6 +6,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from npo_tutorial._console import replace_unprintable
+
 DESCRIPTION = "Make a causal language model forget the responses in a file, and keep those in another."
 EPILOG = """\
 files:
@@ -96,6 +98,7 @@ def make_parser():
 
 
 def main(arguments=None):
+    replace_unprintable()
     parser = make_parser()
     options = parser.parse_args(arguments)
     for name in ("steps", "batch_size", "micro_batch_size", "log_steps", "save_steps"):

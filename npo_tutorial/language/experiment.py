@@ -13,6 +13,7 @@ from importlib.resources import files
 
 from npo_tutorial import results
 from npo_tutorial._checks import check_choice, check_count
+from npo_tutorial._console import replace_unprintable
 from npo_tutorial._extras import require
 from npo_tutorial.language import smollm
 from npo_tutorial.language.batches import pad
@@ -221,6 +222,7 @@ class _Recorder(transformers.TrainerCallback):
 
 
 def main():
+    replace_unprintable()
     parser = argparse.ArgumentParser(
         prog="python -m npo_tutorial.language.experiment",
         description="Runs the experiment of the chapter on language models and prints what it finds. "

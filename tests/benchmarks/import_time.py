@@ -4,6 +4,8 @@ import statistics
 import subprocess
 import sys
 
+from tests.benchmarks import make_parser
+
 CODE = """
 import time
 import numpy, scipy.special, array_api_compat
@@ -14,6 +16,7 @@ print(time.perf_counter() - start)
 
 
 def main():
+    make_parser("tests.benchmarks.import_time", __doc__).parse_args()
     times = [float(subprocess.check_output([sys.executable, "-c", CODE])) for _ in range(11)]
     print(f"import npo_tutorial: {1000 * statistics.median(times):.0f} ms beyond its dependencies (budget 300 ms)")
 

@@ -15,6 +15,7 @@ import transformers
 from trl.trainer.utils import selective_log_softmax
 
 from npo_tutorial.language import NPOTrainer, precompute_reference, sequence_logp
+from tests.benchmarks import make_parser
 
 BATCH, TIME, VOCABULARY = 4, 128, 49152
 ROUNDS = 9
@@ -58,13 +59,13 @@ def ratio_of_times(one, other):
 
 def status(name):
     """A number of kB in Linux's account of this process."""
-    with open("/proc/self/status") as lines:
+    with open("/proc/self/status", encoding="utf-8") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def reset_peak():
     """Let the peak begin anew; returns what is in use."""
-    with open("/proc/self/clear_refs", "w") as file:
+    with open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
         file.write("5")
     return status("VmRSS")
 
@@ -81,7 +82,7 @@ def peak_memory(way, dtype):
     )
     # freed memory goes back at once, so that the peak is of this pass
     environment = os.environ | {"MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
-    return int(subprocess.check_output([sys.executable, "-c", code], env=environment, text=True).split()[-1])
+    return int(subprocess.check_output([sys.executable, "-c", code], env=environment, encoding="utf-8").split()[-1])
 
 
 def make_trainers(folder):
@@ -132,6 +133,7 @@ def step(trainer, batch):
 
 
 def main():
+    make_parser("tests.benchmarks.language", __doc__).parse_args()
     transformers.utils.logging.disable_progress_bar()
     rows = []
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.bfloat16, 1e-2)):

@@ -4,7 +4,6 @@ A server on this machine sends the site compressed and where it will be publishe
 from npm and is asked for its own simulation of a slow phone; on a busy machine the scores are too low.
 """
 
-import argparse
 import asyncio
 import json
 import logging
@@ -20,6 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
 
+from tests.benchmarks import make_parser
 from tests.book.pages import BASE, all_pages
 from tests.browser.conftest import ARGUMENTS
 from tests.conftest import ROOT, find_chromium
@@ -71,7 +71,7 @@ def measure(program, address):
     # no figure is taken from a picture of the whole page
     command += ["--disable-full-page-screenshot", f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}"]
     environment = os.environ | {"CHROME_PATH": find_chromium() or ""}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment)
     if run.returncode:
         raise SystemExit(f"lighthouse {address} failed:\n{run.stderr[-2000:]}")
     return json.loads(run.stdout)
@@ -93,7 +93,7 @@ def missed(page, name, value):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.lighthouse", description=__doc__.split("\n")[0])
+    parser = make_parser("tests.benchmarks.lighthouse", __doc__)
     parser.add_argument("pages", nargs="*", help="paths in the site, like book/en/npo.html (default: every page)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each page (default: 5)")
     options = parser.parse_args()

@@ -3,7 +3,6 @@
 python -m tests.benchmarks.solvers [--write]: prints tables; with --write also npo_tutorial/results/solver_speed.json.
 """
 
-import argparse
 import itertools
 import math
 import os
@@ -20,6 +19,7 @@ from torch.nn.functional import logsigmoid
 
 from npo_tutorial import forget_set, gradient_descent, gradient_flow, results
 from npo_tutorial.logistic import steps
+from tests.benchmarks import make_parser
 
 BETA, STEP_SIZE, D = 0.5, 0.4, 1000
 
@@ -158,7 +158,7 @@ def show(title, head, rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser("tests.benchmarks.solvers", __doc__)
     parser.add_argument("--write", action="store_true")
     write = parser.parse_args().write
 

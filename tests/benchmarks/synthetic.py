@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from npo_tutorial import _parallel, synthetic
 from npo_tutorial.synthetic import METHODS, TABLE_1
 from tests import plain_synthetic
+from tests.benchmarks import make_parser
 
 SEEDS, STEPS = range(5), 2000
 BETAS = (0.01, 0.1, 0.2, 0.5, 1.0)
@@ -104,8 +105,13 @@ def a_step():
     print(f"all six  {1e6 * whole / STEPS:11.0f} {1e6 * together / STEPS:12.0f} {whole / together:7.1f}")
 
 
-if __name__ == "__main__":
+def main():
+    make_parser("tests.benchmarks.synthetic", __doc__).parse_args()
     torch.set_num_threads(1)
     whole()
     beside_others()
     a_step()
+
+
+if __name__ == "__main__":
+    main()

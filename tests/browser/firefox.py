@@ -43,7 +43,7 @@ class Firefox:
 
     def __init__(self, path, profile):
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
-        (profile / "user.js").write_text("\n".join(lines))
+        (profile / "user.js").write_text("\n".join(lines), "utf-8")
         command = [path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         # Firefox writes there where it listens, once it does
@@ -51,7 +51,7 @@ class Firefox:
         deadline = time.monotonic() + 60
         while not (place.is_file() and place.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.05)
-        port = json.loads(place.read_text())["ws_port"]
+        port = json.loads(place.read_text("utf-8"))["ws_port"]
         self.socket = create_connection(f"ws://127.0.0.1:{port}/session", suppress_origin=True, timeout=60)
         self.numbers, self.logged = itertools.count(), []
         self.send("session.new", capabilities={})

@@ -61,7 +61,7 @@ def jupyterlab(folder):
     with closing(create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     place = [f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder / 'root'}"]
-    with (folder / "log").open("w+") as log:
+    with (folder / "log").open("w+", encoding="utf-8") as log:
         command = [sys.executable, "-m", "jupyterlab", *place, *OPTIONS]
         server = subprocess.Popen(command, env=environment(folder), stdout=log, stderr=log)
         try:
@@ -82,5 +82,5 @@ def wait_for(address, server, log):
             return urllib.request.urlopen(address + "api", timeout=10).close()
         except OSError:
             if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+                pytest.fail(f"JupyterLab did not start:\n{log.read_text('utf-8')}")
             time.sleep(0.1)

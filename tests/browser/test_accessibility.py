@@ -100,7 +100,7 @@ def test_explorers_by_themselves(browser, tmp_path, lang):
 
 def test_what_is_wrong_is_found(browser, tmp_path):
     # a check that cannot fail is none
-    (tmp_path / "page.html").write_text('<p style="color: #777; background: #888">faint</p><img src="data:,">')
+    (tmp_path / "page.html").write_text('<p style="color: #777; background: #888">faint</p><img src="data:,">', "utf-8")
     own = tmp_path.as_uri() + "/"
     with Visit(browser, own, **DESKTOP) as visit:
         found = " ".join(violations(visit.open(own + "page.html")))

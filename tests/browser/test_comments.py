@@ -101,9 +101,13 @@ def test_a_page_from_files_asks_nobody(browser, site):
         assert not visit.complaints
 
 
-def test_whoever_comes_back_from_signing_in_finds_them_open(browser, server):
+def test_readers_who_come_back_from_signing_in_find_them_open(browser, server):
     with Comments(browser, server) as visit:
-        visit.open(server + PAGE.format("en") + "?giscus=session")
+        address = server + PAGE.format("en")
+        visit.open(address)
+        visit.open_comments()
+        visit.page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
+        visit.open(address + "?giscus=session")
         visit.page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
         assert not visit.complaints
 
@@ -130,3 +134,18 @@ def test_without_javascript_and_in_print(browser, server):
         page.emulate_media(media="print")
         assert not page.locator(".comments").is_visible()
         assert not visit.asked
+
+
+def test_an_address_does_not_open_them(browser, server):
+    with Comments(browser, server) as visit:
+        visit.open(server + PAGE.format("zh"))
+        visit.open_comments()
+        visit.page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
+        visit.asked.clear()
+        # from another site, or of another page than the one whose comments were opened
+        for tab in (visit.context.new_page(), visit.page):
+            tab.goto(server + PAGE.format("en") + "?giscus=session")
+            tab.wait_for_timeout(500)
+            assert not tab.locator("details.comments[open]").count()
+        assert not visit.asked
+        assert not visit.complaints

@@ -294,3 +294,24 @@ def test_wheel_in_a_frame_belongs_to_the_page_until_the_map_is_held(browser, ser
         frame.locator(".node[data-concept=gap]").click()
         page.mouse.wheel(0, -40)
         wait_until(frame, f"{TRANSFORM} !== '{before}'")
+
+
+@pytest.mark.parametrize(
+    "query", ["#%E0%A4%A", "?lang=constructor", "#constructor", "?lang=en#__proto__", "?lang=%FF#%"]
+)
+def test_any_address_shows_the_map(browser, server, query):
+    with opened(browser, server, query) as page:
+        assert page.locator("html").get_attribute("lang") == EDITIONS["en"]
+        assert shown(page) is None
+        node(page, "npo").click()
+        assert shown(page) == "npo"
+
+
+def test_a_damaged_memory_of_the_edition_does_no_harm(browser, server):
+    with Visit(browser, server, **DESKTOP) as visit:
+        for name in ("constructor", "__proto__", "nothing"):
+            visit.context.add_init_script(f"localStorage.setItem('edition', '{name}')")
+            page = visit.open(server + "index.html")
+            assert page.url == server + "index.html"
+            visit.open(server + "NPO.html").wait_for_selector(DRAWN)
+        assert not visit.complaints

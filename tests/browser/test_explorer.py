@@ -346,7 +346,7 @@ def test_state_in_a_file_is_loaded_when_its_view_comes_near(browser, folder, exp
         states = json.loads(state[1])
         for number, model in enumerate(models):
             part = states | {"state": {model.model_id: states["state"][model.model_id]}}
-            (folder / f"state-{number}.js").write_text(f"npoWidgetState({json.dumps(part)});")
+            (folder / f"state-{number}.js").write_text(f"npoWidgetState({json.dumps(part)});", "utf-8")
         tag = (
             '<script type="application/vnd.jupyter.widget-state+json" data-src="state-{}.js" data-models="{}"></script>'
         )

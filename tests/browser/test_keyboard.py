@@ -87,7 +87,8 @@ def test_the_walk_sees_what_is_wrong(browser, tmp_path):
     (tmp_path / "page.html").write_text(
         "<style>:focus { outline: none } header { position: fixed; inset: 0 0 auto; height: 40px; background: gray }"
         "</style><header></header><button>covered</button><p><a href='#' style='opacity: .5'>faint</a></p>"
-        "<a href='#'>fine</a><p><button onfocus='this.blur()'>never</button></p>"
+        "<a href='#'>fine</a><p><button onfocus='this.blur()'>never</button></p>",
+        "utf-8",
     )
     own = tmp_path.as_uri() + "/"
     with Visit(browser, own, **DESKTOP) as visit:

@@ -35,7 +35,7 @@ def convert(tmp_path_factory):
     def convert(name, *options):
         nbconvert = [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", f"--output={name}", *options]
         done = subprocess.run(
-            [*nbconvert, "waves.ipynb"], cwd=folder, env=environment(folder), capture_output=True, text=True
+            [*nbconvert, "waves.ipynb"], cwd=folder, env=environment(folder), capture_output=True, encoding="utf-8"
         )
         assert done.returncode == 0, done.stderr
         return folder / name

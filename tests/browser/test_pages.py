@@ -71,7 +71,8 @@ def test_the_crawl_hears_what_is_wrong(browser, site, server, tmp_path):
     shutil.copy(site / "robots.txt", tmp_path)
     (tmp_path / "index.html").write_text(
         '<img src="https://example.invalid/a.png"><script>console.error("x"); null.y</script>'
-        '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>'
+        '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>',
+        "utf-8",
     )
     heard = " ".join(crawl(browser, tmp_path, tmp_path.as_uri() + "/", too_wide, **PHONE))
     for complaint in ("foreign: https://example.invalid/a.png", "console: x", "script: ", "sticks out sideways"):

@@ -13,14 +13,14 @@ def test_what_is_heavy_is_found(browser, tmp_path, rng):
     place = tmp_path / "_static/widgets"
     place.mkdir(parents=True)
     for file in (tmp_path / "own.js", place / "state.js"):
-        file.write_text(noise)
-    (tmp_path / "frame.html").write_text(f"<!-- {noise} -->")
+        file.write_text(noise, "utf-8")
+    (tmp_path / "frame.html").write_text(f"<!-- {noise} -->", "utf-8")
     pictures = [tmp_path / f"{i}.svg" for i in range(REQUESTS)]
     for picture in pictures:
-        picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+        picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', "utf-8")
     parts = ["<script src='own.js'></script><script src='_static/widgets/state.js'></script>"]
     parts += ["<iframe src='frame.html'></iframe>", *(f"<img src='{picture.name}'>" for picture in pictures)]
-    (tmp_path / "page.html").write_text("<!doctype html><link rel=icon href=0.svg>" + "".join(parts))
+    (tmp_path / "page.html").write_text("<!doctype html><link rel=icon href=0.svg>" + "".join(parts), "utf-8")
     with serving(tmp_path) as own, Visit(browser, own, **DESKTOP) as visit:
         found = list(too_heavy(visit.open(own + "page.html"), own, tmp_path))
     kinds = ["of scripts", "bytes$", "requests", "of numbers in state.js", "in the frame frame.html"]

@@ -55,7 +55,9 @@ class Page:
         self.address = path.as_uri()
         self.name = "-".join(path.with_suffix("").parts[-2:])
         soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
-        self.changed = soup.select_one(".page-footer time")["datetime"]
+        changed = soup.select_one(".page-footer time")
+        # no date without git
+        self.changed = changed["datetime"] if changed else ""
         self.sheets = [urljoin(self.address, link["href"]) for link in soup.select("link[rel=stylesheet]")]
         self.article = soup.select_one("article.bd-article")
         for tag in self.article.select(LEFT_OUT):

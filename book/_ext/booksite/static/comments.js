@@ -21,9 +21,17 @@ for (const box of document.querySelectorAll("details.comments")) {
     const frame = place.querySelector("iframe");
     if (state === "shown") frame?.contentWindow.postMessage({ giscus: { setConfig: { theme: theme() } } }, host);
   };
+  // the page whose comments were opened last in this tab; a browser may forbid storage
+  const remembered = () => {
+    try { return sessionStorage.getItem("comments"); } catch { return null; }
+  };
+  const remember = () => {
+    try { sessionStorage.setItem("comments", location.pathname); } catch {}
+  };
   const fetchComments = () => {
     // a page that was opened as a file has no address that others could comment on
     if (location.protocol === "file:") return say("failed");
+    remember();
     say("waiting");
     timer = setTimeout(say, PATIENCE, "failed");
     // giscus's script may run once only; where it did, its frame can be asked for again
@@ -45,6 +53,6 @@ for (const box of document.querySelectorAll("details.comments")) {
   box.addEventListener("toggle", () => {
     if (box.open && (state === "closed" || state === "failed")) fetchComments();
   });
-  // whoever signs in at GitHub is sent back with this, and had opened the comments before
-  if (new URLSearchParams(location.search).has("giscus")) box.open = true;
+  // a reader who signs in at GitHub is sent back with this, but any link may have it: the click must be on record
+  if (new URLSearchParams(location.search).has("giscus") && remembered() === location.pathname) box.open = true;
 }

@@ -14,7 +14,8 @@ const [narrow, small] = ["(max-width: 959px)", "(max-width: 599px)"].map((query)
   // Language: asked for in the address, else the edition read last, else the browser's
   const tags = JSON.parse(root.dataset.editions);
   const asked = [new URLSearchParams(location.search).get("lang"), location.hash.slice(1), stored("edition"), ...navigator.languages];
-  root.lang = tags[asked.map((name) => name?.split("-")[0]).find((name) => name in tags) ?? root.dataset.default];
+  // an address may say "constructor", which is in every object
+  root.lang = tags[asked.map((name) => name?.split("-")[0]).find((name) => Object.hasOwn(tags, name)) ?? root.dataset.default];
 
   // Colours: of the page around this one, if there is one that may be asked, else those chosen on the site
   const dress = (theme) => (/^(light|dark)$/.test(theme) ? (root.dataset.theme = theme) : delete root.dataset.theme);

@@ -238,13 +238,14 @@
     stage.addEventListener(off, () => light(chosen));
   }
 
-  const first = decodeURIComponent(location.hash.slice(1));
+  // keys are plain letters: an address that needs decoding names none
+  const first = location.hash.slice(1);
   restore();
   speak(Object.keys(editions).find((key) => editions[key].lang === root.lang));
   reset();
   const suit = () => set(picked ?? (small.matches ? "list" : "map"));
   suit();
   small.addEventListener("change", suit);
-  if (first in nodes) choose(first);
+  if (Object.hasOwn(nodes, first)) choose(first);
   new ResizeObserver(settle).observe(stage);
 })();

@@ -7,7 +7,7 @@
     if (edition) localStorage.setItem("edition", edition);
     else last = localStorage.getItem("edition");
   } catch {}
-  const home = homes && JSON.parse(homes)[last];
+  const home = homes && new Map(Object.entries(JSON.parse(homes))).get(last);
   if (home && !location.hash) location.replace(home);
 
   // labels are the same in every edition but for its prefix: #en-sec-npo, #equation-zh-eq-npo

@@ -1,0 +1,222 @@
+"""Other machines: consoles and files of other encodings, Pythons that are too old, checkouts on Windows."""
+
+import ast
+import importlib
+import io
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+import yaml
+
+from tests.project import ROOT, ask_git, copy_project, project_files
+
+# Chinese Windows, Western Windows, LC_ALL=C
+ENCODINGS = ["gbk", "cp1252", "ascii"]
+SOURCES = [ROOT / name for name in project_files() if name.endswith(".py")]
+STARTERS = ("run", "Popen", "call", "check_call", "check_output")
+
+
+def commands():
+    """Modules of the package and of its tests that `python -m` runs."""
+    for path in SOURCES:
+        place = path.relative_to(ROOT)
+        if place.parts[0] in ("npo_tutorial", "tests") and '\nif __name__ == "__main__":\n' in path.read_text("utf-8"):
+            yield ".".join(place.with_suffix("").parts)
+
+
+def unspecified(call):
+    """Whether a call reads or writes text in an encoding that depends on the machine."""
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
+    if "encoding" in given:
+        return False
+    if name in STARTERS:
+        return "text" in given or "universal_newlines" in given
+    if name in ("read_text", "write_text"):
+        return len(call.args) < (1 if name == "read_text" else 2)
+    # as a function its second argument is the mode, as a method of a path its first
+    is_function = isinstance(call.func, ast.Name)
+    mode = given.get("mode", next(iter(call.args[is_function:]), None))
+    if name == "open" and (is_function or not (mode or call.args)):
+        return mode is None or "b" not in getattr(mode, "value", "b")
+    return name in ("open", "fdopen", "NamedTemporaryFile") and getattr(mode, "value", "b") in (
+        "r",
+        "w",
+        "a",
+        "x",
+        "w+",
+    )
+
+
+def test_every_file_and_subprocess_names_its_encoding():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and unspecified(node)
+    ]
+    assert not found, "these calls must name an encoding:\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "code, is_found",
+    [
+        ("open(path)", True),
+        ("open(path, 'w')", True),
+        ("open(path, 'rb')", False),
+        ("open(path, encoding='utf-8')", False),
+        ("path.open()", True),
+        ("path.open('w')", True),
+        ("path.open('rb')", False),
+        ("page.open(address)", False),
+        ("path.read_text()", True),
+        ("path.read_text('utf-8')", False),
+        ("path.write_text(text)", True),
+        ("path.write_text(text, encoding='utf-8')", False),
+        ("subprocess.run(command, text=True)", True),
+        ("subprocess.run(command, capture_output=True)", False),
+        ("subprocess.check_output(command, encoding='utf-8')", False),
+    ],
+)
+def test_what_names_no_encoding_is_found(code, is_found):
+    assert unspecified(ast.parse(code, mode="eval").body) == is_found
+
+
+@pytest.mark.parametrize("name", list(commands()))
+def test_help_of_every_command_is_printed_on_every_console(name, monkeypatch):
+    # without a parser, --help would start the work itself
+    assert "parser" in (ROOT / name.replace(".", "/")).with_suffix(".py").read_text("utf-8")
+    if name == "tests.mutants":
+        pytest.importorskip("resource", reason="mutants are forks, which Windows does not have")
+    command = importlib.import_module(name)
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    for encoding in ENCODINGS:
+        printed = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding))
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        sys.stdout.flush()
+        assert (
+            not ended.value.code and f"usage: python -m {name}".removesuffix(".__main__").encode() in printed.getvalue()
+        )
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_command_says_what_is_wrong_on_every_console(encoding, tmp_path):
+    source = tmp_path / "作业.md"
+    command = [sys.executable, "-X", "utf8=0", "-m", "npo_tutorial.homework", str(source), "--to", str(tmp_path)]
+    environment = {"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, capture_output=True, env=environment)
+    said = run.stderr.decode(encoding)
+    assert run.returncode == 2 and said.startswith("python -m npo_tutorial.homework: error: "), said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.15"])
+def test_another_python_gets_one_sentence(version):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["requires-python"] == ">=3.11,<3.15"
+    code = f"import runpy, sys; sys.version_info = ({version.replace('.', ',')}); runpy.run_path('setup.py')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert run.returncode == 1
+    assert run.stderr == f"npo-tutorial needs Python 3.11, 3.12, 3.13 or 3.14, but this is Python {version}.\n"
+
+
+def test_a_checkout_on_windows_has_the_line_ends_of_scripts():
+    listed = ask_git("ls-files", "--eol")
+    if listed is None:
+        pytest.skip("no git repository here: there is no checkout to look at")
+    is_safe = [not re.search("crlf|mixed", line) and re.search("eol=lf|-text", line) for line in listed.splitlines()]
+    assert is_safe and all(is_safe)
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """A copy of the project whose book has a door, and in both languages a first page and an appendix with cells."""
+    copy_project(tmp_path / "small")
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    for part in contents["parts"]:
+        part["chapters"] = [page for page in part["chapters"] if page["file"].endswith(("/index", "/performance"))]
+    contents["parts"] = [part for part in contents["parts"] if part["chapters"]]
+    (tmp_path / "small/_toc.yml").write_text(yaml.safe_dump(contents, allow_unicode=True), "utf-8")
+    return tmp_path / "small"
+
+
+def build(book, before=(), **environment):
+    """Build it, in a process whose locale says nothing but what is asked for."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))}
+    command = [*before, Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", "."]
+    return subprocess.run(
+        command, cwd=book, capture_output=True, encoding="utf-8", errors="replace", env=inherited | environment
+    )
+
+
+def locale_of(encoding, folder):
+    """Variables for a system that reads and writes text in an encoding unless it is told another."""
+    # Python's own remedies, which Windows does not have
+    variables = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    if encoding == "ascii":
+        return variables | {"LC_ALL": "C"}
+    language = {"gbk": "zh_CN", "cp1252": "en_US"}[encoding]
+    sources = Path("/usr/share/i18n/locales") / language
+    if not shutil.which("localedef") or not sources.exists():
+        pytest.skip("no sources of locales on this machine (Debian: apt-get install locales)")
+    name = f"{language}.{encoding.upper()}"
+    subprocess.run(["localedef", "-f", encoding.upper(), "-i", language, folder / name], check=True)
+    return variables | {"LC_ALL": name, "LOCPATH": str(folder)}
+
+
+# ASCII is the strictest of them
+@pytest.mark.parametrize(
+    "encoding", ["ascii", *(pytest.param(name, marks=pytest.mark.nightly) for name in ENCODINGS[:2])]
+)
+def test_a_book_is_built_where_text_has_another_encoding(encoding, small_book, tmp_path):
+    variables = locale_of(encoding, tmp_path)
+    code = "import codecs, locale; print(codecs.lookup(locale.getpreferredencoding(False)).name)"
+    found = subprocess.check_output([sys.executable, "-c", code], env=variables, encoding="ascii").strip()
+    assert found == encoding
+    made = build(small_book, **variables)
+    assert made.returncode == 0 and "Pagefind made no index" not in made.stderr, made.stderr[-3000:]
+    html = small_book / "_build/html"
+    assert "负偏好优化" in (html / "book/zh/performance.html").read_text("utf-8")
+    assert (html / "pagefind/pagefind-entry.json").is_file()
+
+
+def test_a_tree_that_belongs_to_another_user_has_no_history_and_all_its_files(monkeypatch):
+    if ask_git("rev-parse", "HEAD") is None:
+        pytest.skip("no git repository here whose owner git could ask for")
+    tracked = set(project_files())
+    # git's own switch for its tests: it then says "dubious ownership" here
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    assert ask_git("log", "-1") is None
+    assert tracked <= set(project_files())
+
+
+@pytest.mark.nightly
+def test_sources_that_are_old_and_read_only_are_built_and_built_again(small_book):
+    for path in small_book.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+        # a ZIP file begins in 1980
+        os.utime(path, (200_000_000, 200_000_000))
+    before = []
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root may write into any file, and there is no setpriv (util-linux) that could forbid it")
+        before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
+    for _ in range(2):
+        made = build(small_book, before, LC_ALL="C.UTF-8")
+        assert made.returncode == 0, made.stderr[-3000:]
+    with ZipFile(small_book / "_build/html/npo-tutorial.zip") as archive:
+        # a web server answers with 403 where others may not read
+        assert {stat.filemode(entry.external_attr >> 16) for entry in archive.infolist()} == {"-rw-r--r--"}
