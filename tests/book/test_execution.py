@@ -243,6 +243,14 @@ def test_reach_follows_relative_imports(package):
     assert {"shapes.py", "more.py"} <= files
 
 
+def test_a_module_that_python_cannot_read_counts_as_its_text(package):
+    digests = set()
+    for text in ("def (", "def ((", FILES["tiny/shapes.py"]):
+        (package / "tiny/shapes.py").write_text(text, "utf-8")
+        digests.add(Reach(package).digest(["from tiny import shapes"]))
+    assert len(digests) == 3
+
+
 def test_comments_and_docstrings_count_only_where_code_may_read_them(package):
     shapes, cells = package / "tiny/shapes.py", ["from tiny import shapes"]
     text, before = shapes.read_text("utf-8"), Reach(package).digest(cells)

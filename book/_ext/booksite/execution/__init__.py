@@ -67,7 +67,7 @@ def state_of(app, reach, cells):
 
 def sources_of(app, docname):
     """A hash of the packages whose docstrings a page shows, or None for a page without."""
-    packages = {file.split("/")[0] for file in app.env.dependencies[docname] if file.endswith(".py")}
+    packages = {file.split("/")[0] for file in app.env.dependencies.get(docname, ()) if file.endswith(".py")}
     files = sorted(path for package in packages for path in Path(app.srcdir, package).rglob("*.py"))
     return digest(b"\0".join(path.read_bytes() for path in files)) if files else None
 

@@ -24,7 +24,11 @@ class Statements(ast.NodeTransformer):
 
 
 def parse(source):
-    return Statements().visit(ast.parse(TransformerManager().transform_cell(source)))
+    """The statements of a module, or of a cell without its magic; none where Python could not run it."""
+    try:
+        return Statements().visit(ast.parse(source))
+    except SyntaxError:
+        return ast.Module([], [])
 
 
 def mentioned(tree, package=()):
@@ -50,8 +54,9 @@ class Reach:
 
     def module(self, path):
         """Its text, its statements, and the modules that it mentions."""
-        tree = parse(path.read_text("utf-8"))
-        return path.read_text("utf-8"), ast.dump(tree), self.named(tree, path.relative_to(self.root).parts[:-1])
+        text = path.read_text("utf-8")
+        tree = parse(text)
+        return text, ast.dump(tree) if tree.body else text, self.named(tree, path.relative_to(self.root).parts[:-1])
 
     def named(self, tree, package=()):
         """The modules that a tree mentions, with the packages around them."""
@@ -67,13 +72,8 @@ class Reach:
         return {path for path in own if not re.search(r"/(__pycache__/|\.)", path.relative_to(self.root).as_posix())}
 
     def modules(self, cells):
-        found = []
-        for cell in cells:
-            try:
-                found += self.named(parse(cell))
-            except SyntaxError:  # such a cell runs nothing
-                continue
-        found = list(dict.fromkeys(found))
+        plain = map(TransformerManager().transform_cell, cells)
+        found = list(set().union(*(self.named(parse(cell)) for cell in plain)))
         for path in found:
             found += self.module(path)[2] - set(found)
         return set(found)
