@@ -292,14 +292,6 @@ def test_code_has_no_mark_that_nothing_shows(site):
     assert not found, f"marks of code that look like the text around them: {found}"
 
 
-def test_editions_share_one_execution(site):
-    caches = [path for path in (ROOT / "_build/execution").iterdir() if path.is_dir()]
-    newest = max(caches, key=lambda path: path.stat().st_mtime)
-    executed = [json.loads(path.read_text("utf-8")) for path in newest.rglob("base.ipynb")]
-    with_cells = [name for name in NAMES if "{code-cell}" in (ROOT / f"book/en/{name}.md").read_text("utf-8")]
-    assert len(executed) == len(with_cells)
-
-
 def test_demos_leave_their_language_to_the_page(site):
     places = [*(site / "_static/widgets").glob("*.js"), *(site / "embed").rglob("*.html"), site / "NPO.html"]
     assert len(places) > len(EDITIONS)

@@ -44,12 +44,16 @@ def setup(app):
     app.add_config_value("comments_config", {}, "")
 
     app.connect("config-inited", read_settings)
-    app.connect("config-inited", execution.key_cache)
+    app.connect("config-inited", execution.configure)
+    # what decides the outputs of every chapter: a new value makes Sphinx read all pages again
+    app.add_config_value("execution_surroundings", "", "env", str)
     app.connect("builder-inited", upstream.leave_out_search)
     app.connect("builder-inited", plain_code.replace_formatter)
     # in the page: it has to come before anything is laid out
     app.add_js_file(None, body=DISTANT_BLOCKS, priority=100)
 
+    app.connect("env-get-outdated", execution.outdated)
+    app.connect("env-before-read-docs", execution.before_reading)
     app.connect("source-read", catalogues.before_reading)
     app.add_directive_to_domain("prf", "proof", upstream.TranslatedProof, override=True)
     app.add_directive("reading-times", ReadingTimes)
@@ -58,6 +62,7 @@ def setup(app):
     app.connect("autodoc-process-docstring", docstrings.keep_bars, priority=400)
     app.connect("doctree-read", embeds.note_demos)
 
+    app.connect("env-updated", execution.after_reading)
     # on either side of Sphinx's own counting
     app.connect("env-get-updated", numbering.as_counted, priority=100)
     app.connect("env-get-updated", numbering.restart, priority=900)
@@ -73,6 +78,7 @@ def setup(app):
 
     # when the theme has written its colours of code
     app.connect("build-finished", finish_site, priority=900)
+    app.connect("build-finished", execution.end, priority=1000)
     # the catalogues are global to a process, and pages of two languages would speak one
     return {"env_version": 1, "parallel_read_safe": False, "parallel_write_safe": False}
 

@@ -1,0 +1,287 @@
+"""A chapter runs again after a change of code that it reaches, and only then; no fault leaves the cache broken."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+
+sys.path.append(str(ROOT / "book/_ext"))
+from booksite.execution.reach import Reach
+
+CONF = """
+import sys
+sys.path.insert(0, {extensions!r})
+extensions = ["myst_nb", "sphinx.ext.autodoc", "booksite.execution"]
+exclude_patterns = ["out"]
+nb_execution_mode = "cache"
+execution_depends_on = ["pins.txt"]
+execution_environment = {{"OMP_NUM_THREADS": "1"}}
+nb_execution_cache_path = "elsewhere"
+"""
+CHAPTER = "---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n---\n# Title\n\n```{{code-cell}}\n{}\n```\n"
+# both chapters import shapes; one of them reaches the numbers too, through an import in a function
+FILES = {
+    "pins.txt": "numpy==2\n",
+    "index.md": "# Index\n\n```{toctree}\none\ntwo\napi\n```\n",
+    "one.md": CHAPTER.format("from tiny import shapes\nprint(shapes.area(2))"),
+    "two.md": CHAPTER.format("from tiny import counts, shapes\nprint(shapes.area(3), counts.many())"),
+    "api.md": "# API\n\n```{eval-rst}\n.. automodule:: tiny.shapes\n   :members:\n```\n",
+    "tiny/__init__.py": "",
+    "tiny/shapes.py": '"""Shapes."""\n\n\ndef area(x):\n    """Of a square."""\n    return x * x\n',
+    "tiny/counts.py": "def many():\n    from tiny.inner import numbers\n\n    return numbers.MANY\n",
+    "tiny/inner/__init__.py": "",
+    "tiny/inner/numbers.py": "from importlib.resources import files\n\n"
+    'MANY = int((files(__package__) / "many.txt").read_text())\n',
+    "tiny/inner/many.txt": "7",
+}
+
+
+class Book:
+    """A book of two chapters and a page of docstrings, around a package of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.write("conf.py", CONF.format(extensions=str(ROOT / "book/_ext")))
+        for name, text in FILES.items():
+            self.write(name, text)
+
+    def write(self, name, text):
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_text(text, "utf-8")
+
+    def change(self, name, old, new):
+        text = (self.folder / name).read_text("utf-8")
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def start(self):
+        command = [sys.executable, "-m", "sphinx", "--no-color", "-W", "--keep-going", ".", "out/html"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+        return subprocess.Popen(command, cwd=self.folder, **pipes)
+
+    def build(self, succeeds=True):
+        build = self.start()
+        self.said = build.communicate()[0]
+        assert (build.returncode == 0) == succeeds, self.said
+        self.executed = set(re.findall(r"^executed (\w+)", self.said, re.M))
+        self.read = set(re.findall(r"reading sources\.\.\. \[.*?\] (\w+)", self.said))
+        return self
+
+    def stored(self):
+        return sorted((self.folder / "out/execution").glob("*.json.gz"))
+
+    def page(self, name):
+        return (self.folder / f"out/html/{name}.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return Book(tmp_path_factory.mktemp("book")).build()
+
+
+@pytest.fixture
+def book(tmp_path):
+    return Book(tmp_path)
+
+
+def test_a_chapter_runs_again_only_when_code_that_it_reaches_has_changed(built):
+    assert built.executed == {"one", "two"} and built.read == {"index", "one", "two", "api"}
+    assert (built.build().executed, built.read) == (set(), set())
+    # a comment elsewhere
+    built.change("tiny/shapes.py", "    return x * x", "    # a comment\n    return x * x")
+    assert (built.build().executed, built.read) == (set(), {"api"})
+    built.change("tiny/shapes.py", "Of a square.", "Of any square.")
+    assert (built.build().executed, built.read) == (set(), {"api"})
+    assert "Of any square" in built.page("api")
+    # data that only one chapter reaches
+    built.change("tiny/inner/many.txt", "7", "8")
+    assert (built.build().executed, built.read) == ({"two"}, {"two"})
+    assert "9 8" in built.page("two")
+    built.change("tiny/shapes.py", "x * x", "x * x + 1")
+    assert (built.build().executed, built.read) == ({"one", "two"}, {"one", "two", "api"})
+    assert "10 8" in built.page("two")
+    # what was executed once is not executed again, and its page is the right one
+    built.change("tiny/shapes.py", "x * x + 1", "x * x")
+    assert (built.build().executed, built.read) == (set(), {"one", "two", "api"})
+    assert "9 8" in built.page("two")
+    built.change("pins.txt", "==2", "==3")
+    assert (built.build().executed, built.read) == ({"one", "two"}, {"index", "one", "two", "api"})
+    built.change("one.md", "# Title", "# Other title")
+    assert (built.build().executed, built.read) == (set(), {"one"})
+
+
+def test_a_change_of_old_date_is_seen(built):
+    built.build()
+    for name, old, new in (("tiny/inner/numbers.py", "MANY =", "MANY = 1 +"), ("tiny/shapes.py", "Of", "The area of")):
+        built.change(name, old, new)
+        os.utime(built.folder / name, (10**9, 10**9))
+    assert (built.build().executed, built.read) == ({"two"}, {"two", "api"})
+    assert "The area of" in built.page("api")
+
+
+def test_chapters_with_the_same_cells_share_one_execution(book):
+    book.write("two.md", FILES["one.md"].replace("# Title", "# 标题"))
+    assert len(book.build().executed) == 1 == len(book.stored())
+    assert all(">4\n" in book.page(name) for name in ("one", "two"))
+
+
+def test_a_damaged_cache_is_made_anew(built):
+    built.build()
+    whole = {path: path.read_bytes() for path in built.stored()}
+    for damaged in (lambda content: content[: len(content) // 2], lambda content: content[:-9] + b"123456789"):
+        for path, content in whole.items():
+            path.write_bytes(damaged(content))
+        of_this_build = built.folder / "out/execution/of-this-build"
+        of_this_build.mkdir(exist_ok=True)
+        (of_this_build / "global.db").write_bytes(b"SQLite format 3")
+        built.change("one.md", "# ", "# A ")
+        assert built.build().executed == {"one"}
+        assert "is damaged: the chapter is executed again" in built.said
+    for path in built.stored():
+        path.unlink()
+    built.change("one.md", "# ", "# A ")
+    assert built.build().executed == {"one"}
+
+
+def test_a_failing_cell_is_named_with_its_line_and_traceback_and_fails_every_build(book):
+    book.write("one.md", CHAPTER.format("print(1)\n```\n\n```{code-cell}\nfrom tiny import shapes\nshapes.area('a')"))
+    for _ in range(2):
+        said = book.build(succeeds=False).said
+        # the others are kept
+        assert "one.md:12: ERROR" in said and "TypeError: can't multiply sequence" in said and "return x * x" in said
+        assert len(book.stored()) == 1
+    book.change("one.md", "'a'", "2")
+    assert book.build().executed == {"one"}
+
+
+def test_a_kernel_that_dies_fails_the_build(book):
+    book.write("one.md", CHAPTER.format("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)"))
+    assert re.search(r"one.md.*ERROR.*died", book.build(succeeds=False).said)
+
+
+def test_a_file_that_no_import_shows_fails_the_build(book):
+    book.change(
+        "one.md", "from tiny import shapes", "import importlib\nshapes = importlib.import_module('tin' + 'y.shapes')"
+    )
+    assert (
+        "one.md: ERROR: the chapter uses tiny/__init__.py, to which no import leads" in book.build(succeeds=False).said
+    )
+    book.write("one.md", CHAPTER.format("print(open('pins.txt').read())"))
+    assert "one.md: ERROR: the chapter uses pins.txt, to which" in book.build(succeeds=False).said
+    assert len(book.stored()) == 1
+
+
+def test_code_that_changes_while_it_runs_is_run_again(book):
+    edit = "from tiny import shapes\nwith open(shapes.__file__, 'a') as file: print('x = 1', file=file)"
+    book.write("one.md", CHAPTER.format(edit))
+    assert "one" in book.build().executed and "one" in book.build().executed
+
+
+def test_two_builds_at_once_end_well(book):
+    book.change("one.md", "print", "import time\ntime.sleep(3)\nprint")
+    builds = [book.start(), book.start()]
+    said = [build.communicate()[0] for build in builds]
+    assert [build.returncode for build in builds] == [0, 0], said
+    assert sorted(text.count("executed one") for text in said) == [0, 1]
+    assert sorted("another build of this book is running" in text for text in said) == [False, True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process of Windows cannot send Ctrl-C to another one")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_build_leaves_no_kernel_and_no_half_of_a_result(book, sent):
+    sleeper = "import os, time\nfrom pathlib import Path\nPath('{}.pid').write_text(str(os.getpid()))\ntime.sleep(600)"
+    for name in ("one", "two"):
+        book.write(f"{name}.md", CHAPTER.format(sleeper.format(name)))
+    build = book.start()
+    files = [book.folder / f"{name}.pid" for name in ("one", "two")]
+    wait_for(lambda: all(file.exists() and file.read_text() for file in files))
+    pids = [int(file.read_text()) for file in files]
+    build.send_signal(sent)
+    build.communicate(timeout=30)
+    wait_for(lambda: not any(map(alive, pids)))
+    assert build.returncode != 0 and book.stored() == [] and not list(book.folder.glob("out/execution/*.part"))
+
+
+@pytest.fixture
+def package(tmp_path):
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "cell, reached",
+    [
+        ("import math", ""),
+        ("import tiny", "tiny/__init__.py"),
+        ("from tiny import shapes", "tiny/__init__.py tiny/shapes.py"),
+        ("from tiny import counts", "tiny/__init__.py tiny/counts.py and tiny/inner"),
+        ("def f():\n    import tiny.inner.numbers as n", "tiny/__init__.py and tiny/inner"),
+        ("!python -m tiny.inner.numbers", "tiny/__init__.py and tiny/inner"),
+        ("%run -m tiny.inner.numbers", "tiny/__init__.py and tiny/inner"),
+        ("(", ""),
+    ],
+)
+def test_reach_follows_imports_and_names_in_commands(package, cell, reached):
+    inner = "tiny/inner/__init__.py tiny/inner/many.txt tiny/inner/numbers.py"
+    files = {path.relative_to(package).as_posix() for path in Reach(package).files([cell])}
+    assert files == set(reached.replace("and tiny/inner", inner).split())
+
+
+def test_reach_follows_relative_imports(package):
+    (package / "tiny/inner/numbers.py").write_text("from ..shapes import area\nfrom . import more\n")
+    (package / "tiny/inner/more.py").write_text("")
+    files = {path.name for path in Reach(package).files(["import tiny.inner.numbers"])}
+    assert {"shapes.py", "more.py"} <= files
+
+
+def test_a_module_that_python_cannot_read_counts_as_its_text(package):
+    digests = set()
+    for text in ("def (", "def ((", FILES["tiny/shapes.py"]):
+        (package / "tiny/shapes.py").write_text(text, "utf-8")
+        digests.add(Reach(package).digest(["from tiny import shapes"]))
+    assert len(digests) == 3
+
+
+def test_comments_and_docstrings_count_only_where_code_may_read_them(package):
+    shapes, cells = package / "tiny/shapes.py", ["from tiny import shapes"]
+    text, before = shapes.read_text("utf-8"), Reach(package).digest(cells)
+
+    def same_with(new, cells=cells, before=before):
+        shapes.write_text(new, "utf-8")
+        return Reach(package).digest(cells) == before
+
+    assert same_with("# a comment\n" + text.replace("Of a square", "Of any square"))
+    assert not same_with(text.replace("x * x", "x * 2"))
+    for reader in ("print(shapes.area.__doc__)", "help(shapes)", "inspect.getsource(shapes)"):
+        shapes.write_text(text, "utf-8")
+        whole = Reach(package).digest([*cells, reader])
+        assert not same_with(text.replace("Of a square", "Of any square"), [*cells, reader], whole)
+    # a module that reads them does so for all
+    (package / "tiny/__init__.py").write_text("def show(f):\n    print(f.__doc__)\n")
+    shapes.write_text(text, "utf-8")
+    whole = Reach(package).digest(cells)
+    assert not same_with(text.replace("Of a square", "Of any square"), cells, whole)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(condition, seconds=100):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
