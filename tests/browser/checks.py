@@ -14,6 +14,17 @@ from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, too_wid
 from tests.browser.weight import too_heavy
 from tests.colors import contrast, in_dark_mode
 
+# one page of each kind; where it does not matter which page is opened, every run opens these
+KINDS = [
+    "index.html",
+    "404.html",
+    "NPO.html",
+    "book/api.html",
+    "book/zh/npo.html",
+    "book/en/divergence.html",
+    "book/zh/faq.html",
+    "embed/en/divergence.html",
+]
 # A4 less the margins of print.css, in CSS pixels
 PAPER = (210 - 2 * 17) * 96 / 25.4
 # what is wider than the paper, or cut off by a box; not what is for screen readers, nor KaTeX's roots, which are cut
@@ -34,7 +45,7 @@ STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].m
 })"""
 ASKED = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 THEME = f"document.documentElement.dataset.theme ?? ({ASKED})"
-# what the nightly run looks at in every theme and at every width, each page looks at in light and at one width
+# the pages that axe reads on a phone; it reads the others on a desktop, and each in both ways every night
 NARROW = {f"book/{list(EDITIONS)[i % 2]}/{name}.html" for i, name in enumerate(NAMES)}
 
 
@@ -137,13 +148,13 @@ def demos(visit, name, site):
 
 
 def axe(visit, name, site):
-    """What axe finds on a light page at one width; on a narrow screen where a page is one of NARROW."""
-    is_narrow = name in NARROW or name.startswith("embed/en/")
-    if is_narrow == (visit.page.viewport_size["width"] == DESKTOP["viewport"]["width"]):
+    """What axe finds at one width; whether a dark page has enough contrast, on one page of each kind."""
+    width = visit.page.viewport_size["width"]
+    if (width == PHONE["viewport"]["width"]) != (name in NARROW or name.startswith("embed/en/")):
         return []
     visit.page.add_style_tag(content=STILL)
     visit.page.evaluate(SHORTEN)
-    return violations(visit.page, [visit.page.viewport_size["width"]], ["light"])
+    return violations(visit.page, [width], ["light", "dark"] if name in KINDS else ["light"])
 
 
 # in this order, for what opens folds and changes fonts or formulas cannot be undone

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from tests.book.pages import CHAPTERS, EDITIONS, all_pages, nightly
+from tests.browser.checks import KINDS
 from tests.browser.demos import demos_of
 from tests.browser.firefox import Firefox
-from tests.browser.test_pages import KINDS
 from tests.browser.visit import DESKTOP, Visit
 
 # in one half of the chapters one language, in the other the other: what is drawn is the same in both

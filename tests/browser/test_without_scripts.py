@@ -5,9 +5,8 @@ import re
 import pytest
 
 from tests.book.pages import CHAPTERS, TWINS, all_pages, editions, nightly
-from tests.browser.checks import chapter
+from tests.browser.checks import KINDS, chapter
 from tests.browser.demos import demos_of
-from tests.browser.test_pages import KINDS
 from tests.browser.visit import DESKTOP, PHONE, Visit, crawl, too_wide
 
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}
