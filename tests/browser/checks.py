@@ -9,7 +9,8 @@ from matplotlib.colors import to_rgb
 from tests.book.pages import CHAPTERS, EDITIONS, NAMES
 from tests.browser.axe import PICTURE, SHORTEN, violations
 from tests.browser.demos import demos_of, mounted
-from tests.browser.styles import lost_characters, lost_rules
+from tests.browser.letters import lost_characters
+from tests.browser.styles import lost_rules
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, too_wide
 from tests.browser.weight import too_heavy
 from tests.colors import contrast, in_dark_mode

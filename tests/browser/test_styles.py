@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from tests.browser.styles import joined_files, lost_characters, lost_rules, whole_sheet
+from tests.browser.letters import lost_characters
+from tests.browser.styles import assets, lost_rules, whole_sheet
 from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
 
 LOADED = """() => {
@@ -46,7 +47,7 @@ def looks_the_same(browser, own, name, whole, options):
         wait_until(page, LOADED)
         page.wait_for_load_state("networkidle")
         seen = page.screenshot(timeout=60_000)
-        link = page.locator(f'link[href*="{joined_files.SHEET}"]')
+        link = page.locator(f'link[href*="{assets.SHEET}"]')
         link.evaluate(REPLACE, re.sub(r"url\((?![\"']?(?:data:|#))", f"url({own}_static/", whole))
         page.evaluate("document.fonts.ready")
         return page.screenshot(timeout=60_000) == seen
