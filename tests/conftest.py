@@ -1,5 +1,6 @@
-"""Shared by all tests: a seeded generator, differences of fourth order, the built site."""
+"""Shared by all tests: which of them run and where, a seeded generator, differences of fourth order, the built site."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,8 +9,63 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
+# imported for no test but their own, and slow to import
+collect_ignore = ["benchmarks", "mutants.py"]
+LEFT = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--no-build", action="store_true", help="test the site in _build/html as it is")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """More than there are cores, because browsers mostly wait; files and tests that are named run in this process."""
+    return 4 if all(Path(argument).is_dir() for argument in config.args) else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    # workers inherit it: the threads of several would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Leave out the nightly tests, unless -m says which tests are wanted."""
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    if nightly and not config.option.markexpr:
+        config.stash[LEFT] = len(nightly)
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = session.config.stash.get(LEFT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[LEFT] = getattr(node, "workeroutput", {}).get("left", 0)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if left := config.stash.get(LEFT, 0):
+        terminalreporter.write_line(f"{left} slow tests are left to .ci/nightly (`pytest -m nightly` runs them)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Under CI=true a test that lacks something fails; only a condition in a decorator may skip it."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and not item.get_closest_marker("skipif"):
+        *_, reason = report.longrepr
+        report.outcome, report.longrepr = "failed", f"CI must run every test, but this one says: {reason}"
+    return report
 
 
 @pytest.fixture
@@ -58,20 +114,34 @@ def autograd_trajectory(X, y, theta, loss, beta, step_size, n_steps):
     return np.array(path)
 
 
-def pytest_addoption(parser):
-    parser.addoption("--no-build", action="store_true", help="test the site in _build/html as it is")
+def once(tmp_path_factory, name, make):
+    """What `make` returns, which JSON can say: one of the workers calls it while the others wait."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make()
+    # the folder of this run, in which each worker has its own
+    place = tmp_path_factory.getbasetemp().parent / f"{name}.json"
+    with FileLock(f"{place}.lock"):
+        if not place.exists():
+            place.write_text(json.dumps(make()), "utf-8")
+    return json.loads(place.read_text("utf-8"))
+
+
+def build():
+    """Build the site, and say what went wrong."""
+    strict = ["-W", "-n", "--keep-going"]
+    command = [Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", ".", *strict]
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", errors="replace")
+    if done.returncode:
+        return f"jupyter-book build . {' '.join(strict)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return ""
 
 
 @pytest.fixture(scope="session")
-def site(request):
+def site(request, tmp_path_factory):
     """The folder of the built site, made now if it is not up to date; a warning fails every test that asks for it."""
-    if request.config.getoption("--no-build"):
-        return ROOT / "_build/html"
-    strict = ["-W", "-n", "--keep-going"]
-    command = [Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", ".", *strict]
-    build = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace")
-    if build.returncode:
-        pytest.fail(f"jupyter-book build . {' '.join(strict)} failed:\n{build.stdout[-3000:]}\n{build.stderr[-3000:]}")
+    if not request.config.getoption("--no-build") and (failure := once(tmp_path_factory, "build", build)):
+        pytest.fail(failure)
     return ROOT / "_build/html"
 
 
@@ -85,19 +155,18 @@ def chromium():
     """Path of a Chromium; without one, browser tests are skipped with a reason, and under CI=true they fail."""
     found = find_chromium()
     if found is None:
-        reason = "no Chromium on this machine (Debian: apt-get install chromium); browser tests cannot run"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium); browser tests cannot run")
     return found
 
 
 @pytest.fixture(scope="session")
-def smollm():
+def smollm(tmp_path_factory):
     """Folder of the small language model, downloaded if it is not there; where that fails, tests are skipped and say
     so, and under CI=true they fail.
     """
     from npo_tutorial.language import smollm
 
     try:
-        return smollm.fetch(ROOT / "_build/smollm2-135m-instruct")
+        return Path(once(tmp_path_factory, "smollm", lambda: str(smollm.fetch(ROOT / "_build/smollm2-135m-instruct"))))
     except OSError as error:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"no language model: {error}")
+        pytest.skip(f"no language model: {error}")

@@ -102,7 +102,7 @@ def start(log, tests, *options, path=None, text=None, **plugin):
         SourceFileLoader.get_code = get_code
         plugin = Plugin(**plugin)
         # where pytest rewrites the asserts of a file it reads the file itself
-        code = pytest.main(["-q", "-p", "no:cacheprovider", "--assert=plain", *options, *tests], [plugin])
+        code = pytest.main(["-q", "-n0", "-p", "no:cacheprovider", "--assert=plain", *options, *tests], [plugin])
         Path(f"{log}.pickle").write_bytes(pickle.dumps((plugin.seconds, dict(plugin.callers), plugin.failed)))
     except BaseException:
         traceback.print_exc()

@@ -247,6 +247,7 @@ def written(tmp_path_factory):
     return folder
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", NAMES)
 def test_otter_grader_gives_full_marks_or_none(written, name):
     folder = written / "otter/zh"
@@ -286,6 +287,7 @@ with Gradebook("sqlite:///gradebook.db") as gradebook:
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", NAMES)
 def test_nbgrader_gives_full_marks_or_none(written, name):
     course = written / "nbgrader/zh"

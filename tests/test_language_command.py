@@ -91,7 +91,7 @@ def test_a_run_leaves_a_model_and_a_log(folder):
     assert not torch.equal(left.lm_head.weight, start.lm_head.weight)
 
 
-@pytest.mark.parametrize("sharded", [False, True])
+@pytest.mark.parametrize("sharded", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_two_processes_have_the_losses_of_one(here, sharded):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
     environment, files, name = {}, FILES, "two"

@@ -76,6 +76,7 @@ def test_functions_document_parameters_errors_and_an_example():
                 assert part in thing.__doc__, f"{name} documents no {part.strip()}"
 
 
+@pytest.mark.nightly
 def test_wheel_holds_every_file_of_the_package(tmp_path):
     # a copy, because setuptools leaves a build folder where it works
     source = tmp_path / "source"

@@ -15,7 +15,7 @@ def test_exactly_two_commands_the_same_in_both_languages():
 
 
 def test_continuous_integration_runs_the_same_steps():
-    script = (ROOT / ".ci/run").read_text("utf-8")
+    script = "".join((ROOT / f".ci/{name}").read_text("utf-8") for name in ("steps", "run"))
     assert "python3 -m venv .venv" in script
     for part in ("-r requirements-test.txt", ".venv/bin/jupyter-book build .", ".venv/bin/pytest"):
         assert part in script

@@ -42,6 +42,18 @@ LOADED = [
 ]
 
 
+def editions(always, name="edition"):
+    """Both editions for a test, where the language hardly matters: `always` in every run, the other in nightly ones."""
+    marks = {edition: () if edition == always else pytest.mark.nightly for edition in EDITIONS}
+    return pytest.mark.parametrize(name, [pytest.param(edition, marks=marks[edition]) for edition in EDITIONS])
+
+
+def nightly(*values):
+    """Values of a parameter that only the nightly run takes."""
+    rows = (value if isinstance(value, tuple) else (value,) for value in values)
+    return [pytest.param(*row, marks=pytest.mark.nightly) for row in rows]
+
+
 def cells(edition, name):
     found = CELL.findall((ROOT / f"book/{edition}/{name}.md").read_text("utf-8"))
     return [re.sub(r"^:.*\n", "", cell, flags=re.M) for cell in found]

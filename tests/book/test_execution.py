@@ -8,21 +8,32 @@ import sys
 import time
 
 import pytest
+from booksite.execution.reach import Reach
 
 from tests.conftest import ROOT
 
-sys.path.append(str(ROOT / "book/_ext"))
-from booksite.execution.reach import Reach
-
 CONF = """
 import sys
+from types import SimpleNamespace
+
 sys.path.insert(0, {extensions!r})
-extensions = ["myst_nb", "sphinx.ext.autodoc", "booksite.execution"]
+from booksite import execution
+
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 exclude_patterns = ["out"]
 nb_execution_mode = "cache"
-execution_depends_on = ["pins.txt"]
-execution_environment = {{"OMP_NUM_THREADS": "1"}}
 nb_execution_cache_path = "elsewhere"
+own = {{"depends_on": ["pins.txt"], "environment": {{"OMP_NUM_THREADS": "1"}}}}
+
+
+def setup(app):
+    app.add_config_value("booksite", SimpleNamespace(execution=own), "")
+    app.add_config_value("execution_surroundings", "", "env", str)
+    app.connect("config-inited", execution.configure)
+    app.connect("env-get-outdated", execution.outdated)
+    app.connect("env-before-read-docs", execution.before_reading)
+    app.connect("env-updated", execution.after_reading)
+    app.connect("build-finished", execution.end, priority=1000)
 """
 CHAPTER = "---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n---\n# Title\n\n```{{code-cell}}\n{}\n```\n"
 # both chapters import shapes; one of them reaches the numbers too, through an import in a function

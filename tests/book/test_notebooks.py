@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from traitlets.config import Config
 
 import npo_tutorial
-from tests.book.pages import BASE, EDITIONS, REPOSITORY, parse
+from tests.book.pages import BASE, EDITIONS, REPOSITORY, nightly, parse
 from tests.browser.notebooks import environment
 from tests.conftest import ROOT
 
@@ -133,7 +133,7 @@ def test_the_page_offers_it_for_download(site, edition, name):
     assert buttons[0].has_attr("download") and not buttons[0].has_attr("target")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["npo", *nightly(*(name for name in NAMES if name != "npo"))])
 def test_it_runs(site, name, tmp_path, monkeypatch):
     # away from the sources but for the package that is tested here, and without the book's own glue
     (tmp_path / "npo_tutorial").symlink_to(Path(npo_tutorial.__file__).parent)

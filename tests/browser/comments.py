@@ -25,13 +25,15 @@ class Comments(Visit):
 
     def __init__(self, browser, own, host="answers", **options):
         super().__init__(browser, own, **DESKTOP | options)
-        self.asked = []
+        # what it asks its own host for is no complaint
+        self.own += (HOST,)
+        self.requests = []
         self.host = host
         self.context.route(f"{HOST}/**", self.answer)
 
     def answer(self, route):
         path = route.request.url.removeprefix(HOST)
-        self.asked.append(path)
+        self.requests.append(path)
         if self.host == "refuses":
             route.abort("connectionrefused")
         elif path == "/client.js":

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import sys
 import threading
 from contextlib import contextmanager
 from urllib.parse import urlparse
@@ -22,6 +23,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # no other host has an address
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
 
@@ -49,7 +52,13 @@ def serving(root, not_found=None):
             self.end_headers()
             self.wfile.write(not_found.read_bytes())
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as httpd:
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, request, client_address):
+            # a page that was left no longer wants what it had asked for
+            if not isinstance(sys.exception(), ConnectionError):
+                super().handle_error(request, client_address)
+
+    with Server(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{httpd.server_port}/"
         httpd.shutdown()

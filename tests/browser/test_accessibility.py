@@ -1,4 +1,7 @@
-"""axe finds nothing wrong with any page, all that folds opened, in light and dark, wide and narrow."""
+"""axe finds nothing wrong with any page, all that folds opened, in light and dark, wide and narrow.
+
+Every run looks at each page in light and at one width (test_pages), and here at what opens; the nightly one at all.
+"""
 
 from pathlib import Path
 
@@ -6,8 +9,8 @@ import pytest
 
 from npo_tutorial import demos
 from npo_tutorial.explore import save_html
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages
-from tests.browser.axe import RULES, WIDTHS, opened, violations
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages, editions, nightly
+from tests.browser.axe import RULES, SHORTEN, WIDTHS, opened, violations
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.demos import mounted
 from tests.browser.test_panels import run_and_plane
@@ -15,18 +18,6 @@ from tests.browser.visit import DESKTOP, UNFOLD, Visit
 
 SHARED = ["index.html", "404.html", "genindex.html", "book/api.html"]
 ADDRESSES = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES] + SHARED
-# The formulas of a page are thousands of elements, with which axe takes a minute. Their own test looks into them
-# (test_site); here each is a word for a screen reader, and for the eye boxes as large as before.
-SHORTEN = """() => {
-  const parts = [...document.querySelectorAll(".katex-base")];
-  const sizes = parts.map((part) => part.getBoundingClientRect());
-  parts.forEach((part, i) => {
-    part.replaceChildren();
-    part.style = `display: inline-block; width: ${sizes[i].width}px; height: ${sizes[i].height}px`;
-  });
-  for (const math of document.querySelectorAll(".katex math"))
-    math.replaceWith(math.querySelector("annotation").textContent);
-}"""
 # buttons, what they open, and where they are to be found
 OPENED = [
     (".primary-toggle", "#pst-primary-sidebar-modal[open]", 390),
@@ -41,7 +32,7 @@ def test_every_page_is_looked_at(site):
     assert {page for page in all_pages(site) if not page.startswith("embed/")} == {*ADDRESSES, "NPO.html"}
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("address", nightly(*ADDRESSES))
 def test_page_with_its_demos(browser, server, address):
     with opened(browser, server, server + address) as page:
         if Path(address).stem in CHAPTERS:
@@ -51,7 +42,7 @@ def test_page_with_its_demos(browser, server, address):
         assert not violations(page)
 
 
-@pytest.mark.parametrize("address", ["book/zh/npo.html", "book/en/divergence.html"])
+@pytest.mark.parametrize("address", ["book/zh/npo.html", *nightly("book/en/divergence.html")])
 def test_every_formula_is_read_once(chromium, browser, server, address):
     # what is far below the screen has a place in the tree only if somebody listens
     listening = browser.browser_type.launch(
@@ -66,7 +57,7 @@ def test_every_formula_is_read_once(chromium, browser, server, address):
 
 
 @pytest.mark.parametrize(("button", "shown", "width"), OPENED)
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_what_a_button_opens(browser, server, edition, button, shown, width):
     with opened(browser, server, f"{server}book/{edition}/npo.html") as page:
         page.set_viewport_size({"width": width, "height": 900})
@@ -77,7 +68,7 @@ def test_what_a_button_opens(browser, server, edition, button, shown, width):
 
 
 @pytest.mark.parametrize("view", ["map", "list", "panel"])
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_concept_map(browser, server, edition, view):
     with opened(browser, server, f"{server}NPO.html?lang={edition}") as page:
         page.locator(".widget .npo-explorer").first.wait_for(state="attached")
@@ -88,7 +79,7 @@ def test_concept_map(browser, server, edition, view):
         assert not violations(page)
 
 
-@pytest.mark.parametrize("lang", EDITIONS)
+@editions("zh", "lang")
 def test_explorers_by_themselves(browser, tmp_path, lang):
     shown = [demos.softmax_policy(), demos.divergence(), demos.digits(), run_and_plane()]
     save_html(shown, tmp_path / "page.html", title="Demos", lang=lang)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.book.glossary import CONCEPTS, EDGES
-from tests.book.pages import EDITIONS
+from tests.book.pages import EDITIONS, editions
 from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, too_wide, wait_until
 
 PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
@@ -50,7 +50,7 @@ def test_page_is_small_and_stands_alone(site):
 
 
 @pytest.mark.parametrize("view", [DESKTOP, PHONE], ids=["wide", "phone"])
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_nothing_jumps_while_it_comes_over_a_slow_line(browser, server, edition, view):
     with Visit(browser, server, **view) as visit:
         # the first part of the page is drawn long before its script has come; KiB/s
@@ -65,7 +65,7 @@ def test_nothing_jumps_while_it_comes_over_a_slow_line(browser, server, edition,
         assert page.evaluate(SHIFT) < 0.02
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_every_node_opens_its_panel_by_mouse(browser, server, edition):
     with opened(browser, server, f"?lang={edition}") as page:
         assert page.locator("html").get_attribute("lang") == EDITIONS[edition]
@@ -78,7 +78,7 @@ def test_every_node_opens_its_panel_by_mouse(browser, server, edition):
             assert page.locator(f"#{key} [lang]:visible:not([lang={EDITIONS[edition]}], .math)").count() == 0
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_every_node_opens_its_panel_by_keyboard(browser, server, edition):
     with opened(browser, server, f"?lang={edition}") as page:
         page.locator("[data-do=reset]").focus()
@@ -163,7 +163,7 @@ def test_panel_is_hidden_and_shown_and_reset_brings_it_back(browser, server):
         assert panel.is_visible()
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_widget_moves_and_keeps_its_place_in_the_other_language(browser, site, edition):
     with opened(browser, site.as_uri() + "/", f"?lang={edition}") as page:
         view = page.locator(f".widget > [lang={EDITIONS[edition]}]")
@@ -183,7 +183,7 @@ def test_widget_moves_and_keeps_its_place_in_the_other_language(browser, site, e
 
 
 @pytest.mark.parametrize("width", [390, 320])
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_phone_gets_a_list_that_fits(browser, server, width, edition):
     with opened(browser, server, f"?lang={edition}", **{**PHONE, "viewport": {"width": width, "height": 780}}) as page:
         assert page.locator("section.concept:visible").count() == len(CONCEPTS)
@@ -255,7 +255,7 @@ def test_nodes_never_overlap(browser, server):
 
 
 @pytest.mark.parametrize("protocol", ["http", "file"])
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_chapter_frames_the_map(browser, site, server, edition, protocol):
     own = server if protocol == "http" else site.as_uri() + "/"
     with Visit(browser, own, color_scheme="light", **DESKTOP) as visit:

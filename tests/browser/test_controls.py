@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.book.pages import EDITIONS
+from tests.book.pages import editions
 from tests.browser.visit import DESKTOP, Visit, wait_until
 
 
@@ -13,7 +13,7 @@ def page(browser, server, edition):
         assert not visit.complaints
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_menus_say_that_they_are_open(page):
     for kind in ("rocket", "download"):
         menu = page.locator(f".dropdown:has(> button .fa-{kind})")
@@ -27,7 +27,7 @@ def test_menus_say_that_they_are_open(page):
         assert button.get_attribute("aria-expanded") == "false"
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_a_button_without_words_says_what_it_does(page):
     button = page.locator(".theme-switch-button:visible")
     label = button.get_attribute("aria-label")
@@ -41,7 +41,7 @@ def test_a_button_without_words_says_what_it_does(page):
     tooltip.wait_for(state="detached")
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_contents_lead_to_the_sections_and_follow_the_reader(page):
     links = page.locator("#pst-secondary-sidebar .nav-link:visible")
     last = links.nth(links.count() - 1)
@@ -52,7 +52,7 @@ def test_contents_lead_to_the_sections_and_follow_the_reader(page):
     page.locator("#pst-secondary-sidebar .nav-link.active").first.wait_for()
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_the_sidebar_gives_way_and_comes_back(page):
     sidebar, button = page.locator("#pst-primary-sidebar"), page.locator(".primary-toggle:visible").first
     place = "document.querySelector('article.bd-article').getBoundingClientRect().x"
@@ -65,7 +65,7 @@ def test_the_sidebar_gives_way_and_comes_back(page):
     assert sidebar.locator("a").first.is_visible()
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_the_way_back_to_the_top(page):
     button = page.locator("#pst-back-to-top")
     # where there is room for the contents beside the text, the theme does without
@@ -81,7 +81,7 @@ def test_the_way_back_to_the_top(page):
     wait_until(page, "scrollY === 0")
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_remarks_and_solutions_open(page):
     buttons = page.locator("article button.toggle-button").all()
     assert buttons
@@ -102,7 +102,7 @@ def test_remarks_and_solutions_open(page):
     assert "toggle-hidden" in solution.get_attribute("class")
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_colours_go_round(page):
     modes = []
     for _ in range(3):
@@ -111,7 +111,7 @@ def test_colours_go_round(page):
     assert sorted(modes) == ["auto", "dark", "light"]
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_code_is_copied(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator("div.highlight").first.hover()
@@ -120,7 +120,7 @@ def test_code_is_copied(page):
     assert "import" in page.evaluate("navigator.clipboard.readText()")
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_tabs_change_what_is_shown(browser, server, edition):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/{edition}/how-to-run.html")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, html, save_html
+from tests.book.pages import editions
 from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
 from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
 from tests.colors import contrast
@@ -118,7 +119,7 @@ def test_axes_become_linear_and_logarithmic_again(browser, folder, explorers):
         assert place(page, explorers, waves).locator(".npo-linear").count() == 0
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("zh", "lang")
 def test_every_slider_moves_by_keyboard_and_by_mouse(browser, folder, explorers, lang):
     with opened(browser, folder, f"{lang}.html") as page:
         for fn, model in explorers.items():
@@ -254,7 +255,7 @@ def test_all_can_be_read_in_every_theme(browser, folder, explorers, theme):
             assert (sum(pairs[0][1]) < 1.5) == theme.startswith("dark")
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("en", "lang")
 @pytest.mark.parametrize("phone", [PHONE, SMALL_PHONE], ids=["390 px", "320 px"])
 def test_it_fits_a_phone(browser, folder, lang, phone):
     with opened(browser, folder, f"{lang}.html", **phone) as page:

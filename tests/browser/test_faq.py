@@ -1,14 +1,12 @@
 """The cards of the questions: closed at first, open by a click and on paper."""
 
-import pytest
-
-from tests.book.pages import EDITIONS
+from tests.book.pages import editions
 from tests.browser.visit import PHONE, Visit
 
 CARDS, EXPLANATIONS = "div.admonition.claim", "div.admonition.claim > p:not(.admonition-title)"
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_a_click_opens_a_card_and_paper_shows_all(browser, server, edition):
     with Visit(browser, server, viewport=PHONE["viewport"]) as visit:
         page = visit.open(f"{server}book/{edition}/faq.html")

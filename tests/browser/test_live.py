@@ -5,6 +5,8 @@ import pytest
 from tests.browser.notebooks import WAVES, jupyterlab, write_notebook
 from tests.browser.visit import DESKTOP, Visit
 
+pytestmark = pytest.mark.nightly
+
 MAKE = (
     WAVES
     + """

@@ -10,6 +10,8 @@ import pytest
 from tests.browser.notebooks import jupyterlab
 from tests.browser.visit import DESKTOP, Visit
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture(scope="module")
 def lab(site, tmp_path_factory):

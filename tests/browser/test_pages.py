@@ -1,46 +1,48 @@
-"""Every built page in a real browser, all other hosts blocked: under a sub-path, from files, on a phone, dark."""
+"""Every built page in a real browser, no other host in reach: under a sub-path, from files, on a phone, dark."""
 
 import shutil
 
 import pytest
 
-from tests.book.pages import EDITIONS
-from tests.browser.styles import lost_characters, lost_rules
-from tests.browser.visit import DESKTOP, ENLARGED, PHONE, UNFOLD, Visit, crawl, too_wide
-from tests.browser.weight import too_heavy
+from tests.book.pages import NAMES, all_pages, article, editions, nightly
+from tests.browser import checks
+from tests.browser.demos import look, mounted
+from tests.browser.visit import DESKTOP, ENLARGED, PHONE, Visit, crawl
+
+# the pages are opened by several workers, each of which has every so many of them
+PARTS = range(6)
 
 
-def test_every_page_under_a_sub_path(browser, site, server):
-    def check(page):
-        return [*too_heavy(page, server, site), *lost_rules(page), *lost_characters(page)]
-
-    assert not crawl(browser, site, server, check, **DESKTOP)
+@pytest.mark.parametrize("part", PARTS)
+def test_every_page_on_a_desktop(browser, site, server, part):
+    crawl(browser, site, server, all_pages(site)[part :: len(PARTS)], checks.ON_A_DESKTOP, **DESKTOP)
 
 
-def test_every_page_from_files(browser, site):
-    assert not crawl(browser, site, site.as_uri() + "/", **DESKTOP)
+@pytest.mark.parametrize("part", PARTS)
+def test_every_page_on_a_phone(browser, site, server, part):
+    crawl(browser, site, server, all_pages(site)[part :: len(PARTS)], checks.ON_A_PHONE, **PHONE)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_on_a_phone(browser, site, server, scheme):
-    def check(page):
-        theme = page.evaluate(
-            "document.documentElement.dataset.theme ?? matchMedia('(prefers-color-scheme: dark)').matches"
-        )
-        wrong = [] if theme in (scheme, scheme == "dark") else [f"is shown {theme}, not {scheme}"]
-        wrong += too_heavy(page, server, site)
-        if scheme == "light":
-            page.evaluate(UNFOLD)
-            # and on a screen of 1280 px that is enlarged to four times as much
-            page.set_viewport_size(ENLARGED)
-            wrong += [f"at 320 px: {what}" for what in too_wide(page)]
-            page.set_viewport_size(PHONE["viewport"])
-        return wrong + too_wide(page)
-
-    assert not crawl(browser, site, server, check, **PHONE, color_scheme=scheme)
+def moves(visit, name, site):
+    """Demos of a chapter that do not move."""
+    for figure in mounted(visit.page, checks.chapter(name)) if checks.chapter(name) else ():
+        start = look(figure)
+        figure.locator("input").last.press("ArrowLeft")
+        if look(figure) == start:
+            yield figure.locator(".npo-title").inner_text()
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@pytest.mark.parametrize("pages", [checks.KINDS, *nightly(None)], ids=["kinds", "all"])
+def test_pages_from_files(browser, site, pages):
+    crawl(browser, site, site.as_uri() + "/", pages or all_pages(site), [moves], **DESKTOP)
+
+
+@pytest.mark.nightly
+def test_no_page_complains_when_it_has_been_open_for_a_while(browser, site, server):
+    crawl(browser, site, server, all_pages(site), idle=True, **DESKTOP)
+
+
+@editions("en")
 def test_enlarged_to_400_per_cent_all_is_in_reach(browser, server, edition):
     def in_reach(link):
         link.scroll_into_view_if_needed()
@@ -66,17 +68,56 @@ def test_enlarged_to_400_per_cent_all_is_in_reach(browser, server, edition):
         assert not visit.complaints
 
 
-def test_the_crawl_hears_what_is_wrong(browser, site, server, tmp_path):
+def test_the_crawl_hears_what_is_wrong(browser, site, tmp_path):
     # a check that cannot fail is none
     shutil.copy(site / "robots.txt", tmp_path)
     (tmp_path / "index.html").write_text(
-        '<img src="https://example.invalid/a.png"><script>console.error("x"); null.y</script>'
-        '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>',
-        "utf-8",
+        '<img src="https://example.invalid/a.png"><img src="http://192.0.2.1/b.png"><img src="file:///etc/hostname">'
+        '<script>console.error("x"); setTimeout(() => { throw new Error("late"); }); null.y;</script>'
+        '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>'
     )
-    heard = " ".join(crawl(browser, tmp_path, tmp_path.as_uri() + "/", too_wide, **PHONE))
-    for complaint in ("foreign: https://example.invalid/a.png", "console: x", "script: ", "sticks out sideways"):
-        assert complaint in heard
+    with pytest.raises(pytest.fail.Exception) as failed:
+        crawl(browser, tmp_path, tmp_path.as_uri() + "/", ["index.html"], [checks.narrow], **PHONE)
+    for complaint in (
+        "index.html: complaint: foreign: https://example.invalid/a.png",
+        "index.html: complaint: foreign: http://192.0.2.1/b.png",
+        "index.html: complaint: foreign: file:///etc/hostname",
+        "index.html: complaint: console: x",
+        "index.html: complaint: script: Cannot read",
+        "index.html: complaint: script: late",
+        "index.html: narrow: at 390 px: sticks out sideways",
+        "index.html: narrow: at 320 px: sticks out sideways",
+    ):
+        assert complaint in str(failed.value)
+
+
+def test_what_paper_would_lose_is_found(browser, server):
+    # a check that cannot fail is none
+    with Visit(browser, server, viewport={"width": int(checks.PAPER), "height": 900}) as visit:
+        page = visit.open(server + "book/en/faq.html")
+        page.emulate_media(media="print")
+        assert checks.wider_than_paper(page) == []
+        wide = "document.querySelector('article').insertAdjacentHTML('beforeend', '<p style=\"width: 900px\">wide</p>')"
+        page.evaluate(wide)
+        assert len(checks.wider_than_paper(page)) == 1
+
+
+def test_faint_text_of_a_figure_is_found(tmp_path):
+    # a check that cannot fail is none
+    figure = tmp_path / "figure.svg"
+    figure.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg"><g id="text_1"><g style="fill: #949494"/></g><g id="text_2"/></svg>'
+    )
+    assert checks.inks(figure) == ["#949494", "#000000"]
+    assert checks.faint(figure, "rgb(255, 255, 255)", "light") == ["#949494"]
+    assert checks.faint(figure, "rgb(18, 18, 18)", "dark") == ["#949494"]
+
+
+def test_the_checks_have_something_to_look_at(site):
+    assert set(checks.KINDS) <= set(all_pages(site))
+    assert any(checks.chapter(name) for name in checks.KINDS)
+    figures = [image for name in NAMES for image in article(site, "en", name).select("img[src$='.svg']")]
+    assert len(figures) > 20
 
 
 def test_unknown_address_shows_the_404_page_at_any_depth(browser, server):

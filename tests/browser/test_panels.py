@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from npo_tutorial.explore import Grid, Images, Panel, Path, Points, explore, html, save_html
+from tests.book.pages import editions
 from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
 from tests.browser.visit import PHONE, SMALL_PHONE, too_wide
 from tests.colors import contrast
@@ -78,7 +79,7 @@ def pictures(page):
     return [chart.inner_html() for chart in page.locator(".npo-chart").all()]
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("zh", "lang")
 def test_both_panels_draw_what_their_functions_return(browser, folder, explorer, lang):
     chart = explorer.chart
     with opened(browser, folder, f"{lang}.html") as page:
@@ -119,7 +120,7 @@ def test_linear_axes_are_for_the_panel_that_has_logarithmic_ones(browser, folder
         assert pictures(page) == [first, second]
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("en", "lang")
 def test_panels_stand_side_by_side_where_there_is_room_and_in_line(browser, folder, lang):
     # 688 pixels, as the book's text is wide on a laptop, and a margin of 16
     with opened(browser, folder, f"{lang}.html", viewport={"width": 720, "height": 900}) as page:
@@ -147,7 +148,7 @@ def test_one_legend_for_both_panels(browser, folder):
         assert page.locator(".npo-sentence").count() == page.locator(".npo-buttons").count() == 1
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("zh", "lang")
 def test_both_pictures_are_told_in_words(browser, folder, lang):
     name = {"en": "A run, and its way through the plane", "zh": "一次运行，以及它在平面上的轨迹"}[lang]
     retain, quality = plane(T, "GA", 1.0)["way"]
@@ -172,7 +173,7 @@ def test_both_pictures_are_told_in_words(browser, folder, lang):
         assert [page.locator(".npo-text").nth(i).text_content() != text for i, text in enumerate(texts)] == [True, True]
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("en", "lang")
 def test_names_are_chosen_by_keyboard_and_by_mouse(browser, folder, lang):
     with opened(browser, folder, f"{lang}.html") as page:
         group = page.get_by_role("group", name=METHOD[lang], exact=True)
@@ -235,7 +236,7 @@ def test_names_and_focus_are_seen_in_every_theme(browser, folder, theme):
         assert checked.evaluate("e => e === document.activeElement") and checked.evaluate(outline) == "solid"
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("zh", "lang")
 @pytest.mark.parametrize("phone", [PHONE, SMALL_PHONE], ids=["390 px", "320 px"])
 def test_it_fits_a_phone_and_its_fingers(browser, folder, lang, phone):
     with opened(browser, folder, f"{lang}.html", **phone) as page:

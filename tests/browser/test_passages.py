@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from npo_tutorial.explore import Grid, Passage, explore, html, save_html
+from tests.book.pages import editions
 from tests.browser.drawing import THEMES, assert_told, opened, put, stand
 from tests.browser.visit import PHONE, SMALL_PHONE, too_wide
 from tests.colors import contrast
@@ -68,7 +69,7 @@ def folder(explorer, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("zh", "lang")
 def test_what_stands_there_is_what_python_says(browser, folder, explorer, lang, rng):
     with opened(browser, folder, f"{lang}.html") as page:
         figure = page.locator(".npo-explorer").first
@@ -125,7 +126,7 @@ def test_what_did_not_change_is_not_drawn_again(browser, folder):
         assert page.evaluate(f"{kept}.map((e, i) => e === window.kept[i])") == [False, True, True]
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("en", "lang")
 @pytest.mark.parametrize("phone", [PHONE, SMALL_PHONE], ids=["390 px", "320 px"])
 def test_they_fit_a_phone_and_need_no_hover(browser, folder, lang, phone):
     with opened(browser, folder, f"{lang}.html", **phone) as page:
@@ -220,7 +221,7 @@ def test_every_strength_can_be_read_in_every_theme(browser, folder, theme):
         assert max(contrast(one, other) for one in grounds for other in grounds) > 1.5
 
 
-@pytest.mark.parametrize("lang", html.LANGUAGES)
+@editions("zh", "lang")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser, folder, lang, scheme):
     with opened(browser, folder, f"{lang}.html", color_scheme=scheme) as page:

@@ -1,4 +1,4 @@
-"""Paper: every page of the site as a reader prints it, and the PDF of each edition."""
+"""Paper: a page as a reader prints it (test_pages measures every page), and the PDF of each edition."""
 
 import re
 import unicodedata
@@ -10,18 +10,8 @@ import pytest
 from booksite.finish import pdf
 from pypdf import PdfReader
 
-from tests.book.pages import BASE, EDITIONS, all_pages, article, parse
+from tests.book.pages import BASE, EDITIONS, article, editions, nightly, parse
 from tests.browser.visit import scripts_ready
-
-# A4 less the margins of print.css, in CSS pixels
-WIDTH = (210 - 2 * 17) * 96 / 25.4
-# what is wider than the paper, or cut off by a box; not what is for screen readers, nor KaTeX's roots, which are cut
-TOO_WIDE = """paper => [...document.querySelectorAll("article.bd-article *")].filter(element => {
-  if (element.closest(".katex-mathml, .katex svg, .npo-said, .npo-text")) return false;
-  const { left, right, width } = element.getBoundingClientRect();
-  const cut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== "visible";
-  return width && (right > paper + 1 || left < -1 || cut);
-}).map(element => element.outerHTML.slice(0, 120))"""
 
 
 def letters(text):
@@ -34,27 +24,9 @@ def texts(printed):
     return [page.get_textpage().get_text_bounded() for page in pypdfium2.PdfDocument(printed)]
 
 
-def test_nothing_of_any_page_is_wider_than_the_paper_or_cut_off(browser, site):
-    page = browser.new_page(viewport={"width": int(WIDTH), "height": 900})
-    page.emulate_media(media="print")
-    wide = []
-    for name in all_pages(site):
-        if name.startswith("book/"):
-            page.goto((site / name).as_uri())
-            scripts_ready(page)
-            wide += [f"{name}: {element}" for element in page.evaluate(TOO_WIDE, WIDTH)]
-    # a check that cannot fail is none
-    page.evaluate(
-        "document.querySelector('article').insertAdjacentHTML('beforeend', '<p style=\"width: 900px\">wide</p>')"
-    )
-    assert len(page.evaluate(TOO_WIDE, WIDTH)) == 1
-    page.close()
-    assert not wide, "\n".join(wide[:20])
-
-
 def test_a_page_is_printed_light_and_open_and_is_then_as_before(browser, site, server):
     page = browser.new_page(color_scheme="dark")
-    page.goto(server + "book/en/npo.html", wait_until="networkidle")
+    page.goto(server + "book/en/npo.html")
     scripts_ready(page)
     page.evaluate("""() => {
       const fold = "<details><summary>s</summary>folded up</details>";
@@ -89,7 +61,7 @@ def test_all_tabs_are_printed(browser, server):
     page.close()
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_a_demo_that_was_moved_is_printed_as_it_stands(browser, server, edition):
     page = browser.new_page()
     page.goto(f"{server}book/{edition}/npo.html")
@@ -137,7 +109,7 @@ class Book:
                 yield annotation.get_object()
 
 
-@pytest.fixture(scope="module", params=EDITIONS)
+@pytest.fixture(scope="module", params=nightly(*EDITIONS))
 def book(request, browser, site, tmp_path_factory):
     edition = pdf.SETTINGS.edition(request.param)
     path = tmp_path_factory.mktemp("pdf") / pdf.file_name(edition)

@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from tests.browser.styles import assets, lost_characters, lost_rules, whole_sheet
+from tests.browser.letters import lost_characters
+from tests.browser.styles import assets, lost_rules, whole_sheet
 from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
 
 LOADED = """() => {
@@ -52,6 +53,7 @@ def looks_the_same(browser, own, name, whole, options):
         return page.screenshot(timeout=60_000) == seen
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("name", "options"), SHOWN, ids=[name for name, _ in SHOWN])
 def test_a_page_looks_as_with_the_whole_sheets(browser, server, name, options):
     assert looks_the_same(browser, server, name, whole_sheet(), options)

@@ -1,9 +1,11 @@
 """Pages as readers open them, with what they do in every test and on every screen."""
 
+import time
+
 import pytest
 
-from tests.book.pages import all_pages
-
+# milliseconds: more than a busy machine takes
+PATIENCE = 30_000
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SMALL_PHONE = PHONE | {"viewport": {"width": 320, "height": 640}}
@@ -18,7 +20,7 @@ UNFOLD = """() => {
 STILL = "*, ::before, ::after { transition: none !important; animation: none !important; caret-color: transparent; }"
 # Pages of the site ask for their script after the first paint, and all of it runs in one task. Pages that stand alone
 # have their scripts in them.
-READY = "!document.querySelector('link[href*=\"joined.css\"]') || 'bootstrap' in window"
+READY = "!document.querySelector('link[rel~=stylesheet][href*=_static]') || 'bootstrap' in window"
 # what is painted and then moves, as browsers count it
 SHIFT = """new Promise((done) => new PerformanceObserver((list, watch) => {
   watch.disconnect();
@@ -27,39 +29,42 @@ SHIFT = """new Promise((done) => new PerformanceObserver((list, watch) => {
 
 
 class Visit:
-    """A page opened with every other host blocked; `complaints` is what a reader's console and network would show."""
+    """A page opened where no other host can be reached; `complaints` is what a reader's console and network would show.
+
+    Requests are listened to and not routed, because routing switches the browser's cache off.
+    """
 
     def __init__(self, browser, own, **options):
         self.context = browser.new_context(**options)
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(PATIENCE)
         self.complaints = []
-        self.own = own
+        self.own = (own, "data:", "blob:")
         self.runs_scripts = options.get("java_script_enabled", True)
-        self.context.route("**/*", self.guard)
         self.page = self.context.new_page()
-        self.page.on(
+        self.context.on("request", self.asked)
+        self.context.on("requestfailed", self.failed)
+        self.context.on(
             "console", lambda m: m.type in ("error", "warning") and self.complaints.append(f"console: {m.text}")
         )
-        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        self.page.on("requestfailed", self.failed)
-        self.page.on("response", lambda r: r.status >= 400 and self.complaints.append(f"{r.status}: {r.url}"))
+        self.context.on("weberror", lambda e: self.complaints.append(f"script: {e.error}"))
+        self.context.on("response", lambda r: r.status >= 400 and self.complaints.append(f"{r.status}: {r.url}"))
+
+    def asked(self, request):
+        if not request.url.startswith(self.own):
+            self.complaints.append(f"foreign: {request.url}")
 
     def failed(self, request):
+        foreign = f"foreign: {request.url}"
+        if request.failure == "csp" and foreign in self.complaints:
+            # the page's policy stopped it before it left, and the console says so
+            self.complaints.remove(foreign)
         # leaving a page cancels what it was still loading
-        if request.failure != "net::ERR_ABORTED":
+        elif request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
-    def guard(self, route):
-        if route.request.url.startswith((self.own, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.complaints.append(f"foreign: {route.request.url}")
-            route.abort()
-
-    def open(self, address):
-        self.page.goto(address)
-        # on a busy machine a long file may still be read when nothing has been asked for in half a second
-        self.page.wait_for_load_state("networkidle")
+    def open(self, address, idle=False):
+        """Open a page, and wait until its controls work; with `idle` also until it asks for nothing more."""
+        self.page.goto(address, wait_until="networkidle" if idle else "load")
         if self.runs_scripts:
             scripts_ready(self.page)
         return self.page
@@ -73,11 +78,11 @@ class Visit:
 
 def wait_until(page, expression, argument=None):
     """Until an expression holds. Playwright's own wait evaluates a string in the page, which its policy forbids."""
-    for _ in range(100):
-        if page.evaluate(expression, argument):
-            return
-        page.wait_for_timeout(100)
-    pytest.fail(f"does not come true: {expression}")
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(expression, argument):
+        if time.monotonic() > deadline:
+            pytest.fail(f"does not come true: {expression}")
+        page.wait_for_timeout(20)
 
 
 def scripts_ready(page):
@@ -85,21 +90,24 @@ def scripts_ready(page):
     wait_until(page, READY)
 
 
-def crawl(browser, site, own, check=None, **options):
-    """Open every page; every complaint, with the page it is about."""
-    complaints = []
+def crawl(browser, site, own, pages, checks=(), idle=False, **options):
+    """Open pages and check each of them; fails with all that is wrong, each line `page: check: element`."""
+    wrong = []
     with Visit(browser, own, **options) as visit:
-        for name in all_pages(site):
-            # the door sends a reader who has been here before to his edition: forget him
+        for name in pages:
+            # the door sends a reader who has been here before to their edition: forget them
             visit.context.clear_cookies()
-            page = visit.open(own + name)
-            complaints += [f"{name}: {complaint}" for complaint in visit.complaints]
+            page = visit.open(own + name, idle)
+            for check in checks:
+                wrong += [f"{name}: {check.__name__}: {what}" for what in check(visit, name, site)]
+            # what the page has just said arrives before the answer
+            page.title()
+            wrong += [f"{name}: complaint: {complaint}" for complaint in visit.complaints]
             visit.complaints.clear()
-            if check:
-                complaints += [f"{name}: {complaint}" for complaint in check(page)]
-            if not own.startswith("file:"):
+            if visit.runs_scripts and not own.startswith("file:"):
                 page.evaluate("localStorage.clear()")
-    return complaints
+    if wrong:
+        pytest.fail(f"{len(wrong)} faults:\n" + "\n".join(wrong[:60]), pytrace=False)
 
 
 def too_wide(page):

@@ -1,0 +1,163 @@
+"""What is checked of every page: functions of a visit, the page's name and the site that give what is wrong."""
+
+import re
+from functools import cache
+from xml.etree import ElementTree
+
+from matplotlib.colors import to_rgb
+
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES
+from tests.browser.axe import PICTURE, SHORTEN, violations
+from tests.browser.demos import demos_of, mounted
+from tests.browser.letters import lost_characters
+from tests.browser.styles import lost_rules
+from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, too_wide
+from tests.browser.weight import too_heavy
+from tests.colors import contrast, in_dark_mode
+
+# one page of each kind; where it does not matter which page is opened, every run opens these
+KINDS = [
+    "index.html",
+    "404.html",
+    "NPO.html",
+    "book/api.html",
+    "book/zh/npo.html",
+    "book/en/divergence.html",
+    "book/zh/faq.html",
+    "embed/en/divergence.html",
+]
+# A4 less the margins of print.css, in CSS pixels
+PAPER = (210 - 2 * 17) * 96 / 25.4
+# what is wider than the paper, or cut off by a box; not what is for screen readers, nor KaTeX's roots, which are cut
+TOO_WIDE = """paper => [...document.querySelectorAll("article.bd-article *")].filter(element => {
+  if (element.closest(".katex-mathml, .katex svg, .npo-said, .npo-text")) return false;
+  const { left, right, width } = element.getBoundingClientRect();
+  const cut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== "visible";
+  return width && (right > paper + 1 || left < -1 || cut);
+}).map(element => element.outerHTML.slice(0, 120))"""
+# what CSS does to a figure on a dark page, and the same in Python
+FILTERS = {"light": ("none", tuple), "dark": ("invert(1) hue-rotate(180deg)", in_dark_mode)}
+# of every figure that is shown: its file, its filter, and the ground of the nearest element around it that has one
+STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) => {
+  const ground = (e) => getComputedStyle(e).backgroundColor;
+  let around = image;
+  while (ground(around) === "rgba(0, 0, 0, 0)") around = around.parentElement;
+  return [new URL(image.src).pathname.split("/").at(-1), getComputedStyle(image).filter, ground(around)];
+})"""
+ASKED = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
+THEME = f"document.documentElement.dataset.theme ?? ({ASKED})"
+# the pages that axe reads on a phone; it reads the others on a desktop, and each in both ways every night
+NARROW = {f"book/{list(EDITIONS)[i % 2]}/{name}.html" for i, name in enumerate(NAMES)}
+
+
+def chapter(name):
+    """The name of a chapter with demos, or None."""
+    found = re.fullmatch(r"book/\w\w/([\w-]+)\.html", name)
+    return found[1] if found and found[1] in CHAPTERS and demos_of(found[1]) else None
+
+
+def weight(visit, name, site):
+    return too_heavy(visit.page, visit.own[0], site)
+
+
+def styles(visit, name, site):
+    return lost_rules(visit.page)
+
+
+def letters(visit, name, site):
+    return lost_characters(visit.page)
+
+
+def wider_than_paper(page):
+    return page.evaluate(TOO_WIDE, PAPER)
+
+
+def paper(visit, name, site):
+    """What a reader who prints the page would lose."""
+    visit.page.emulate_media(media="print")
+    visit.page.set_viewport_size({"width": int(PAPER), "height": 900})
+    found = [f"is wider than the paper, or cut off: {element}" for element in wider_than_paper(visit.page)]
+    visit.page.emulate_media(media="screen")
+    visit.page.set_viewport_size(DESKTOP["viewport"])
+    return found
+
+
+@cache
+def inks(path):
+    """Colours of all text of a figure: Matplotlib puts each text, whether in letters or as outlines, into a group."""
+    found = []
+    for group in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}g"):
+        if re.match(r"text_\d", group.get("id", "")):
+            text = ElementTree.tostring(group, encoding="unicode")
+            assert "opacity" not in text, path
+            # what says nothing is black
+            found += re.findall(r"(?<![-\w])fill[:=]\W*(#\w+)", text) or ["#000000"]
+    return found
+
+
+def faint(figure, ground, theme):
+    """The inks of a figure's text that cannot be read on a ground."""
+    around = [int(channel) / 255 for channel in re.fullmatch(r"rgb\((.+)\)", ground)[1].split(",")]
+    shown = FILTERS[theme][1]
+    return [ink for ink in set(inks(figure)) if contrast(shown(to_rgb(ink)), around) < 4.5]
+
+
+def figures(visit, name, site):
+    """Text in figures has the contrast of text, on the ground where it stands and as the page shows it."""
+    visit.page.add_style_tag(content=STILL)
+    for theme in FILTERS:
+        visit.page.emulate_media(color_scheme=theme)
+        visit.page.evaluate(PICTURE)
+        for file, filter, ground in visit.page.evaluate(STANDING):
+            if filter != FILTERS[theme][0]:
+                yield f"{theme}: {file} has the filter {filter}, not {FILTERS[theme][0]}"
+            for ink in faint(site / "_images" / file, ground, theme):
+                yield f"{theme}: text in {ink} of {file} is faint on {ground}"
+    visit.page.emulate_media(color_scheme="light")
+
+
+def themes(visit, name, site):
+    """A page comes in the colours that the system asks for, and follows it; the next page comes in those."""
+    asked = visit.page.evaluate(ASKED)
+    shown = visit.page.evaluate(THEME)
+    if shown != asked:
+        yield f"is shown {shown}, not {asked}"
+    other = {"dark": "light", "light": "dark"}[asked]
+    visit.page.emulate_media(color_scheme=other)
+    visit.page.evaluate(PICTURE)
+    if (shown := visit.page.evaluate(THEME)) != other:
+        yield f"stays {shown} when the system turns {other}"
+
+
+def narrow(visit, name, site):
+    """Nothing scrolls a phone sideways, nor a screen of 1280 px that is enlarged to four times as much."""
+    for size in (PHONE["viewport"], ENLARGED):
+        visit.page.set_viewport_size(size)
+        visit.page.evaluate(PICTURE)
+        yield from (f"at {size['width']} px: {what}" for what in too_wide(visit.page))
+    visit.page.set_viewport_size(PHONE["viewport"])
+
+
+def demos(visit, name, site):
+    """Every demo comes, and all that folds opens."""
+    if chapter(name):
+        mounted(visit.page, chapter(name))
+    elif name.startswith("embed/"):
+        visit.page.locator(".npo-explorer").wait_for()
+    visit.page.evaluate(UNFOLD)
+    return []
+
+
+def axe(visit, name, site):
+    """What axe finds at one width; whether a dark page has enough contrast, on one page of each kind."""
+    width = visit.page.viewport_size["width"]
+    if (width == PHONE["viewport"]["width"]) != (name in NARROW or name.startswith("embed/en/")):
+        return []
+    visit.page.add_style_tag(content=STILL)
+    visit.page.evaluate(SHORTEN)
+    return violations(visit.page, [width], ["light", "dark"] if name in KINDS else ["light"])
+
+
+# in this order, for what opens folds and changes fonts or formulas cannot be undone
+ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
+ON_A_PHONE = (weight, themes, demos, narrow, axe)

@@ -1,0 +1,85 @@
+"""How tests run, as tests/conftest.py has it: side by side, what is nightly left out, and nothing skipped by CI."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tests.conftest import ROOT, pytest_xdist_auto_num_workers
+
+CONFTEST = """
+import time
+import pytest
+from tests.conftest import *
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    def make():
+        with open("made.txt", "a") as file:
+            file.write("made ")
+        time.sleep(0.3)
+        return ["it"]
+    return once(tmp_path_factory, "thing", make)
+"""
+TESTS = """
+import pytest
+@pytest.mark.parametrize("i", range(6))
+def test_it(made, i):
+    assert made == ["it"]
+@pytest.mark.nightly
+@pytest.mark.parametrize("i", range(2))
+def test_slow(i):
+    pass
+def test_of_something_that_is_not_there():
+    pytest.skip("no such thing here")
+@pytest.mark.skipif(True, reason="not wanted")
+def test_of_something_that_is_not_wanted():
+    pass
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function: options of pytest → what it says of a small folder of tests."""
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_small.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = nightly\n")
+    # a run within a run is no worker of the outer one
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != "CI"}
+
+    def run(*options, **environment):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base", *options]
+        environment = own | {"PYTHONPATH": str(ROOT)} | environment
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout
+
+    return run
+
+
+def test_what_all_need_is_made_once_and_what_is_slow_is_left_and_named(run, tmp_path):
+    said = run("-n", "3")
+    assert "6 passed, 2 skipped" in said
+    assert "2 slow tests are left to .ci/nightly" in said
+    assert (tmp_path / "made.txt").read_text() == "made "
+
+
+def test_the_nightly_run_has_the_rest(run):
+    said = run("-n", "2", "-m", "nightly")
+    assert "2 passed" in said and "left to" not in said
+
+
+def test_ci_skips_nothing_that_is_missing(run):
+    said = run("-n", "0", CI="true")
+    assert "1 failed, 6 passed, 1 skipped, 2 deselected" in said and "2 slow tests are left" in said
+    assert "CI must run every test, but this one says: Skipped: no such thing here" in said
+
+
+def test_files_that_are_named_run_at_once_and_folders_on_several_workers():
+    for arguments, workers in [
+        (["tests", "npo_tutorial"], 4),
+        (["tests/test_data.py"], 0),
+        (["tests/x.py::test_y"], 0),
+    ]:
+        config = SimpleNamespace(args=[str(ROOT / argument) for argument in arguments])
+        assert pytest_xdist_auto_num_workers(config) == workers
