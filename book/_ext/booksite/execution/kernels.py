@@ -63,6 +63,8 @@ async def run(notebook, folder):
         startup_timeout=DAY,
         iopub_timeout=DAY,
         record_timing=False,
+        # however the lines arrive
+        coalesce_streams=True,
         log=log,
         shutdown_kernel="immediate",
         extra_arguments=[f"--IPKernelApp.exec_lines={WATCH}"],
