@@ -1,7 +1,8 @@
 """Lighthouse on pages of the built site, as a phone sees them: medians of several runs beside the budgets.
 
 A server on this machine sends the site compressed and where it will be published, under a sub-path. Lighthouse comes
-from npm and is asked for its own simulation of a slow phone; on a busy machine the scores are too low.
+from npm and simulates a slow phone, whose processor is `--slowdown` times slower than this machine's. Scores depend on
+the machine, so the last column is Lighthouse's own measure of its speed; on a busy machine the scores are too low.
 """
 
 import asyncio
@@ -42,8 +43,11 @@ def figures(report):
         **{name: 100 * report["categories"][name]["score"] for name in CATEGORIES},
         "LCP s": audit(report, "largest-contentful-paint") / 1000,
         "CLS": audit(report, "cumulative-layout-shift"),
+        "TBT ms": audit(report, "total-blocking-time"),
+        "work ms": audit(report, "mainthread-work-breakdown"),
         "kB": sum(item["transferSize"] for item in transferred) / 1000,
         "requests": len(transferred),
+        "machine": report["environment"]["benchmarkIndex"],
     }
 
 
@@ -65,11 +69,12 @@ def serve(site):
     return address[0]
 
 
-def measure(program, address):
+def measure(program, address, slowdown):
     """One run of Lighthouse. What fails in it is printed, for scores say little by themselves."""
     command = [program, address, "--output=json", "--quiet", f"--only-categories={','.join(CATEGORIES)}"]
     # no figure is taken from a picture of the whole page
-    command += ["--disable-full-page-screenshot", f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}"]
+    command += ["--disable-full-page-screenshot", f"--throttling.cpuSlowdownMultiplier={slowdown}"]
+    command += [f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}"]
     environment = os.environ | {"CHROME_PATH": find_chromium() or ""}
     run = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment)
     if run.returncode:
@@ -96,6 +101,7 @@ def main():
     parser = make_parser("tests.benchmarks.lighthouse", __doc__)
     parser.add_argument("pages", nargs="*", help="paths in the site, like book/en/npo.html (default: every page)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each page (default: 5)")
+    parser.add_argument("--slowdown", type=float, default=4, metavar="N", help="of the phone's processor (default: 4)")
     options = parser.parse_args()
     # of a server, that nothing lies above the site: a robots.txt, a favicon
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
@@ -106,20 +112,20 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["npm", "install", "--silent", "--no-save", "--prefix", folder, PACKAGE], check=True)
         program, address = Path(folder, "node_modules/.bin/lighthouse"), serve(site)
-        failed = table(program, address, options.pages or all_pages(site), options.runs)
+        failed = table(program, address, options.pages or all_pages(site), options)
     print(f"\n{failed} figures miss their budgets: {BUDGETS}" if failed else f"\nall budgets are kept: {BUDGETS}")
 
 
-def table(program, address, pages, runs):
+def table(program, address, pages, options):
     """Print a row for each page as soon as it is measured; how many figures miss their budgets."""
     failed = 0
     for number, page in enumerate(pages):
-        reports = [measure(program, address + page) for _ in range(runs)]
+        reports = [measure(program, address + page, options.slowdown) for _ in range(options.runs)]
         rows = [figures(report) for report in reports]
         middle = {name: median(row[name] for row in rows) for name in rows[0]}
         if not number:
-            print(f"{'median of ' + str(runs):40}", *(f"{name:>15}" for name in middle))
-        marked = {name: f"{value:.3g}{' !' if missed(page, name, value) else ''}" for name, value in middle.items()}
+            print(f"{f'median of {options.runs}':40}", *(f"{name:>15}" for name in middle))
+        marked = {name: f"{value:.4g}{' !' if missed(page, name, value) else ''}" for name, value in middle.items()}
         print(f"{page:40}", *(f"{text:>15}" for text in marked.values()), flush=True)
         for fault in sorted(set().union(*map(faults, reports))):
             print(f"    {fault}", flush=True)
