@@ -63,8 +63,8 @@ def setup(app):
     app.connect("doctree-read", embeds.note_demos)
 
     app.connect("env-updated", execution.after_reading)
-    # on either side of Sphinx's own counting
-    app.connect("env-get-updated", numbering.as_counted, priority=100)
+    numbering.keep_counts()
+    # when Sphinx has counted
     app.connect("env-get-updated", numbering.restart, priority=900)
     app.add_post_transform(Before)
     app.add_post_transform(After)

@@ -6,15 +6,32 @@ where the first one stopped. Sphinx counts anew in every build, and the counts a
 
 from copy import deepcopy
 
+from sphinx.environment.collectors.toctree import TocTreeCollector
 
-def as_counted(app, env):
-    """What Sphinx counted last time: it writes every page again whose numbers are not what it counts now."""
-    env.toc_fignumbers = getattr(env, "counted_fignumbers", env.toc_fignumbers)
-    return []
+
+def keep_counts():
+    """Let Sphinx compare its counts with what it counted last time, and write only pages whose numbers changed.
+
+    Without this it compares them with the corrected ones, and with those that sphinx-external-toc has corrected.
+    """
+    for method, attribute in (
+        ("assign_section_numbers", "toc_secnumbers"),
+        ("assign_figure_numbers", "toc_fignumbers"),
+    ):
+        setattr(TocTreeCollector, method, counting(getattr(TocTreeCollector, method), attribute))
+
+
+def counting(assign, attribute):
+    def count(self, env):
+        setattr(env, attribute, getattr(env, f"counted_{attribute}", getattr(env, attribute)))
+        changed = assign(self, env)
+        setattr(env, f"counted_{attribute}", deepcopy(getattr(env, attribute)))
+        return changed
+
+    return count
 
 
 def restart(app, env):
-    env.counted_fignumbers = deepcopy(env.toc_fignumbers)
     counts = {}
     for docname in reading_order(env, env.config.root_doc):
         edition = app.config.booksite.edition_of(docname)
