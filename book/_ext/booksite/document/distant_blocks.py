@@ -1,9 +1,9 @@
-"""What lies below the beginning of a page is laid out when it is on the screen, or near it.
+"""Lays out content below the first paragraph lazily: when it is on the screen, or near it.
 
 Formulas are thousands of small boxes, and a phone that lays out all of a chapter before it answers a finger is slow.
-Here blocks learn how far down they are and about how high; the style sheet does the rest, and the script beside the
-templates says for whom nothing waits. Cells are left alone: the theme measures the code in them at once, and what they
-show knows itself when to come.
+Here blocks learn about how high they are; the style sheet does the rest, and `templates/distant-blocks.js` lays out
+everything for readers who use the keyboard or come back. Blocks with code are left alone: the theme measures all code
+at once, and each block that is not laid out would cost a layout of its own.
 """
 
 from math import ceil, log2
@@ -40,10 +40,14 @@ def letters(node):
     return sum(map(letters, node.children))
 
 
+def is_code(node):
+    return isinstance(node, nodes.literal_block | nodes.doctest_block)
+
+
 def mark(node, above):
     """Mark the blocks in a node that has so many letters above it."""
     for child in node.children:
-        whole = above >= FIRST and not next(child.findall(nodes.literal_block), None)
+        whole = above >= FIRST and not next(child.findall(is_code), None)
         if isinstance(child, WRAPPERS) or (isinstance(child, nodes.Admonition) and not whole):
             mark(child, above)
         elif whole and not isinstance(child, UNMARKED):
