@@ -18,15 +18,14 @@ COMMENTS = CONFIG["sphinx"]["config"]["booksite"].get("comments") or {}
 needs_comments = pytest.mark.skipif(not COMMENTS, reason="_config.yml has no comments")
 EDITIONS = {"zh": "zh-Hans", "en": "en"}
 NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+# the numbered part of the table of contents
 CHAPTERS = [
-    "intro",
-    "preference-optimization",
-    "npo",
-    "gradient-ascent",
-    "stability",
-    "divergence",
-    "synthetic",
-    "language-model",
+    page["file"].removeprefix("book/en/")
+    for part in TOC["parts"]
+    if part.get("numbered")
+    for page in part["chapters"]
+    if page["file"].startswith("book/en/")
 ]
 TWINS = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES]
 MODULES = {"npo_tutorial", "numpy", "myst_nb", "sklearn", "scipy", "torch", "math", "dataclasses"}
