@@ -111,7 +111,7 @@ def make(tmp_path, output):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(font.read_bytes())
     (root / "_static/pygments.css").write_text('html[data-theme="dark"] .k { color: red }', "utf-8")
-    for name, text, _ in assets.TRANSLATED:
+    for name, text, _ in assets.CORRECTED:
         (root / "_static" / name).write_text(text, "utf-8")
     (source / "mount.js").write_text("// why\n(() => {})();\n", "utf-8")
     (source / "mount.js").chmod(0o444)
@@ -306,9 +306,9 @@ def test_steps_that_run_before_the_theme_has_written_the_colours_of_code_are_nam
 
 def test_a_script_that_says_something_else_is_named(site):
     (site.root / "_static/copybutton.js").write_text("'zh': {", "utf-8")
-    assets.translate_scripts(site)
-    assert site.said == ["""copybutton.js no longer says "'zh-CN': {": see TRANSLATED in finish/assets.py"""]
-    assert site.read("_static/togglebutton.js") == assets.TRANSLATED[1][2]
+    assets.correct_scripts(site)
+    assert site.said == ["""copybutton.js no longer says "'zh-CN': {": see CORRECTED in finish/assets.py"""]
+    assert site.read("_static/togglebutton.js") == assets.CORRECTED[1][2]
 
 
 def test_only_listed_icons_are_left(site):

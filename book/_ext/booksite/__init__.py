@@ -40,8 +40,7 @@ AFTER_THE_THEME = (
 
 def setup(app):
     app.add_config_value("booksite", {}, "env", (dict, Settings))
-    # Jupyter Book always sets this, though the extension that reads it is not loaded
-    app.add_config_value("comments_config", {}, "")
+    upstream.accept_comments(app)
 
     app.connect("config-inited", read_settings)
     app.connect("config-inited", execution.configure)

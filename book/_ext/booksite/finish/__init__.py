@@ -4,10 +4,10 @@ from booksite.finish.archive import pack_archive
 from booksite.finish.assets import (
     copy_katex,
     copy_mount_script,
+    correct_scripts,
     drop_unused_files,
     join_assets,
     stamp_versions,
-    translate_scripts,
 )
 from booksite.finish.concept_map import write_concept_map
 from booksite.finish.embeds import write_embeds
@@ -21,7 +21,7 @@ from booksite.finish.without_scripts import write_sheet_without_scripts
 # pages and files that Sphinx does not write
 EXTRA = (write_embeds, write_concept_map, write_404, write_sitemap, write_robots, write_homework)
 # files that pages ask for
-FILES = (copy_katex, copy_mount_script, translate_scripts, drop_unused_files, write_sheet_without_scripts)
+FILES = (copy_katex, copy_mount_script, correct_scripts, drop_unused_files, write_sheet_without_scripts)
 # one style sheet and one script
 JOINED = (subset_icons, subset_formula_fonts, join_assets, drop_unused_rules, stamp_versions)
 # these see the site as it is published

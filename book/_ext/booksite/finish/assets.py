@@ -30,10 +30,17 @@ DROPPED = ("doctools.js", "sphinx_highlight.js", "scripts/sphinx-book-theme.js",
 OPTIONS = "DOCUMENTATION_OPTIONS."
 # files that would be published although no page asks for them
 UNUSED = ("scripts/*.map", "scripts/fontawesome.*", "styles/*.map", "vendor/**/*.ttf")
-# two scripts have strings of their own: the file, what it says, what it must say
-TRANSLATED = (
+# the file, what it says, what it must say; why is in `upstream.py`
+CORRECTED = (
     ("copybutton.js", "'zh-CN': {", "'zh-Hans': {"),
     ("togglebutton.js", 'aria-label="Toggle hidden content"', 'aria-label="${toggleHintShow}"'),
+    # a value that is set at once makes the browser lay out the page again before it can measure the next block
+    (
+        "scripts/pydata-sphinx-theme.js",
+        "e=>{e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1}",
+        "e=>{const t=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1;"
+        "e.tabIndex!==t&&queueMicrotask(()=>{e.tabIndex=t})}",
+    ),
 )
 KATEX = Path(__file__).parents[1] / "katex"
 LOADER = """addEventListener("DOMContentLoaded", () => {
@@ -83,13 +90,13 @@ def copy_mount_script(site):
         site.copy(site.source / script, f"_static/{Path(script).name}")
 
 
-def translate_scripts(site):
-    for name, old, new in TRANSLATED:
+def correct_scripts(site):
+    for name, old, new in CORRECTED:
         text = site.read(f"_static/{name}")
         if old in text:
             site.write(f"_static/{name}", text.replace(old, new))
         elif new not in text:
-            site.warn(f"{name} no longer says {old!r}: see TRANSLATED in finish/assets.py")
+            site.warn(f"{name} no longer says {old!r}: see CORRECTED in finish/assets.py")
 
 
 def drop_unused_files(site):

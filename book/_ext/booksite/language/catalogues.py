@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sphinx import locale
 
+from booksite import upstream
 from booksite.words import WORDS
 
 CATALOGUES = {
@@ -69,9 +70,4 @@ def speak_while_writing(page):
     speak(page.language)
     page.app.builder.templates.environment.install_gettext_translations(translator(name, "sphinx"))
     context["theme_search_bar_text"] = translator(name, "booktheme").gettext(context["theme_search_bar_text"])
-    say = translator(name, "togglebutton").gettext
-    hints = {"toggleHintShow": say("Click to show"), "toggleHintHide": say("Click to hide")}
-    files = context["script_files"]
-    # sphinx-togglebutton says it in the language of the build
-    files[:] = [file for file in files if "let toggleHint" not in str(file.attributes.get("body"))]
-    page.app.add_js_file(None, body="".join(f'let {variable} = "{text}";' for variable, text in hints.items()))
+    upstream.say_hints(page, translator(name, "togglebutton").gettext)

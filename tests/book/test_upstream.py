@@ -1,0 +1,653 @@
+"""What the site's machinery takes for granted in other packages: after an upgrade, which of it no longer holds.
+
+A failure names our file that leans on it. The last part is about the workarounds: when one fails, it may go.
+"""
+
+import gettext
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import requires
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import sphinx
+from booksite import upstream
+from booksite.demos.state import STATE, VIEW
+from booksite.document import Before, katex
+from booksite.finish import assets, fonts, search
+from booksite.language.catalogues import CATALOGUES
+from bs4 import BeautifulSoup
+from docutils import nodes
+from packaging.requirements import Requirement
+from sphinx import locale
+from sphinx.addnodes import toctree
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+from tests.book.pages import CONFIG
+from tests.conftest import ROOT
+
+BOOKSITE = ROOT / "book/_ext/booksite"
+TEMPLATES = BOOKSITE / "templates"
+LAYOUT = (TEMPLATES / "layout.html").read_text("utf-8")
+
+
+def folder_of(package):
+    return Path(find_spec(package).origin).parent
+
+
+PYDATA = folder_of("pydata_sphinx_theme") / "theme/pydata_sphinx_theme"
+BOOK_THEME = folder_of("sphinx_book_theme") / "theme/sphinx_book_theme"
+BASIC = folder_of("sphinx") / "themes/basic"
+
+INDEX = """# Book
+
+```{toctree}
+:caption: First
+boxes
+```
+
+```{toctree}
+:caption: Second
+notebook
+```
+"""
+BOX = """
+```{{prf:theorem}} Named
+Text
+```
+
+```{{exercise}} Named
+:label: exercise-{0}
+Text
+```
+
+```{{solution}} exercise-{0}
+Text
+```
+"""
+BOXES = f"""# Boxes
+{BOX.format(1)}{BOX.format(2)}
+```{{prf:proof}}
+$$x = 1$$
+```
+
+```{{eval-rst}}
+.. [Key] A book.
+```
+"""
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"/>'
+DATA = {"text/plain": "picture", "image/svg+xml": SVG, VIEW: {"model_id": "m", "version_major": 2, "version_minor": 0}}
+OUTPUT = {"output_type": "display_data", "metadata": {}, "data": DATA}
+CELL = {
+    "cell_type": "code",
+    "id": "c",
+    "metadata": {},
+    "source": "demos.f()",
+    "outputs": [OUTPUT],
+    "execution_count": 1,
+}
+WIDGETS = {STATE: {"version_major": 2, "version_minor": 0, "state": {"m": {"state": {}, "model_name": "A"}}}}
+NOTEBOOK = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python"}, "widgets": WIDGETS},
+    "cells": [{"cell_type": "markdown", "id": "t", "metadata": {}, "source": "# Notebook"}, CELL],
+}
+PACKAGES = [name for name in CONFIG["sphinx"]["config"]["extensions"] if name.startswith(("sphinx_", "myst"))]
+SPHINX = {
+    "extensions": [name for name in PACKAGES if name != "sphinx_external_toc"],
+    "html_theme": "sphinx_book_theme",
+    "language": "zh_CN",
+    "numfig": True,
+    "nb_execution_mode": "off",
+    "nb_ipywidgets_js": {},
+    "myst_enable_extensions": ["dollarmath"],
+    "exercise_style": CONFIG["sphinx"]["config"]["exercise_style"],
+}
+LINK = {"type": "link", "url": "#", "text": "Colab", "tooltip": "Colab"}
+
+
+@contextmanager
+def quiet_sphinx(source, builder, **options):
+    """A build that leaves nothing behind in this process, and may warn."""
+    translators = dict(locale.translators)
+    with docutils_namespace(), patch_docutils(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out = source / "out"
+        yield Sphinx(source, None, out, out / "doctrees", builder, status=None, verbosity=0, **options)
+    locale.translators.clear()
+    locale.translators.update(translators)
+
+
+@dataclass
+class Built:
+    """A book of three pages, built by the packages alone, without `booksite`."""
+
+    app: Sphinx
+    contexts: dict = field(default_factory=dict)
+    # as our handlers receive them
+    resolved: dict = field(default_factory=dict)
+    contents: str = ""
+    changed: dict = field(default_factory=dict)
+
+    def read(self, file):
+        """A file of the site, or one with an absolute path."""
+        return self.changed.get(file) or Path(self.app.outdir, file).read_text("utf-8")
+
+    def but(self, file, old, new):
+        """The same with another text in a file."""
+        assert old in self.read(file)
+        return replace(self, changed={file: self.read(file).replace(old, new)})
+
+    def write_page(self, app, name, template, context, doctree):
+        self.contexts[name] = context
+        if doctree:
+            self.resolved[name] = doctree
+        whole = context["generate_toctree_html"]
+
+        def remember(*args, **options):
+            self.contents = str(whole(*args, **options))
+            return self.contents
+
+        context["generate_toctree_html"] = remember
+        for group in context["header_buttons"]:
+            if group["label"] == "download-buttons":
+                group["buttons"].insert(0, LINK | {"icon": "_static/file.png", "label": "download-notebook-button"})
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    source = tmp_path_factory.mktemp("packages")
+    for name, text in {"index.md": INDEX, "boxes.md": BOXES, "notebook.ipynb": json.dumps(NOTEBOOK)}.items():
+        (source / name).write_text(text, "utf-8")
+    with quiet_sphinx(source, "html", confoverrides=SPHINX, warning=None) as app:
+        found = Built(app)
+        app.connect("html-page-context", found.write_page, priority=1000)
+        app.build()
+        yield found
+
+
+# 1 · Jupyter Book
+
+
+def jupyter_books_configuration():
+    from jupyter_book.config import get_final_config
+
+    # as its command calls it; it makes room in `sys.path`
+    options, paths = {"latex_individualpages": False}, list(sys.path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found, _ = get_final_config(user_yaml=ROOT / "_config.yml", cli_config=options, sourcedir=ROOT)
+    sys.path[:] = paths
+    return found
+
+
+def test_jupyter_book_still_keeps_sphinx_at_7():
+    (sphinxes,) = [each.specifier for each in map(Requirement, requires("jupyter-book")) if each.name == "sphinx"]
+    assert sphinx.__version__ in sphinxes, f"Jupyter Book asks for Sphinx {sphinxes}, and {sphinx.__version__} is here"
+    assert "8.0" not in sphinxes, "Jupyter Book admits Sphinx 8: go through this file with it, then change this test"
+
+
+def test_jupyter_book_loads_the_extensions_that_are_listed_and_no_others():
+    loaded, listed = jupyter_books_configuration()["extensions"], CONFIG["sphinx"]["config"]["extensions"]
+    assert loaded == listed, f"Jupyter Book no longer takes `extensions` of _config.yml as they are: {loaded}"
+
+
+# 2 · the theme's HTML
+
+
+@pytest.mark.parametrize("old", re.findall(r"replace\('([^']*)',", LAYOUT))
+def test_the_theme_writes_what_the_layout_replaces(built, old):
+    old = old.replace(r"\n", "\n")
+    page = built.read("boxes.html")
+    assert old in page, f"the theme no longer writes {old!r}: templates/layout.html replaces it"
+
+
+@pytest.mark.parametrize("block", sorted(set(re.findall(r"block (\w+)", LAYOUT))))
+def test_the_theme_has_the_blocks_that_the_layout_fills(built, block):
+    layouts = [built.read(theme / "layout.html") for theme in (BOOK_THEME, PYDATA, BASIC)]
+    assert any(re.search(rf"block {block}\b", layout) for layout in layouts), (
+        f"the theme's layout has no block {block}: what templates/layout.html writes into it is on no page"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["toggle-primary-sidebar.html", "toggle-secondary-sidebar.html", "search-button-field.html"]
+)
+def test_the_theme_asks_for_the_components_that_we_replace(name):
+    assert (TEMPLATES / name).is_file()
+    assert any((theme / "components" / name).is_file() for theme in (BOOK_THEME, PYDATA)), (
+        f"the theme has no component {name}: ours in templates/ is on no page"
+    )
+
+
+@pytest.mark.parametrize("told", ['"pst-search-dialog"', "form.bd-search"])
+def test_the_themes_script_opens_the_box_of_the_search(built, told):
+    script = built.read("_static/scripts/pydata-sphinx-theme.js")
+    assert told in script, f"the theme's script does not know {told}: its keys open the box in templates/layout.html"
+
+
+# 3 · the files that the theme names in its macros
+
+
+def test_the_theme_calls_the_macros_that_we_replace(built):
+    called = set(re.findall(r"_webpack\.(\w+)\(", built.read(PYDATA / "layout.html")))
+    ours = set(re.findall(r"macro (\w+)\(", (TEMPLATES / "static/webpack-macros.html").read_text("utf-8")))
+    assert called == ours, f"the theme's layout calls {called}, and templates/static/webpack-macros.html has {ours}"
+
+
+def test_the_themes_macros_load_the_files_that_we_join(built):
+    named = set(re.findall(r"_static/([\w./-]+)'", built.read(PYDATA / "static/webpack-macros.html")))
+    listed = {"scripts/fontawesome.js", *assets.SHEETS, *assets.SCRIPTS}
+    missing = named - listed
+    assert named, "the theme's webpack-macros.html names its files in another way: see finish/assets.py"
+    assert not missing, f"the theme loads {missing} in its webpack-macros.html: list them in finish/assets.py"
+
+
+def test_the_packages_bring_the_files_that_are_listed(built):
+    context = built.contexts["notebook"]
+    *_, unknown = assets.swap(context["css_files"], context["script_files"], context["pathto"])
+    # of a build that is not in English
+    unknown = set(unknown) - {"translations.js"}
+    assert not unknown, f"packages bring {unknown}, which are in no list of finish/assets.py"
+
+
+# 4 · Font Awesome
+
+
+def test_the_theme_gives_each_icon_its_character_in_a_rule_of_this_form(built):
+    sheet = built.read(fonts.THEME)
+    named = {name for rule in fonts.ICON.findall(sheet) for name in fonts.NAME.findall(rule[0])}
+    assert named >= fonts.ICONS, f"the theme has no icons {fonts.ICONS - named}: see ICONS in finish/fonts.py"
+    whole = set(re.findall(r"\.fa-([\w-]+):before", sheet))
+    assert len(named) > 1000 and not whole - named, (
+        f"the theme writes rules of icons in another form, such as {sorted(whole - named)[:3]}: ICON in finish/fonts.py "
+        "leaves them in the sheet"
+    )
+
+
+def test_the_themes_sheet_names_its_fonts_where_we_cut_them(built):
+    files = sorted(Path(built.app.outdir, fonts.WEBFONTS).glob("*.woff2"))
+    sheet = built.read(fonts.THEME)
+    assert files, f"the theme has no fonts in {fonts.WEBFONTS}: finish/fonts.py cuts them there"
+    named = [file.name for file in files if f"../vendor/fontawesome/webfonts/{file.name}" in sheet]
+    assert named, "the theme's sheet names its fonts in another way: finish/fonts.py puts the cut ones in their place"
+
+
+# 5 · the sidebar
+
+
+def test_the_theme_lists_the_contents_part_by_part(built):
+    soup = BeautifulSoup(built.contents, "html.parser")
+    parts = list(built.app.env.tocs["index"].findall(toctree))
+    lists = soup.find_all("ul", recursive=False)
+    assert len(lists) == len(parts) == 2, (
+        "the theme no longer makes one list for each part of the contents: language/navigation.py leaves out the other "
+        "edition's"
+    )
+    captions = [found.find_previous_sibling("p").get_text() for found in lists]
+    assert captions == ["First", "Second"], "the theme no longer writes the caption of a part before it"
+
+
+# 6 · MyST-NB
+
+
+def bundle_of(built):
+    doctree = built.app.env.get_doctree("notebook")
+    return [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]
+
+
+def test_myst_nb_keeps_all_forms_of_an_output_until_it_selects_one(built):
+    bundles = bundle_of(built)
+    assert len(bundles) == 1, "MyST-NB no longer marks an output as mime_bundle: demos/state.py puts a picture there"
+    forms = {form.get("mime_type"): form for form in bundles[0].children}
+    assert set(forms) == set(DATA), f"MyST-NB keeps {set(forms)} of an output: demos/state.py and demos/embeds.py"
+    assert list(forms["image/svg+xml"].findall(nodes.image)), "MyST-NB has no image in an SVG: demos/state.py shows it"
+    assert "model_id" in forms[VIEW].astext(), "MyST-NB writes no id of a widget's model: demos/embeds.py reads it"
+
+
+def test_myst_nb_marks_cells(built):
+    doctree = built.app.env.get_doctree("notebook")
+    cells = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code"]
+    assert len(cells) == 1, "MyST-NB no longer marks a cell as cell_code: page/, demos/embeds.py and notebooks/ find it"
+    code = [block.astext() for block in cells[0].findall(nodes.literal_block)]
+    assert code and code[0] == CELL["source"], "the first block in a cell is not its code: demos/embeds.py reads it"
+
+
+def test_myst_nb_selects_a_form_after_our_first_steps():
+    from myst_nb.sphinx_ import SelectMimeType
+
+    assert SelectMimeType.default_priority > Before.default_priority, (
+        "MyST-NB selects one form of an output before the first steps of document/__init__.py, which see all of them"
+    )
+
+
+def test_myst_nb_notes_the_state_of_widgets(built):
+    from myst_nb.sphinx_ import NbMetadataCollector as Notes
+
+    files = [given for _, given in Notes.get_js_files(built.app.env, "notebook").values() if given.get("type") == STATE]
+    assert len(files) == 1, "MyST-NB no longer notes the state of widgets as a script: demos/embeds.py reads it there"
+    assert json.loads(files[0]["body"])["state"].keys() == {"m"}, "MyST-NB writes the state of widgets in another form"
+    Notes.set_doc_data(built.app.env, "notebook", "ours", [1])
+    assert Notes.get_doc_data(built.app.env)["notebook"]["ours"] == [1], "MyST-NB forgets what demos/embeds.py notes"
+
+
+def test_a_page_has_the_state_and_the_views_of_its_widgets(built):
+    states = [file for file in built.contexts["notebook"]["script_files"] if file.attributes.get("type") == STATE]
+    assert len(states) == 1, "MyST-NB no longer adds the state of widgets to a page's scripts: demos/state.py moves it"
+    views = re.findall(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', built.read("notebook.html"))
+    assert [json.loads(view)["model_id"] for view in views] == ["m"], (
+        "MyST-NB writes a widget's view in another way: demos/state.py finds the widgets of a page by it"
+    )
+
+
+# 7 · the theme's buttons
+
+
+def test_the_theme_makes_a_menu_of_downloads(built):
+    for group in built.contexts["boxes"]["header_buttons"]:
+        if group["label"] == "download-buttons" and isinstance(group["buttons"], list):
+            return
+    pytest.fail("the book theme no longer labels its menu of downloads 'download-buttons': page/buttons.py adds to it")
+
+
+def test_the_theme_draws_the_buttons_that_we_add(built):
+    link = BeautifulSoup(built.read("boxes.html"), "html.parser").select_one("a.btn-download-notebook-button")
+    assert link and link["title"] == LINK["tooltip"] and link.img, (
+        "the book theme draws a button of another form than page/buttons.py gives it"
+    )
+
+
+HANDED = {
+    "css_files": "finish/assets.py",
+    "docstitle": "language/navigation.py",
+    "metatags": "page/head.py",
+    "pagetitle": "page/footer.py",
+    "prev": "language/navigation.py",
+    "script_files": "finish/assets.py",
+    "theme_logo_link": "language/navigation.py",
+    "theme_search_bar_text": "language/catalogues.py",
+}
+
+
+@pytest.mark.parametrize("name", HANDED)
+def test_a_page_is_handed_what_we_change(built, name):
+    assert name in built.contexts["boxes"], f"a page's template is no longer handed {name}: see {HANDED[name]}"
+
+
+# 8 · scripts with words
+
+
+@pytest.mark.parametrize(("name", "old"), [row[:2] for row in assets.CORRECTED])
+def test_a_script_says_what_we_correct(built, name, old):
+    script = built.read(f"_static/{name}")
+    assert script.count(old) == 1, f"{name} no longer says {old!r}: remove or rewrite its row in finish/assets.py"
+
+
+def test_the_toggle_button_says_its_hints_where_we_replace_them(built):
+    bodies = [file.attributes.get("body") or "" for file in built.contexts["boxes"]["script_files"]]
+    said = [body for body in bodies if upstream.HINT in body]
+    assert len(said) == 2, f"sphinx-togglebutton says its hints in {said}: upstream.py replaces two scripts"
+    script = built.read("_static/togglebutton.js")
+    for name in ("toggleHintShow", "toggleHintHide"):
+        assert name in script, f"sphinx-togglebutton's script does not read {name}, which upstream.py writes"
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES)
+def test_the_packages_speak_the_editions_languages(catalogue):
+    for edition in CONFIG["sphinx"]["config"]["booksite"]["editions"].values():
+        name = edition["locale"]
+        spellings = [name, name.replace("_", "-").lower(), name.split("_")[0]]
+        found = []
+        for place in CATALOGUES[catalogue]:
+            package, _, folder = place.partition("/")
+            found.append(gettext.find(catalogue, folder_of(package) / folder, spellings))
+        assert name == "en" or any(found), f"{catalogue} has no catalogue for {name}: see language/catalogues.py"
+
+
+# 9 · what Sphinx 9 deprecates
+
+
+def test_sphinx_lets_a_transform_use_the_builder(built):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert built.app.env.app.builder is built.app.builder
+    assert not said, f"{said[0].message}: document/reading_times.py makes links with env.app.builder"
+
+
+# 10 · what Sphinx does not promise
+
+
+def test_sphinx_counts_its_warnings(built):
+    assert isinstance(built.app._warncount, int), "Sphinx has no _warncount: upstream.py forgets a build with warnings"
+    pickled = Path(built.app.doctreedir, "environment.pickle")
+    assert pickled.is_file(), "Sphinx keeps its memory in another file: upstream.py deletes it after warnings"
+
+
+def test_sphinx_highlights_with_the_formatter_that_is_set(built):
+    highlighter = built.app.builder.highlighter
+    assert type(highlighter.get_formatter()) is highlighter.formatter, (
+        "Sphinx takes its formatter from elsewhere: document/plain_code.py replaces highlighter.formatter"
+    )
+    options = built.app.builder.theme.get_options({})
+    assert {"pygments_light_style", "pygments_dark_style"} <= options.keys(), (
+        "the theme has no styles of code for light and dark: document/plain_code.py compares them"
+    )
+
+
+def test_sphinx_looks_its_translations_up_at_each_call(built, monkeypatch):
+    class Ours(gettext.NullTranslations):
+        def gettext(self, message):
+            return "ours"
+
+    say = locale.get_translation("proof")
+    monkeypatch.setitem(locale.translators, ("general", "proof"), Ours())
+    assert say("Theorem") == "ours", "Sphinx keeps translations elsewhere: language/catalogues.py exchanges them"
+    assert built.app.builder.templates.environment.install_gettext_translations
+
+
+def test_sphinx_numbers_boxes_by_page_kind_and_id(built):
+    numbers = built.app.env.toc_fignumbers["boxes"]
+    assert all(isinstance(number, tuple) for kind in numbers.values() for number in kind.values())
+    assert numbers.keys() >= {"theorem", "exercise"}, "Sphinx numbers boxes elsewhere: language/numbering.py recounts"
+    assert built.app.env.toctree_includes["index"] == ["boxes", "notebook"]
+
+
+def test_sphinx_notes_what_pages_ask_for_and_lead_to(built):
+    builder = built.app.builder
+    assert builder.relations["boxes"][1:] == ["index", "notebook"], "language/navigation.py reads builder.relations"
+    assert all(isinstance(name, str) for name in builder.images.values()), "page/images.py reads builder.images"
+
+
+def test_sphinx_describes_its_files_as_we_make_them(built):
+    sheet, script = (built.contexts["boxes"][kind][0] for kind in ("css_files", "script_files"))
+    made = type(sheet)("_static/a.css"), type(script)(None, body="run()")
+    assert made[0].filename == "_static/a.css" and made[1].filename in (None, ""), "finish/assets.py makes such files"
+    assert made[1].attributes["body"] == "run()", "finish/assets.py makes a script that stands in the page"
+
+
+# 11 · Pagefind
+
+
+def test_pagefind_writes_the_files_that_the_search_reads(tmp_path):
+    (tmp_path / "site").mkdir()
+    page = '<html lang="zh-Hans"><body><h1>遗 忘</h1><p>遗 忘</p></body></html>'
+    (tmp_path / "site/0-here.html").write_text(page, "utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pagefind",
+        "--quiet",
+        "--site",
+        tmp_path / "site",
+        "--output-path",
+        tmp_path / "made",
+    ]
+    made = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"})
+    assert made.returncode == 0, f"Pagefind takes other options than finish/search.py gives it: {made.stderr}"
+    assert (tmp_path / "made/pagefind-entry.json").is_file(), "Pagefind writes no pagefind-entry.json: finish/search.py"
+    (piece,) = (tmp_path / "made/fragment").iterdir()
+    language = piece.stem.rpartition("_")[0]
+    assert language == "zh-hans", (
+        f"Pagefind names a piece {piece.name}: finish/search.py and search.js need its language"
+    )
+    text = gzip.decompress(piece.read_bytes())
+    assert text.startswith(search.SIGNATURE), "Pagefind writes another signature: see SIGNATURE in finish/search.py"
+    piece = json.loads(text.removeprefix(search.SIGNATURE))
+    assert piece["url"] == "/0-here.html" and "content" in piece, "Pagefind writes pieces in another form"
+    script = (tmp_path / "made/pagefind.js").read_text("utf-8")
+    for name in ("createInstance", "noWorker"):
+        assert name in script, f"Pagefind's script has no {name}, which static/search.js uses"
+
+
+# Which workarounds are still needed
+
+
+def test_sphinx_proof_does_not_translate_proof(built):
+    assert "<p>Proof. " in built.read("boxes.html"), (
+        "sphinx-proof no longer writes 'Proof. ' into the text: remove TranslatedProof from upstream.py if a proof may "
+        "open with a formula and ends its word by '。' in Chinese"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(upstream.REPEATED_IDS))
+def test_boxes_repeat_their_ids(built, name):
+    times = built.read("boxes.html").count(f'id="{name}"')
+    assert times == 2, f"{name} is no longer the id of each box: remove it from REPEATED_IDS in upstream.py"
+
+
+def test_sphinx_exercise_writes_english_parentheses(built):
+    title = next(built.resolved["boxes"].findall(upstream.exercise_enumerable_node))[0]
+    ends = title[0].astext().strip(), title[-1].astext().strip()
+    assert ends == ("(", ")"), f"the title of an exercise stands between {ends}: see own_parentheses in upstream.py"
+
+
+def test_docutils_and_sphinx_name_references_and_permalinks_wrongly(built):
+    page = built.read("boxes.html")
+    assert upstream.ENTRY in page, "docutils writes another role: remove ENTRY from upstream.py"
+    links = upstream.PERMALINK.findall(page)
+    assert links, "Sphinx writes permalinks in another form: see PERMALINK in upstream.py"
+    assert not any("aria-label" in link for link, _ in links), "Sphinx names its permalinks: remove PERMALINK"
+
+
+def test_sphinx_has_no_setting_that_switches_its_search_off(built):
+    assert built.app.builder.search is True, "Sphinx's builder has no `search`: upstream.leave_out_search sets it"
+    settings = {name for name in built.app.config.values if name.startswith("html_search")}
+    assert settings == {"html_search_language", "html_search_options", "html_search_scorer"}, (
+        f"Sphinx has new settings of its search ({settings}): perhaps upstream.leave_out_search may go"
+    )
+
+
+def test_sphinx_forgets_a_warning_in_the_next_build(tmp_path):
+    (tmp_path / "index.rst").write_text("Title\n=====\n\n:nonsense:`x`\n", "utf-8")
+    said = []
+    for _ in range(2):
+        told = io.StringIO()
+        with quiet_sphinx(tmp_path, "dummy", warning=told) as app:
+            app.build()
+        said.append("nonsense" in told.getvalue())
+    assert said[0]
+    assert not said[1], "Sphinx repeats the warnings of pages that it does not read again: forget_after_warnings may go"
+
+
+def test_jupyter_book_sets_the_comments_that_we_do_not_load():
+    assert "comments_config" in jupyter_books_configuration(), "upstream.accept_comments may go"
+
+
+def test_myst_nb_asks_other_hosts_for_scripts():
+    from myst_nb.core.config import NbParserConfig
+
+    assert NbParserConfig().ipywidgets_js, "MyST-NB names no scripts of widgets: nb_ipywidgets_js in _config.yml may go"
+
+
+def test_the_theme_loads_the_index_of_sphinxs_search(built):
+    assert "searchindex.js" in built.read("boxes.html"), "the empty block extrahead in templates/layout.html may go"
+
+
+def test_sphinx_cannot_restart_its_numbers(built):
+    assert "numfig_restart" not in built.app.config, "Sphinx has numfig_restart: perhaps language/numbering.py may go"
+
+
+def test_katex_writes_an_empty_attribute():
+    tex, options = r"\begin{split}x\\y\end{split}", {"displayMode": True, "output": "mathml"}
+    html = json.loads(katex.engine(os.getpid())(json.dumps([tex, options])))["html"]
+    assert ' columnspacing=""' in html, "KaTeX leaves out an empty columnspacing: remove it from document/katex.py"
+
+
+# The tests above can fail
+
+THEME_SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
+
+
+@pytest.mark.parametrize(
+    ("check", "file", "old", "new"),
+    [
+        (
+            partial(test_the_theme_writes_what_the_layout_replaces, old="<img alt="),
+            "boxes.html",
+            "<img alt=",
+            "<img src=",
+        ),
+        (
+            partial(test_the_theme_has_the_blocks_that_the_layout_fills, block="search_dialog"),
+            *(PYDATA / "layout.html", "block search_dialog", "block search_box"),
+        ),
+        (
+            partial(test_the_themes_script_opens_the_box_of_the_search, told="form.bd-search"),
+            *(THEME_SCRIPT, "form.bd-search", "form.search"),
+        ),
+        (test_the_theme_calls_the_macros_that_we_replace, PYDATA / "layout.html", "_webpack.body_post", "_webpack.end"),
+        (
+            test_the_themes_macros_load_the_files_that_we_join,
+            *(PYDATA / "static/webpack-macros.html", "scripts/bootstrap.js", "scripts/popper.js"),
+        ),
+        (
+            test_the_theme_gives_each_icon_its_character_in_a_rule_of_this_form,
+            *(fonts.THEME, ':before{content:"', ':before{--fa:"'),
+        ),
+        (test_the_themes_sheet_names_its_fonts_where_we_cut_them, fonts.THEME, "/webfonts/", "/fonts/"),
+        (
+            test_a_page_has_the_state_and_the_views_of_its_widgets,
+            *("notebook.html", "vnd.jupyter.widget-view+json", "vnd.jupyter.view+json"),
+        ),
+        (
+            test_the_theme_draws_the_buttons_that_we_add,
+            *("boxes.html", "btn-download-notebook-button", "button-download-notebook-button"),
+        ),
+        (
+            partial(test_a_script_says_what_we_correct, name=THEME_SCRIPT[8:], old=assets.CORRECTED[-1][1]),
+            *(THEME_SCRIPT, "tabIndex", "tab"),
+        ),
+        (
+            test_the_toggle_button_says_its_hints_where_we_replace_them,
+            "_static/togglebutton.js",
+            "toggleHintHide",
+            "hide",
+        ),
+        (test_sphinx_proof_does_not_translate_proof, "boxes.html", "Proof. ", "证明。"),
+        (partial(test_boxes_repeat_their_ids, name="proof-content"), "boxes.html", ' id="proof-content"', ""),
+        (
+            test_docutils_and_sphinx_name_references_and_permalinks_wrongly,
+            *("boxes.html", upstream.ENTRY, upstream.ITEM),
+        ),
+        (
+            test_docutils_and_sphinx_name_references_and_permalinks_wrongly,
+            *("boxes.html", '<a class="headerlink"', '<a class="headerlink" aria-label="Link"'),
+        ),
+        (test_the_theme_loads_the_index_of_sphinxs_search, "boxes.html", "searchindex.js", "index.js"),
+    ],
+)
+def test_a_change_is_noticed(built, check, file, old, new):
+    with pytest.raises(AssertionError):
+        check(built.but(file, old, new))
