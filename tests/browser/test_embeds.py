@@ -116,7 +116,8 @@ def test_a_frame_is_as_high_as_its_demo(browser, server, site, edition):
             page = visit.open(server + page_address)
             page.locator("path.npo-curve[d]").first.wait_for(state="attached")
             needed = page.evaluate("document.documentElement.scrollHeight")
-            assert heights[page_address] - 90 <= needed <= heights[page_address], page_address
+            fits = heights[page_address] - 90 <= needed <= heights[page_address]
+            assert fits, f"{page_address} needs {needed} px: set its height in `embeds` of _config.yml"
         assert not visit.complaints
 
 
