@@ -78,6 +78,12 @@ def parse(path: Path):
     return BeautifulSoup(path.read_text("utf-8"), "html.parser")
 
 
+@cache
+def places(path: Path):
+    """What a link can name in a page, which `find` would look for from the beginning each time."""
+    return {tag["id"] for tag in parse(path).find_all(id=True)}
+
+
 def article(site, edition, name):
     """The part of a page that its author wrote."""
     return parse(site / f"book/{edition}/{name}.html").select_one("article.bd-article")

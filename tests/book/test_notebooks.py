@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from traitlets.config import Config
 
 import npo_tutorial
-from tests.book.pages import BASE, EDITIONS, REPOSITORY, nightly, parse
+from tests.book.pages import BASE, EDITIONS, REPOSITORY, nightly, parse, places
 from tests.browser.notebooks import environment
 from tests.conftest import ROOT
 
@@ -108,7 +108,7 @@ def test_links_lead_to_places_that_exist(site, edition, name):
             target = urlparse(link)
             file = site / unquote(target.path).removeprefix(urlparse(BASE).path)
             assert file.is_file(), link
-            assert not target.fragment or parse(file).find(id=unquote(target.fragment)), link
+            assert not target.fragment or unquote(target.fragment) in places(file), link
         else:
             assert link.startswith("https://"), link
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.book.pages import needs_comments
+from tests.book.pages import needs_comments, nightly
 from tests.browser.comments import HOST, Comments
 from tests.browser.visit import DESKTOP, Visit
 
@@ -27,7 +27,7 @@ INTRUDE = f"""() => {{
 }}"""
 
 
-@pytest.mark.parametrize("place", ["server", "files"])
+@pytest.mark.parametrize("place", ["server", *nightly("files")])
 def test_intruders_are_stopped(browser, site, server, place):
     own = server if place == "server" else site.as_uri() + "/"
     for name in ("book/zh/npo.html", "index.html", "NPO.html", "embed/en/divergence.html"):

@@ -21,8 +21,9 @@ BOTH = [*TURNS[0], *nightly(*TURNS[1])]
 
 def test_every_demo_is_in_a_chapter_and_every_chapter_has_one():
     placed = [demo_name for name in CHAPTERS for demo_name in demos_of(name)]
-    assert sorted(placed) == sorted(demos.__all__)
-    assert all(demos_of(name) for name in CHAPTERS)
+    rule = "each demo stands once, as the line `demos.name()` of a cell, and each chapter has one"
+    assert sorted(placed) == sorted(demos.__all__), rule
+    assert all(demos_of(name) for name in CHAPTERS), rule
 
 
 def sliders_move_and_reset_brings_back(page, figure):
@@ -112,7 +113,7 @@ def test_weight_of_scripts_and_states(site):
         found = states(site, "en", name)
         assert len(found) == len(demos_of(name))
         for demo_name, files in zip(demos_of(name), found, strict=True):
-            assert sum(map(weight, files)) <= 40_000, demo_name
+            assert sum(map(weight, files)) <= 40_000, f"{demo_name}: a demo's numbers are at most 40 kB, compressed"
 
 
 def test_each_demo_has_a_file_of_its_own_and_all_share_one(site):

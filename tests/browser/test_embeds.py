@@ -78,7 +78,9 @@ def test_the_line_is_copied(browser, server, site, edition):
 def test_the_line_works_in_a_page_of_another_origin(browser, server, site, stranger, edition, scheme):
     root, address = stranger
     copied = [line for name in CHAPTERS for line in lines(site, edition, name)]
-    page_there = "<!doctype html><title>Course</title>" + "\n".join(copied).replace(BASE, server)
+    page_there = "<!doctype html><title>Course</title><link rel=icon href=data:,>" + "\n".join(copied).replace(
+        BASE, server
+    )
     (root / "course.html").write_text(page_there, "utf-8")
     with Visit(browser, "http://127.0.0.1:", **DESKTOP, color_scheme=scheme) as visit:
         page = visit.open(address + "course.html")
@@ -114,7 +116,8 @@ def test_a_frame_is_as_high_as_its_demo(browser, server, site, edition):
             page = visit.open(server + page_address)
             page.locator("path.npo-curve[d]").first.wait_for(state="attached")
             needed = page.evaluate("document.documentElement.scrollHeight")
-            assert heights[page_address] - 90 <= needed <= heights[page_address], page_address
+            fits = heights[page_address] - 90 <= needed <= heights[page_address]
+            assert fits, f"{page_address} needs {needed} px: set its height in `embeds` of _config.yml"
         assert not visit.complaints
 
 

@@ -79,11 +79,13 @@ def test_tab_reaches_everything_and_shows_where_it_is(browser, server, edition, 
         page.wait_for_timeout(500)
         page.evaluate(PREPARE)
         assert page.evaluate("stops().length") > 30
-        assert not walk(page, "Tab")
+        faults = walk(page, "Tab")
+        assert not faults, "Tab must reach everything and show where it is:\n" + "\n".join(faults)
         # back again, where a bar at the top could cover what comes into view
         page.evaluate("stops().at(-1).focus()")
         page.keyboard.press("Tab")
-        assert not walk(page, "Shift+Tab")
+        faults = walk(page, "Shift+Tab")
+        assert not faults, "Shift+Tab must reach everything and show where it is:\n" + "\n".join(faults)
 
 
 def test_the_walk_sees_what_is_wrong(browser, tmp_path):

@@ -89,6 +89,7 @@ def test_html_manager_shows_what_is_left(visit, page_file):
     assert page.locator(".by-html-manager").count() == 1
 
 
+@pytest.mark.nightly
 def test_without_saved_state_there_is_the_picture(visit, convert):
     page = visit.open(convert("pictures.html", "--ExecutePreprocessor.store_widget_state=False").as_uri())
     assert page.locator(".npo-explorer").count() == 0

@@ -24,7 +24,7 @@ def test_every_page_on_a_phone(browser, site, server, part):
 
 
 def moves(visit, name, site):
-    """Demos of a chapter that do not move."""
+    """Every demo moves when its last slider or button is used."""
     for figure in mounted(visit.page, checks.chapter(name)) if checks.chapter(name) else ():
         start = look(figure)
         figure.locator("input").last.press("ArrowLeft")

@@ -91,8 +91,12 @@ def scripts_ready(page):
 
 
 def crawl(browser, site, own, pages, checks=(), idle=False, **options):
-    """Open pages and check each of them; fails with all that is wrong, each line `page: check: element`."""
+    """Open pages and check each; fails with all that is wrong, each line `page: check: element`, and with the rules."""
     wrong = []
+    rules = {check.__name__: check.__doc__ for check in checks}
+    rules["complaint"] = (
+        "A page asks no other host for anything, all that it asks for comes, and its console is silent."
+    )
     with Visit(browser, own, **options) as visit:
         for name in pages:
             # the door sends a reader who has been here before to their edition: forget them
@@ -106,8 +110,9 @@ def crawl(browser, site, own, pages, checks=(), idle=False, **options):
             visit.complaints.clear()
             if visit.runs_scripts and not own.startswith("file:"):
                 page.evaluate("localStorage.clear()")
+    broken = [f"{name}: {rule}" for name, rule in rules.items() if any(f": {name}: " in fault for fault in wrong)]
     if wrong:
-        pytest.fail(f"{len(wrong)} faults:\n" + "\n".join(wrong[:60]), pytrace=False)
+        pytest.fail("\n".join([f"{len(wrong)} faults:", *wrong[:60], "", *broken]), pytrace=False)
 
 
 def too_wide(page):
