@@ -1,10 +1,9 @@
 """How long the book's builds take, in a copy of this checkout: `python -m tests.benchmarks.build` (`--help` for more).
 
 Cold: nothing is there but the installed packages. Unchanged: the same again. One chapter: a sentence more in both
-editions of it. With `--busy` only the cold build, beside processes that do nothing but take time.
+editions of it. With `--busy` only the cold build, next to processes that do nothing but take time.
 """
 
-import argparse
 import contextlib
 import os
 import re
@@ -16,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.benchmarks import make_parser
 from tests.conftest import ROOT
 
 COMMAND = [str(Path(sysconfig.get_path("scripts"), "jupyter-book")), "build", ".", "-W", "-n", "--keep-going"]
@@ -39,7 +39,7 @@ def cpu_seconds():
 
 
 def build(folder, name, goal):
-    """Print the times of one build, beside the seconds that it should take on two idle cores."""
+    """Print the times of one build, and the seconds that it should take on two idle cores."""
     wall, cpu = time.perf_counter(), cpu_seconds()
     done = subprocess.run(COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
@@ -51,7 +51,7 @@ def build(folder, name, goal):
 
 @contextlib.contextmanager
 def busy(count):
-    """Beside processes that would keep a core each."""
+    """With processes that would keep a core each."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -68,8 +68,10 @@ def add_sentence(folder, chapter):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--busy", type=int, nargs="?", const=4, default=0, metavar="N", help="beside N processes (4)")
+    parser = make_parser("tests.benchmarks.build", __doc__)
+    parser.add_argument(
+        "--busy", type=int, nargs="?", const=4, default=0, metavar="N", help="next to N busy processes (4)"
+    )
     parser.add_argument("--chapter", default="npo", help="the one that gets a sentence more (npo)")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
@@ -77,7 +79,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, busy(options.busy):
         copy_checkout(Path(folder))
         if options.busy:
-            chapters = build(folder, f"cold, beside {options.busy} others", 300)
+            chapters = build(folder, f"cold, {options.busy} others", 300)
         else:
             chapters = build(folder, "cold", 150)
             build(folder, "unchanged", 10)
