@@ -10,11 +10,10 @@ Some have to be elsewhere:
 - `templates/layout.html`: the theme opens downloads in a tab (executablebooks/sphinx-book-theme#863, open), has its
   contents outside all landmarks (pull request pydata/pydata-sphinx-theme#1454, open), loads Sphinx's search index on
   every page, and at once the pictures of closed menus (neither reported yet). Gone one by one.
-- `templates/static/webpack-macros.html`, `finish/assets.py`: the theme loads many files, among them 1.4 MB of icons as a
-  script (pydata/pydata-sphinx-theme#2379, open, with pull request #2494). Gone when a site can choose.
+- `templates/static/webpack-macros.html`, `finish/assets.py`: the theme loads many files, among them 1.4 MB of icons as
+  a script (pydata/pydata-sphinx-theme#2379, open, with pull request #2494). Gone when a site can choose.
 - `CORRECTED` in `finish/assets.py`: sphinx-copybutton knows "zh-CN", but not "zh-Hans" (not reported yet);
-  sphinx-togglebutton leaves a button's name in English (its pull request #66 translates the rest); the theme measures
-  each block of code after it has changed the one before (since pydata/pydata-sphinx-theme#1777, not reported yet).
+  sphinx-togglebutton leaves a button's name in English (its pull request #66 translates the rest).
 - `nb_ipywidgets_js` in `_config.yml`: MyST-NB loads the scripts of widgets from other hosts (since its pull request
   #491, which chose them). Gone when it names none by default.
 """

@@ -34,13 +34,6 @@ UNUSED = ("scripts/*.map", "scripts/fontawesome.*", "styles/*.map", "vendor/**/*
 CORRECTED = (
     ("copybutton.js", "'zh-CN': {", "'zh-Hans': {"),
     ("togglebutton.js", 'aria-label="Toggle hidden content"', 'aria-label="${toggleHintShow}"'),
-    # a value that is set at once makes the browser lay out the page again before it can measure the next block
-    (
-        "scripts/pydata-sphinx-theme.js",
-        "e=>{e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1}",
-        "e=>{const t=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1;"
-        "e.tabIndex!==t&&queueMicrotask(()=>{e.tabIndex=t})}",
-    ),
 )
 KATEX = Path(__file__).parents[1] / "katex"
 LOADER = """addEventListener("DOMContentLoaded", () => {
