@@ -1,10 +1,11 @@
-"""What the site's machinery takes for granted in other packages: after an upgrade, which of it no longer holds.
+"""What the site's machinery assumes about other packages: after an upgrade, a failure says what no longer holds.
 
-A failure names our file that leans on it. The last part is about the workarounds: when one fails, it may go.
+It also names our file that relies on it. The second part is about the workarounds: where a test fails, one may go.
 """
 
 import gettext
 import gzip
+import inspect
 import io
 import json
 import os
@@ -24,14 +25,17 @@ import sphinx
 from booksite import upstream
 from booksite.demos.state import STATE, VIEW
 from booksite.document import Before, katex
+from booksite.execution import notebook_of
 from booksite.finish import assets, fonts, search
 from booksite.language.catalogues import CATALOGUES
 from bs4 import BeautifulSoup
 from docutils import nodes
-from packaging.requirements import Requirement
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from sphinx import locale
 from sphinx.addnodes import toctree
 from sphinx.application import Sphinx
+from sphinx.environment.collectors.toctree import TocTreeCollector
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from tests.book.pages import CONFIG
@@ -89,14 +93,7 @@ $$x = 1$$
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"/>'
 DATA = {"text/plain": "picture", "image/svg+xml": SVG, VIEW: {"model_id": "m", "version_major": 2, "version_minor": 0}}
 OUTPUT = {"output_type": "display_data", "metadata": {}, "data": DATA}
-CELL = {
-    "cell_type": "code",
-    "id": "c",
-    "metadata": {},
-    "source": "demos.f()",
-    "outputs": [OUTPUT],
-    "execution_count": 1,
-}
+CELL = {"cell_type": "code", "id": "c", "metadata": {}, "source": "f()", "execution_count": 1, "outputs": [OUTPUT]}
 WIDGETS = {STATE: {"version_major": 2, "version_minor": 0, "state": {"m": {"state": {}, "model_name": "A"}}}}
 NOTEBOOK = {
     "nbformat": 4,
@@ -110,7 +107,7 @@ SPHINX = {
     "html_theme": "sphinx_book_theme",
     "language": "zh_CN",
     "numfig": True,
-    "nb_execution_mode": "off",
+    "nb_execution_mode": "cache",
     "nb_ipywidgets_js": {},
     "myst_enable_extensions": ["dollarmath"],
     "exercise_style": CONFIG["sphinx"]["config"]["exercise_style"],
@@ -139,6 +136,7 @@ class Built:
     # as our handlers receive them
     resolved: dict = field(default_factory=dict)
     contents: str = ""
+    colours: str = ""
     changed: dict = field(default_factory=dict)
 
     def read(self, file):
@@ -149,6 +147,9 @@ class Built:
         """The same with another text in a file."""
         assert old in self.read(file)
         return replace(self, changed={file: self.read(file).replace(old, new)})
+
+    def keep_colours(self, app, exception):
+        self.colours = self.read("_static/pygments.css")
 
     def write_page(self, app, name, template, context, doctree):
         self.contexts[name] = context
@@ -166,13 +167,22 @@ class Built:
                 group["buttons"].insert(0, LINK | {"icon": "_static/file.png", "label": "download-notebook-button"})
 
 
+def fill_cache(app, env, docnames):
+    """As `execution` does; a kernel that runs the cell all the same fails."""
+    cache = get_cache(app.config.nb_execution_cache_path)
+    cache.cache_notebook_bundle(CacheBundleIn(notebook_of(env, "notebook"), "notebook"), check_validity=False)
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     source = tmp_path_factory.mktemp("packages")
     for name, text in {"index.md": INDEX, "boxes.md": BOXES, "notebook.ipynb": json.dumps(NOTEBOOK)}.items():
         (source / name).write_text(text, "utf-8")
-    with quiet_sphinx(source, "html", confoverrides=SPHINX, warning=None) as app:
+    options = SPHINX | {"nb_execution_cache_path": str(source / "cache")}
+    with quiet_sphinx(source, "html", confoverrides=options, warning=None) as app:
         found = Built(app)
+        app.connect("env-before-read-docs", fill_cache)
+        app.connect("build-finished", found.keep_colours, priority=900)
         app.connect("html-page-context", found.write_page, priority=1000)
         app.build()
         yield found
@@ -194,9 +204,9 @@ def jupyter_books_configuration():
 
 
 def test_jupyter_book_still_keeps_sphinx_at_7():
-    (sphinxes,) = [each.specifier for each in map(Requirement, requires("jupyter-book")) if each.name == "sphinx"]
-    assert sphinx.__version__ in sphinxes, f"Jupyter Book asks for Sphinx {sphinxes}, and {sphinx.__version__} is here"
-    assert "8.0" not in sphinxes, "Jupyter Book admits Sphinx 8: go through this file with it, then change this test"
+    (asked,) = [line for line in requires("jupyter-book") if re.match(r"sphinx[^\w-]", line)]
+    assert asked == "sphinx~=7.0", f"Jupyter Book asks for {asked}: go through this file with it, then change this test"
+    assert sphinx.version_info[0] == 7, f"Jupyter Book asks for {asked}, and {sphinx.__version__} is installed"
 
 
 def test_jupyter_book_loads_the_extensions_that_are_listed_and_no_others():
@@ -263,6 +273,13 @@ def test_the_packages_bring_the_files_that_are_listed(built):
     assert not unknown, f"packages bring {unknown}, which are in no list of finish/assets.py"
 
 
+def test_the_theme_writes_its_colours_of_code_before_our_last_steps(built):
+    assert '[data-theme="dark"]' in built.colours, (
+        "the theme writes the colours of code for dark pages after our last steps, which join the sheets: these need "
+        "a later place than 900 in __init__.py"
+    )
+
+
 # 4 · Font Awesome
 
 
@@ -301,6 +318,15 @@ def test_the_theme_lists_the_contents_part_by_part(built):
 
 
 # 6 · MyST-NB
+
+
+def test_myst_nb_finds_a_chapter_in_the_cache_that_we_fill(built):
+    from myst_nb.sphinx_ import NbMetadataCollector as Notes
+
+    ran = Notes.get_exec_data(built.app.env, "notebook")
+    assert "NameError" not in built.read("notebook.html") and ran["method"] == "cache" and ran["succeeded"], (
+        "MyST-NB runs a chapter that is in its cache: execution/ runs all chapters and puts them there"
+    )
 
 
 def bundle_of(built):
@@ -435,17 +461,6 @@ def test_sphinx_counts_its_warnings(built):
     assert pickled.is_file(), "Sphinx keeps its memory in another file: upstream.py deletes it after warnings"
 
 
-def test_sphinx_highlights_with_the_formatter_that_is_set(built):
-    highlighter = built.app.builder.highlighter
-    assert type(highlighter.get_formatter()) is highlighter.formatter, (
-        "Sphinx takes its formatter from elsewhere: document/plain_code.py replaces highlighter.formatter"
-    )
-    options = built.app.builder.theme.get_options({})
-    assert {"pygments_light_style", "pygments_dark_style"} <= options.keys(), (
-        "the theme has no styles of code for light and dark: document/plain_code.py compares them"
-    )
-
-
 def test_sphinx_looks_its_translations_up_at_each_call(built, monkeypatch):
     class Ours(gettext.NullTranslations):
         def gettext(self, message):
@@ -454,27 +469,41 @@ def test_sphinx_looks_its_translations_up_at_each_call(built, monkeypatch):
     say = locale.get_translation("proof")
     monkeypatch.setitem(locale.translators, ("general", "proof"), Ours())
     assert say("Theorem") == "ours", "Sphinx keeps translations elsewhere: language/catalogues.py exchanges them"
-    assert built.app.builder.templates.environment.install_gettext_translations
+    environment = built.app.builder.templates.environment
+    assert hasattr(environment, "install_gettext_translations"), "templates speak in another way: the same file"
 
 
 def test_sphinx_numbers_boxes_by_page_kind_and_id(built):
     numbers = built.app.env.toc_fignumbers["boxes"]
-    assert all(isinstance(number, tuple) for kind in numbers.values() for number in kind.values())
-    assert numbers.keys() >= {"theorem", "exercise"}, "Sphinx numbers boxes elsewhere: language/numbering.py recounts"
-    assert built.app.env.toctree_includes["index"] == ["boxes", "notebook"]
+    told = "Sphinx keeps the numbers of boxes in another form: language/numbering.py counts again"
+    assert numbers.keys() >= {"theorem", "exercise"}, told
+    assert all(isinstance(number, tuple) for kind in numbers.values() for number in kind.values()), told
+    assert built.app.env.toctree_includes["index"] == ["boxes", "notebook"], told
+
+
+@pytest.mark.parametrize("method", ["assign_section_numbers", "assign_figure_numbers"])
+def test_sphinx_counts_in_the_methods_that_we_replace(method):
+    assert f"self.{method}(env)" in inspect.getsource(TocTreeCollector.get_updated_docs), (
+        f"Sphinx no longer counts in {method}: language/numbering.py keeps its counts there"
+    )
 
 
 def test_sphinx_notes_what_pages_ask_for_and_lead_to(built):
     builder = built.app.builder
-    assert builder.relations["boxes"][1:] == ["index", "notebook"], "language/navigation.py reads builder.relations"
-    assert all(isinstance(name, str) for name in builder.images.values()), "page/images.py reads builder.images"
+    assert builder.relations["boxes"][1:] == ["index", "notebook"], (
+        "Sphinx notes the pages before and after in another form: language/navigation.py reads builder.relations"
+    )
+    assert all(isinstance(name, str) for name in builder.images.values()), (
+        "Sphinx notes images in another form: page/images.py reads builder.images"
+    )
 
 
 def test_sphinx_describes_its_files_as_we_make_them(built):
     sheet, script = (built.contexts["boxes"][kind][0] for kind in ("css_files", "script_files"))
     made = type(sheet)("_static/a.css"), type(script)(None, body="run()")
-    assert made[0].filename == "_static/a.css" and made[1].filename in (None, ""), "finish/assets.py makes such files"
-    assert made[1].attributes["body"] == "run()", "finish/assets.py makes a script that stands in the page"
+    told = "Sphinx describes a page's files in another form: finish/assets.py reads and makes such descriptions"
+    assert made[0].filename == "_static/a.css" and made[1].filename in (None, ""), told
+    assert made[1].attributes["body"] == "run()", told
 
 
 # 11 · Pagefind
@@ -484,29 +513,19 @@ def test_pagefind_writes_the_files_that_the_search_reads(tmp_path):
     (tmp_path / "site").mkdir()
     page = '<html lang="zh-Hans"><body><h1>遗 忘</h1><p>遗 忘</p></body></html>'
     (tmp_path / "site/0-here.html").write_text(page, "utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "pagefind",
-        "--quiet",
-        "--site",
-        tmp_path / "site",
-        "--output-path",
-        tmp_path / "made",
-    ]
-    made = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"})
-    assert made.returncode == 0, f"Pagefind takes other options than finish/search.py gives it: {made.stderr}"
-    assert (tmp_path / "made/pagefind-entry.json").is_file(), "Pagefind writes no pagefind-entry.json: finish/search.py"
-    (piece,) = (tmp_path / "made/fragment").iterdir()
+    made = tmp_path / "made"
+    command = [sys.executable, "-m", "pagefind", "--quiet", "--site", tmp_path / "site", "--output-path", made]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"})
+    assert run.returncode == 0, f"Pagefind no longer accepts the options that finish/search.py passes: {run.stderr}"
+    assert (made / "pagefind-entry.json").is_file(), "Pagefind writes no pagefind-entry.json: finish/search.py"
+    (piece,) = (made / "fragment").iterdir()
     language = piece.stem.rpartition("_")[0]
-    assert language == "zh-hans", (
-        f"Pagefind names a piece {piece.name}: finish/search.py and search.js need its language"
-    )
+    assert language == "zh-hans", f"Pagefind names a piece {piece.name}: finish/search.py reads its language there"
     text = gzip.decompress(piece.read_bytes())
     assert text.startswith(search.SIGNATURE), "Pagefind writes another signature: see SIGNATURE in finish/search.py"
     piece = json.loads(text.removeprefix(search.SIGNATURE))
     assert piece["url"] == "/0-here.html" and "content" in piece, "Pagefind writes pieces in another form"
-    script = (tmp_path / "made/pagefind.js").read_text("utf-8")
+    script = (made / "pagefind.js").read_text("utf-8")
     for name in ("createInstance", "noWorker"):
         assert name in script, f"Pagefind's script has no {name}, which static/search.js uses"
 
@@ -516,8 +535,8 @@ def test_pagefind_writes_the_files_that_the_search_reads(tmp_path):
 
 def test_sphinx_proof_does_not_translate_proof(built):
     assert "<p>Proof. " in built.read("boxes.html"), (
-        "sphinx-proof no longer writes 'Proof. ' into the text: remove TranslatedProof from upstream.py if a proof may "
-        "open with a formula and ends its word by '。' in Chinese"
+        "sphinx-proof no longer writes 'Proof. ' into the text: remove TranslatedProof from upstream.py, if the word "
+        "is translated and a proof can open with a formula"
     )
 
 
@@ -530,7 +549,7 @@ def test_boxes_repeat_their_ids(built, name):
 def test_sphinx_exercise_writes_english_parentheses(built):
     title = next(built.resolved["boxes"].findall(upstream.exercise_enumerable_node))[0]
     ends = title[0].astext().strip(), title[-1].astext().strip()
-    assert ends == ("(", ")"), f"the title of an exercise stands between {ends}: see own_parentheses in upstream.py"
+    assert ends == ("(", ")"), f"sphinx-exercise puts a title between {ends}: see own_parentheses in upstream.py"
 
 
 def test_docutils_and_sphinx_name_references_and_permalinks_wrongly(built):
@@ -557,7 +576,7 @@ def test_sphinx_forgets_a_warning_in_the_next_build(tmp_path):
         with quiet_sphinx(tmp_path, "dummy", warning=told) as app:
             app.build()
         said.append("nonsense" in told.getvalue())
-    assert said[0]
+    assert said[0], "Sphinx does not warn of a role that it does not know"
     assert not said[1], "Sphinx repeats the warnings of pages that it does not read again: forget_after_warnings may go"
 
 
