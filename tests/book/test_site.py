@@ -255,15 +255,15 @@ def test_search_index_holds_every_page_in_its_own_language_and_no_other(site):
         titles = json.loads((site / f"pagefind/titles.{tag.lower()}.json").read_text("utf-8"))
         fragments = {path.stem for path in (site / "pagefind/fragment").glob(f"{tag.lower()}_*")}
         assert set(titles) == fragments
-        places = []
+        pages = []
         for name in titles:
             packed = (site / f"pagefind/fragment/{name}.pf_fragment").read_bytes()
             url = json.loads(gzip.decompress(packed).removeprefix(b"pagefind_dcd"))["url"]
             page, _, place = url.removeprefix(f"/{edition}/").rpartition("/")
             anchor = place.partition("-")[2].removesuffix(".html")
             assert anchor in places(site / page), url
-            places.append(page)
-        assert set(places) == {f"book/{edition}/{name}.html" for name in NAMES} | {"book/api.html"}
+            pages.append(page)
+        assert set(pages) == {f"book/{edition}/{name}.html" for name in NAMES} | {"book/api.html"}
         # a page has sections, theorems, exercises, functions
         assert len(titles) > 250
 
