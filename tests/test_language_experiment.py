@@ -53,7 +53,8 @@ def test_the_model_knows_the_capital_of_france(stored, experiment):
     assert experiment.lengths == stored["lengths"]
 
 
-@pytest.mark.parametrize("method", [pytest.param("NPO β=0.1", marks=pytest.mark.nightly), "DPO"])
+@pytest.mark.nightly
+@pytest.mark.parametrize("method", ["NPO β=0.1", "DPO"])
 def test_the_first_steps_are_those_that_are_stored(stored, experiment, method):
     run, expected = experiment.run(method, n_steps=2, answered=()), stored["runs"][method]
     assert run["steps"] == [0, 1, 2] == expected["steps"][:3]

@@ -43,16 +43,16 @@ def test_of_something_that_is_not_wanted():
 @pytest.fixture
 def run(tmp_path):
     """A function: options of pytest → what it says of a small folder of tests."""
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "test_small.py").write_text(TESTS)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = nightly\n")
+    (tmp_path / "conftest.py").write_text(CONFTEST, "utf-8")
+    (tmp_path / "test_small.py").write_text(TESTS, "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = nightly\n", "utf-8")
     # a run within a run is no worker of the outer one
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != "CI"}
 
     def run(*options, **environment):
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base", *options]
         environment = own | {"PYTHONPATH": str(ROOT)} | environment
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8").stdout
 
     return run
 
@@ -61,7 +61,7 @@ def test_what_all_need_is_made_once_and_what_is_slow_is_left_and_named(run, tmp_
     said = run("-n", "3")
     assert "6 passed, 2 skipped" in said
     assert "2 slow tests are left to .ci/nightly" in said
-    assert (tmp_path / "made.txt").read_text() == "made "
+    assert (tmp_path / "made.txt").read_text("utf-8") == "made "
 
 
 def test_the_nightly_run_has_the_rest(run):

@@ -69,7 +69,7 @@ def test_steps_are_one_line_and_run_scripts_of_this_repository():
 def test_scripts_are_bash_that_stops_at_the_first_error(script):
     path = ROOT / ".ci" / script
     subprocess.run(["bash", "-n", path], check=True)
-    (options,) = re.findall("^set .*", path.read_text("utf-8"), re.M)
+    options = re.search("^set -.*", path.read_text("utf-8"), re.M)[0]
     for failure in ("false", "false | true", "echo $absent"):
         assert subprocess.run(["bash", "-c", f"{options}\n{failure}\ntrue"], stderr=subprocess.DEVNULL).returncode, (
             failure

@@ -38,7 +38,7 @@ def test_chapters_and_appendices_have_comments_and_no_other_page(site):
 
 ON = {"host": "https://example.invalid", "repo": "owner/name"}
 CONF = """
-import booksite
+from booksite import Settings, each, read_settings
 from booksite.page.comments import add_comments
 
 extensions = ["myst_nb"]
@@ -47,13 +47,13 @@ html_theme = "basic"
 nb_execution_mode = "off"
 templates_path = [{templates!r}]
 html_sidebars = {{"**": ["comments.html"]}}
-booksite_settings = {settings!r}
+booksite = {settings!r}
 
 
 def setup(app):
-    app.add_config_value("booksite", booksite_settings, "env", (dict, booksite.Settings))
-    app.connect("config-inited", booksite.read_settings)
-    app.connect("html-page-context", booksite.each([add_comments]), priority=400)
+    app.add_config_value("booksite", {{}}, "env", (dict, Settings))
+    app.connect("config-inited", read_settings)
+    app.connect("html-page-context", each([add_comments]), priority=400)
 """
 PAGES = {
     "index": "# Door\n\n```{toctree}\nen/index\nen/talk\nen/quiet\nen/quiet-cells\n```",

@@ -48,7 +48,7 @@ FILES = {
     "tiny/counts.py": "def many():\n    from tiny.inner import numbers\n\n    return numbers.MANY\n",
     "tiny/inner/__init__.py": "",
     "tiny/inner/numbers.py": "from importlib.resources import files\n\n"
-    'MANY = int((files(__package__) / "many.txt").read_text())\n',
+    'MANY = int((files(__package__) / "many.txt").read_text("utf-8"))\n',
     "tiny/inner/many.txt": "7",
 }
 
@@ -127,6 +127,7 @@ def test_a_chapter_runs_again_only_when_code_that_it_reaches_has_changed(built):
     assert (built.build().executed, built.read) == (set(), {"one"})
 
 
+@pytest.mark.nightly
 def test_a_change_of_old_date_is_seen(built):
     built.build()
     for name, old, new in (("tiny/inner/numbers.py", "MANY =", "MANY = 1 +"), ("tiny/shapes.py", "Of", "The area of")):
@@ -142,6 +143,7 @@ def test_chapters_with_the_same_cells_share_one_execution(book):
     assert all(">4\n" in book.page(name) for name in ("one", "two"))
 
 
+@pytest.mark.nightly
 def test_a_damaged_cache_is_made_anew(built):
     built.build()
     whole = {path: path.read_bytes() for path in built.stored()}
@@ -188,12 +190,14 @@ def test_a_file_that_no_import_shows_fails_the_build(book):
     assert len(book.stored()) == 1
 
 
+@pytest.mark.nightly
 def test_code_that_changes_while_it_runs_is_run_again(book):
     edit = "from tiny import shapes\nwith open(shapes.__file__, 'a') as file: print('x = 1', file=file)"
     book.write("one.md", CHAPTER.format(edit))
     assert "one" in book.build().executed and "one" in book.build().executed
 
 
+@pytest.mark.nightly
 def test_two_builds_at_once_end_well(book):
     book.change("one.md", "print", "import time\ntime.sleep(3)\nprint")
     builds = [book.start(), book.start()]
@@ -203,6 +207,7 @@ def test_two_builds_at_once_end_well(book):
     assert sorted("another build of this book is running" in text for text in said) == [False, True]
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform == "win32", reason="a process of Windows cannot send Ctrl-C to another one")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_build_leaves_no_kernel_and_no_half_of_a_result(book, sent):
@@ -211,8 +216,8 @@ def test_an_interrupted_build_leaves_no_kernel_and_no_half_of_a_result(book, sen
         book.write(f"{name}.md", CHAPTER.format(sleeper.format(name)))
     build = book.start()
     files = [book.folder / f"{name}.pid" for name in ("one", "two")]
-    wait_for(lambda: all(file.exists() and file.read_text() for file in files))
-    pids = [int(file.read_text()) for file in files]
+    wait_for(lambda: all(file.exists() and file.read_text("utf-8") for file in files))
+    pids = [int(file.read_text("utf-8")) for file in files]
     build.send_signal(sent)
     build.communicate(timeout=30)
     wait_for(lambda: not any(map(alive, pids)))
@@ -248,8 +253,8 @@ def test_reach_follows_imports_and_names_in_commands(package, cell, reached):
 
 
 def test_reach_follows_relative_imports(package):
-    (package / "tiny/inner/numbers.py").write_text("from ..shapes import area\nfrom . import more\n")
-    (package / "tiny/inner/more.py").write_text("")
+    (package / "tiny/inner/numbers.py").write_text("from ..shapes import area\nfrom . import more\n", "utf-8")
+    (package / "tiny/inner/more.py").write_text("", "utf-8")
     files = {path.name for path in Reach(package).files(["import tiny.inner.numbers"])}
     assert {"shapes.py", "more.py"} <= files
 
@@ -277,7 +282,7 @@ def test_comments_and_docstrings_count_only_where_code_may_read_them(package):
         whole = Reach(package).digest([*cells, reader])
         assert not same_with(text.replace("Of a square", "Of any square"), [*cells, reader], whole)
     # a module that reads them does so for all
-    (package / "tiny/__init__.py").write_text("def show(f):\n    print(f.__doc__)\n")
+    (package / "tiny/__init__.py").write_text("def show(f):\n    print(f.__doc__)\n", "utf-8")
     shapes.write_text(text, "utf-8")
     whole = Reach(package).digest(cells)
     assert not same_with(text.replace("Of a square", "Of any square"), cells, whole)

@@ -74,7 +74,8 @@ def test_the_crawl_hears_what_is_wrong(browser, site, tmp_path):
     (tmp_path / "index.html").write_text(
         '<img src="https://example.invalid/a.png"><img src="http://192.0.2.1/b.png"><img src="file:///etc/hostname">'
         '<script>console.error("x"); setTimeout(() => { throw new Error("late"); }); null.y;</script>'
-        '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>'
+        '<meta name="viewport" content="width=device-width"><div style="width:9999px">wide</div>',
+        "utf-8",
     )
     with pytest.raises(pytest.fail.Exception) as failed:
         crawl(browser, tmp_path, tmp_path.as_uri() + "/", ["index.html"], [checks.narrow], **PHONE)
@@ -106,7 +107,8 @@ def test_faint_text_of_a_figure_is_found(tmp_path):
     # a check that cannot fail is none
     figure = tmp_path / "figure.svg"
     figure.write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg"><g id="text_1"><g style="fill: #949494"/></g><g id="text_2"/></svg>'
+        '<svg xmlns="http://www.w3.org/2000/svg"><g id="text_1"><g style="fill: #949494"/></g><g id="text_2"/></svg>',
+        "utf-8",
     )
     assert checks.inks(figure) == ["#949494", "#000000"]
     assert checks.faint(figure, "rgb(255, 255, 255)", "light") == ["#949494"]
