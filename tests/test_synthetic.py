@@ -13,8 +13,6 @@ from npo_tutorial.synthetic.objectives import Objective
 from npo_tutorial.synthetic.settings import Setting
 from tests import plain_synthetic
 
-PROBLEM = {alpha: synthetic.make_problem(alpha, 0) for alpha in (1, 0)}
-
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -34,8 +32,10 @@ def way(problem, method, n_steps, **options):
 @pytest.mark.parametrize("method", synthetic.METHODS)
 def test_every_step_is_that_of_plain_pytorch(method, alpha):
     step_size, beta = synthetic.TABLE_1[alpha][method]
-    expected = plain_synthetic.descend(PROBLEM[alpha], method, step_size=step_size, beta=beta, n_steps=2000)
-    theta = way(PROBLEM[alpha], method, 2000)
+    expected = plain_synthetic.descend(
+        synthetic.make_problem(alpha, 0), method, step_size=step_size, beta=beta, n_steps=2000
+    )
+    theta = way(synthetic.make_problem(alpha, 0), method, 2000)
     assert np.ptp(expected, axis=0).max() > 0.01  # they do go somewhere
     np.testing.assert_allclose(theta, expected, rtol=0, atol=1e-8)
 
@@ -43,8 +43,10 @@ def test_every_step_is_that_of_plain_pytorch(method, alpha):
 @pytest.mark.parametrize("retain", synthetic.RETAIN_TERMS)
 def test_retain_terms_and_their_weight_are_those_of_plain_pytorch(retain):
     options = {"step_size": 5e-3, "beta": 0.3, "retain": retain, "retain_weight": 2.5}
-    expected = plain_synthetic.descend(PROBLEM[1], "NPO+RT", n_steps=200, **options)
-    np.testing.assert_allclose(way(PROBLEM[1], "NPO+RT", 200, **options), expected, rtol=0, atol=1e-10)
+    expected = plain_synthetic.descend(synthetic.make_problem(1, 0), "NPO+RT", n_steps=200, **options)
+    np.testing.assert_allclose(
+        way(synthetic.make_problem(1, 0), "NPO+RT", 200, **options), expected, rtol=0, atol=1e-10
+    )
 
 
 def package_loss(method, problem, theta, beta):
@@ -68,7 +70,7 @@ def package_loss(method, problem, theta, beta):
 
 @pytest.mark.parametrize("method", synthetic.METHODS)
 def test_the_objectives_are_sums_of_the_packages_losses(method):
-    problem, beta = PROBLEM[1], 0.7
+    problem, beta = synthetic.make_problem(1, 0), 0.7
     rng = np.random.default_rng(3)
     at = problem.theta_init + rng.normal(0, 0.3, 128)
     theta = torch.tensor(at, requires_grad=True)
@@ -107,12 +109,12 @@ def test_the_clouds_are_apart_and_their_test_points_lie_in_them():
 
 def test_a_retain_term_of_weight_0_is_none():
     options = {"step_size": 5e-3, "n_steps": 50}
-    with_none = way(PROBLEM[1], "NPO+RT", retain_weight=0, **options)
-    np.testing.assert_allclose(with_none, way(PROBLEM[1], "NPO", **options), rtol=0, atol=1e-12)
+    with_none = way(synthetic.make_problem(1, 0), "NPO+RT", retain_weight=0, **options)
+    np.testing.assert_allclose(with_none, way(synthetic.make_problem(1, 0), "NPO", **options), rtol=0, atol=1e-12)
 
 
 def test_both_models_are_trained_as_in_the_paper():
-    problem = PROBLEM[1]
+    problem = synthetic.make_problem(1, 0)
     X = np.concatenate([problem.X_forget, problem.X_retain])
     y = np.concatenate([problem.y_forget, problem.y_retain])
     for expected, start in ((problem.theta_init, 0), (problem.theta_retrained, 200)):
@@ -124,17 +126,17 @@ def test_both_models_are_trained_as_in_the_paper():
 
 def test_a_seed_gives_one_problem_and_keeps_it():
     problem = synthetic.make_problem(1.0, 0)
-    assert problem is PROBLEM[1]
+    assert problem is synthetic.make_problem(1, 0)
     with pytest.raises(ValueError, match="read-only"):
         problem.X_forget[0, 0] = 1
     other = synthetic.problem.draw(1.0, 1)
     assert not np.array_equal(other["y_forget"], problem.y_forget)
-    assert not np.array_equal(PROBLEM[0].X_forget, problem.X_forget)
+    assert not np.array_equal(synthetic.make_problem(0, 0).X_forget, problem.X_forget)
 
 
 def test_several_seeds_give_a_list_of_their_problems():
     first, second, again = synthetic.make_problem(1, [0, 1, 0])
-    assert first is again is PROBLEM[1] and second is synthetic.make_problem(1, 1)
+    assert first is again is synthetic.make_problem(1, 0) and second is synthetic.make_problem(1, 1)
     assert [second] == synthetic.make_problem(1, np.array([1])) == synthetic.make_problem(1, range(1, 2))
     assert synthetic.make_problem(1, []) == []
     with pytest.raises(TypeError, match="seed must be an integer, got '1'"):
@@ -142,7 +144,7 @@ def test_several_seeds_give_a_list_of_their_problems():
 
 
 def test_distances_and_divergences_are_what_they_are_called():
-    problem = PROBLEM[1]
+    problem = synthetic.make_problem(1, 0)
     runs = synthetic.run("NPO", problem, n_steps=30, record=[0, 30])
 
     def kl(rows, first, second):
@@ -158,7 +160,7 @@ def test_distances_and_divergences_are_what_they_are_called():
 
 
 def test_runs_made_together_are_the_runs_made_alone():
-    problems = [PROBLEM[1], synthetic.make_problem(1, 1)]
+    problems = [synthetic.make_problem(1, 0), synthetic.make_problem(1, 1)]
     betas = [None, 0.5, None, 2.0]
     methods = ["GA", "NPO", "IDK+RT", "DPO+RT"]
     together = synthetic.run(methods, problems, beta=betas, step_size=1e-2, n_steps=40, retain_weight=[1, 1, 2, 3.0])
@@ -178,8 +180,10 @@ def test_runs_made_together_are_the_runs_made_alone():
 
 def test_half_the_steps_at_twice_the_retain_weight_are_dpo_with_one_over_beta():
     """½ of the forget loss plus the retain term, as `run`'s docstring says of the factor 1/β."""
-    halved = synthetic.run("DPO+RT", PROBLEM[1], beta=0.1, step_size=2.5e-3, retain_weight=2, n_steps=50).theta[-1]
-    problem, theta = PROBLEM[1], torch.tensor(PROBLEM[1].theta_init)
+    halved = synthetic.run(
+        "DPO+RT", synthetic.make_problem(1, 0), beta=0.1, step_size=2.5e-3, retain_weight=2, n_steps=50
+    ).theta[-1]
+    problem, theta = synthetic.make_problem(1, 0), torch.tensor(synthetic.make_problem(1, 0).theta_init)
     for _ in range(50):
         theta.requires_grad_()
         whole = package_loss("DPO+RT", problem, theta, 0.1)
@@ -191,21 +195,21 @@ def test_half_the_steps_at_twice_the_retain_weight_are_dpo_with_one_over_beta():
 
 def test_an_overflow_is_named_and_what_was_finite_is_returned():
     with pytest.warns(RuntimeWarning, match=r"GA with step_size=1e\+307 on SyntheticProblem\(alpha=1, seed=0\) overf"):
-        run = synthetic.run("GA", PROBLEM[1], step_size=1e307, n_steps=1000, record=range(0, 1001))
+        run = synthetic.run("GA", synthetic.make_problem(1, 0), step_size=1e307, n_steps=1000, record=range(0, 1001))
     assert 1 <= len(run.steps) < 1000
     assert len(run.forget_distance) == len(run.theta) == len(run.steps)
     assert np.isfinite(run.forget_distance).all() and np.isfinite(run.theta).all()
     # the step of the message is the one at which it happens, also where no record is
     with pytest.warns(RuntimeWarning, match=f"at step {run.steps[-1] + 1};"):
-        short = synthetic.run("GA", PROBLEM[1], step_size=1e307, n_steps=1000, record=[0, 1000])
+        short = synthetic.run("GA", synthetic.make_problem(1, 0), step_size=1e307, n_steps=1000, record=[0, 1000])
     assert short.steps.tolist() == [0]
     with pytest.warns(RuntimeWarning, match="ends before"):
-        empty = synthetic.run("GA", PROBLEM[1], step_size=1e307, n_steps=1000, record=[500])
+        empty = synthetic.run("GA", synthetic.make_problem(1, 0), step_size=1e307, n_steps=1000, record=[500])
     assert repr(empty) == "SyntheticRun(0 records, forget_distance of shape (0,))"
 
 
 def test_one_overflow_ends_all_runs_of_a_batch():
-    problems = [PROBLEM[1], PROBLEM[0]]
+    problems = [synthetic.make_problem(1, 0), synthetic.make_problem(0, 0)]
     with pytest.warns(RuntimeWarning, match="NPO with"):
         runs = synthetic.run(["GA", "NPO"], problems, step_size=[1e-3, 1e307], beta=[None, 1], n_steps=500)
     assert runs.forget_distance.shape == (2, 2, len(runs.steps))
@@ -233,17 +237,17 @@ def test_bad_problems(arguments, error, message):
 
 
 def test_labels_of_a_changed_problem_are_checked():
-    flipped = replace(PROBLEM[1], y_other=(1 - PROBLEM[1].y_forget).tolist())
-    assert np.array_equal(flipped.y_other, 1 - PROBLEM[1].y_forget)
+    flipped = replace(synthetic.make_problem(1, 0), y_other=(1 - synthetic.make_problem(1, 0).y_forget).tolist())
+    assert np.array_equal(flipped.y_other, 1 - synthetic.make_problem(1, 0).y_forget)
     with pytest.raises(ValueError, match="y_other must hold labels 0 and 1 only, got 7 at index 0"):
-        replace(PROBLEM[1], y_other=np.full(200, 7))
+        replace(synthetic.make_problem(1, 0), y_other=np.full(200, 7))
     with pytest.raises(ValueError, match="y_other must have one label for each row"):
-        replace(PROBLEM[1], y_other=[0, 1, 1])
+        replace(synthetic.make_problem(1, 0), y_other=[0, 1, 1])
 
 
 def test_minus_zero_is_zero():
-    assert synthetic.make_problem(-0.0, 0) is PROBLEM[0]
-    assert repr(PROBLEM[0]) == "SyntheticProblem(alpha=0, seed=0)"
+    assert synthetic.make_problem(-0.0, 0) is synthetic.make_problem(0, 0)
+    assert repr(synthetic.make_problem(0, 0)) == "SyntheticProblem(alpha=0, seed=0)"
 
 
 @pytest.mark.parametrize(
@@ -277,4 +281,4 @@ def test_minus_zero_is_zero():
 )
 def test_bad_runs(arguments, error, message):
     with pytest.raises(error, match=message):
-        synthetic.run(**({"method": "GA", "problem": PROBLEM[1]} | arguments))
+        synthetic.run(**({"method": "GA", "problem": synthetic.make_problem(1, 0)} | arguments))
