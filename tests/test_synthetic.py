@@ -23,6 +23,11 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+def problem_of(alpha):
+    """Made once, when a test asks for it."""
+    return synthetic.make_problem(alpha, 0)
+
+
 def way(problem, method, n_steps, **options):
     """θ after each step, by the package; with the paper's settings where no others are given."""
     return synthetic.run(method, problem, n_steps=n_steps, record=range(n_steps + 1), **options).theta
@@ -32,10 +37,8 @@ def way(problem, method, n_steps, **options):
 @pytest.mark.parametrize("method", synthetic.METHODS)
 def test_every_step_is_that_of_plain_pytorch(method, alpha):
     step_size, beta = synthetic.TABLE_1[alpha][method]
-    expected = plain_synthetic.descend(
-        synthetic.make_problem(alpha, 0), method, step_size=step_size, beta=beta, n_steps=2000
-    )
-    theta = way(synthetic.make_problem(alpha, 0), method, 2000)
+    expected = plain_synthetic.descend(problem_of(alpha), method, step_size=step_size, beta=beta, n_steps=2000)
+    theta = way(problem_of(alpha), method, 2000)
     assert np.ptp(expected, axis=0).max() > 0.01  # they do go somewhere
     np.testing.assert_allclose(theta, expected, rtol=0, atol=1e-8)
 
@@ -43,10 +46,8 @@ def test_every_step_is_that_of_plain_pytorch(method, alpha):
 @pytest.mark.parametrize("retain", synthetic.RETAIN_TERMS)
 def test_retain_terms_and_their_weight_are_those_of_plain_pytorch(retain):
     options = {"step_size": 5e-3, "beta": 0.3, "retain": retain, "retain_weight": 2.5}
-    expected = plain_synthetic.descend(synthetic.make_problem(1, 0), "NPO+RT", n_steps=200, **options)
-    np.testing.assert_allclose(
-        way(synthetic.make_problem(1, 0), "NPO+RT", 200, **options), expected, rtol=0, atol=1e-10
-    )
+    expected = plain_synthetic.descend(problem_of(1), "NPO+RT", n_steps=200, **options)
+    np.testing.assert_allclose(way(problem_of(1), "NPO+RT", 200, **options), expected, rtol=0, atol=1e-10)
 
 
 def package_loss(method, problem, theta, beta):
@@ -70,7 +71,7 @@ def package_loss(method, problem, theta, beta):
 
 @pytest.mark.parametrize("method", synthetic.METHODS)
 def test_the_objectives_are_sums_of_the_packages_losses(method):
-    problem, beta = synthetic.make_problem(1, 0), 0.7
+    problem, beta = problem_of(1), 0.7
     rng = np.random.default_rng(3)
     at = problem.theta_init + rng.normal(0, 0.3, 128)
     theta = torch.tensor(at, requires_grad=True)
@@ -109,12 +110,12 @@ def test_the_clouds_are_apart_and_their_test_points_lie_in_them():
 
 def test_a_retain_term_of_weight_0_is_none():
     options = {"step_size": 5e-3, "n_steps": 50}
-    with_none = way(synthetic.make_problem(1, 0), "NPO+RT", retain_weight=0, **options)
-    np.testing.assert_allclose(with_none, way(synthetic.make_problem(1, 0), "NPO", **options), rtol=0, atol=1e-12)
+    with_none = way(problem_of(1), "NPO+RT", retain_weight=0, **options)
+    np.testing.assert_allclose(with_none, way(problem_of(1), "NPO", **options), rtol=0, atol=1e-12)
 
 
 def test_both_models_are_trained_as_in_the_paper():
-    problem = synthetic.make_problem(1, 0)
+    problem = problem_of(1)
     X = np.concatenate([problem.X_forget, problem.X_retain])
     y = np.concatenate([problem.y_forget, problem.y_retain])
     for expected, start in ((problem.theta_init, 0), (problem.theta_retrained, 200)):
@@ -126,17 +127,17 @@ def test_both_models_are_trained_as_in_the_paper():
 
 def test_a_seed_gives_one_problem_and_keeps_it():
     problem = synthetic.make_problem(1.0, 0)
-    assert problem is synthetic.make_problem(1, 0)
+    assert problem is problem_of(1)
     with pytest.raises(ValueError, match="read-only"):
         problem.X_forget[0, 0] = 1
     other = synthetic.problem.draw(1.0, 1)
     assert not np.array_equal(other["y_forget"], problem.y_forget)
-    assert not np.array_equal(synthetic.make_problem(0, 0).X_forget, problem.X_forget)
+    assert not np.array_equal(problem_of(0).X_forget, problem.X_forget)
 
 
 def test_several_seeds_give_a_list_of_their_problems():
     first, second, again = synthetic.make_problem(1, [0, 1, 0])
-    assert first is again is synthetic.make_problem(1, 0) and second is synthetic.make_problem(1, 1)
+    assert first is again is problem_of(1) and second is synthetic.make_problem(1, 1)
     assert [second] == synthetic.make_problem(1, np.array([1])) == synthetic.make_problem(1, range(1, 2))
     assert synthetic.make_problem(1, []) == []
     with pytest.raises(TypeError, match="seed must be an integer, got '1'"):
@@ -144,7 +145,7 @@ def test_several_seeds_give_a_list_of_their_problems():
 
 
 def test_distances_and_divergences_are_what_they_are_called():
-    problem = synthetic.make_problem(1, 0)
+    problem = problem_of(1)
     runs = synthetic.run("NPO", problem, n_steps=30, record=[0, 30])
 
     def kl(rows, first, second):
@@ -160,7 +161,7 @@ def test_distances_and_divergences_are_what_they_are_called():
 
 
 def test_runs_made_together_are_the_runs_made_alone():
-    problems = [synthetic.make_problem(1, 0), synthetic.make_problem(1, 1)]
+    problems = [problem_of(1), synthetic.make_problem(1, 1)]
     betas = [None, 0.5, None, 2.0]
     methods = ["GA", "NPO", "IDK+RT", "DPO+RT"]
     together = synthetic.run(methods, problems, beta=betas, step_size=1e-2, n_steps=40, retain_weight=[1, 1, 2, 3.0])
@@ -180,10 +181,8 @@ def test_runs_made_together_are_the_runs_made_alone():
 
 def test_half_the_steps_at_twice_the_retain_weight_are_dpo_with_one_over_beta():
     """½ of the forget loss plus the retain term, as `run`'s docstring says of the factor 1/β."""
-    halved = synthetic.run(
-        "DPO+RT", synthetic.make_problem(1, 0), beta=0.1, step_size=2.5e-3, retain_weight=2, n_steps=50
-    ).theta[-1]
-    problem, theta = synthetic.make_problem(1, 0), torch.tensor(synthetic.make_problem(1, 0).theta_init)
+    halved = synthetic.run("DPO+RT", problem_of(1), beta=0.1, step_size=2.5e-3, retain_weight=2, n_steps=50).theta[-1]
+    problem, theta = problem_of(1), torch.tensor(problem_of(1).theta_init)
     for _ in range(50):
         theta.requires_grad_()
         whole = package_loss("DPO+RT", problem, theta, 0.1)
@@ -195,21 +194,21 @@ def test_half_the_steps_at_twice_the_retain_weight_are_dpo_with_one_over_beta():
 
 def test_an_overflow_is_named_and_what_was_finite_is_returned():
     with pytest.warns(RuntimeWarning, match=r"GA with step_size=1e\+307 on SyntheticProblem\(alpha=1, seed=0\) overf"):
-        run = synthetic.run("GA", synthetic.make_problem(1, 0), step_size=1e307, n_steps=1000, record=range(0, 1001))
+        run = synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=range(0, 1001))
     assert 1 <= len(run.steps) < 1000
     assert len(run.forget_distance) == len(run.theta) == len(run.steps)
     assert np.isfinite(run.forget_distance).all() and np.isfinite(run.theta).all()
     # the step of the message is the one at which it happens, also where no record is
     with pytest.warns(RuntimeWarning, match=f"at step {run.steps[-1] + 1};"):
-        short = synthetic.run("GA", synthetic.make_problem(1, 0), step_size=1e307, n_steps=1000, record=[0, 1000])
+        short = synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=[0, 1000])
     assert short.steps.tolist() == [0]
     with pytest.warns(RuntimeWarning, match="ends before"):
-        empty = synthetic.run("GA", synthetic.make_problem(1, 0), step_size=1e307, n_steps=1000, record=[500])
+        empty = synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=[500])
     assert repr(empty) == "SyntheticRun(0 records, forget_distance of shape (0,))"
 
 
 def test_one_overflow_ends_all_runs_of_a_batch():
-    problems = [synthetic.make_problem(1, 0), synthetic.make_problem(0, 0)]
+    problems = [problem_of(1), problem_of(0)]
     with pytest.warns(RuntimeWarning, match="NPO with"):
         runs = synthetic.run(["GA", "NPO"], problems, step_size=[1e-3, 1e307], beta=[None, 1], n_steps=500)
     assert runs.forget_distance.shape == (2, 2, len(runs.steps))
@@ -237,17 +236,17 @@ def test_bad_problems(arguments, error, message):
 
 
 def test_labels_of_a_changed_problem_are_checked():
-    flipped = replace(synthetic.make_problem(1, 0), y_other=(1 - synthetic.make_problem(1, 0).y_forget).tolist())
-    assert np.array_equal(flipped.y_other, 1 - synthetic.make_problem(1, 0).y_forget)
+    flipped = replace(problem_of(1), y_other=(1 - problem_of(1).y_forget).tolist())
+    assert np.array_equal(flipped.y_other, 1 - problem_of(1).y_forget)
     with pytest.raises(ValueError, match="y_other must hold labels 0 and 1 only, got 7 at index 0"):
-        replace(synthetic.make_problem(1, 0), y_other=np.full(200, 7))
+        replace(problem_of(1), y_other=np.full(200, 7))
     with pytest.raises(ValueError, match="y_other must have one label for each row"):
-        replace(synthetic.make_problem(1, 0), y_other=[0, 1, 1])
+        replace(problem_of(1), y_other=[0, 1, 1])
 
 
 def test_minus_zero_is_zero():
-    assert synthetic.make_problem(-0.0, 0) is synthetic.make_problem(0, 0)
-    assert repr(synthetic.make_problem(0, 0)) == "SyntheticProblem(alpha=0, seed=0)"
+    assert synthetic.make_problem(-0.0, 0) is problem_of(0)
+    assert repr(problem_of(0)) == "SyntheticProblem(alpha=0, seed=0)"
 
 
 @pytest.mark.parametrize(
@@ -271,9 +270,9 @@ def test_minus_zero_is_zero():
         ({"method": "GA+RT", "retain": "KL"}, ValueError, "retain must be one of 'cross_entropy', .*got 'KL'"),
         ({"method": "GA+RT", "retain_weight": -1}, ValueError, "retain_weight must be at least 0 and finite, got -1"),
         ({"method": "GA+RT", "retain_weight": None}, TypeError, "retain_weight must be a real number, got NoneType"),
-        ({"problem": synthetic.make_problem(2, 0)}, ValueError, "step_size must be given for alpha=2"),
+        ({"problem": problem_of(2)}, ValueError, "step_size must be given for alpha=2"),
         (
-            {"problem": synthetic.make_problem(2, 0), "method": "NPO", "step_size": 1},
+            {"problem": problem_of(2), "method": "NPO", "step_size": 1},
             ValueError,
             "beta must be given for alpha=2",
         ),
@@ -281,4 +280,4 @@ def test_minus_zero_is_zero():
 )
 def test_bad_runs(arguments, error, message):
     with pytest.raises(error, match=message):
-        synthetic.run(**({"method": "GA", "problem": synthetic.make_problem(1, 0)} | arguments))
+        synthetic.run(**({"method": "GA", "problem": problem_of(1)} | arguments))
