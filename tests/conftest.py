@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -24,7 +25,7 @@ def pytest_addoption(parser):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
     """More than there are cores, because browsers mostly wait; files and tests that are named run in this process."""
-    return 4 if all(Path(argument).is_dir() for argument in config.args) else 0
+    return 3 if all(Path(argument).is_dir() for argument in config.args) else 0
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -36,6 +37,10 @@ def pytest_xdist_setupnodes():
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Leave out the nightly tests, unless -m says which tests are wanted."""
+    for item in items:
+        # they parse the same pages: one worker does it once
+        if item.path.is_relative_to(ROOT / "tests/book") and "site" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("pages"))
     nightly = [item for item in items if item.get_closest_marker("nightly")]
     if nightly and not config.option.markexpr:
         config.stash[LEFT] = len(nightly)
@@ -82,6 +87,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def hearing_ctrl_c():
+    """Options of a process that Ctrl-C ends, also where a shell runs the tests in the background, which ignores it."""
+    return {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)} if os.name == "posix" else {}
 
 
 def fourth_order_gradient(f, x, step=1e-3):

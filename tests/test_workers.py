@@ -77,7 +77,7 @@ def test_ci_skips_nothing_that_is_missing(run):
 
 def test_files_that_are_named_run_at_once_and_folders_on_several_workers():
     for arguments, workers in [
-        (["tests", "npo_tutorial"], 4),
+        (["tests", "npo_tutorial"], 3),
         (["tests/test_data.py"], 0),
         (["tests/x.py::test_y"], 0),
     ]:

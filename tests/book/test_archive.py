@@ -42,6 +42,7 @@ def test_both_first_pages_lead_to_it_and_its_own_pages_do_not(site, unpacked):
     assert not [name for name in all_pages(unpacked) if f"{NAME}.zip" in (unpacked / name).read_text("utf-8")]
 
 
+@pytest.mark.nightly
 def test_links_of_its_pages_stay_within_it(unpacked):
     # shown by servers only, at any address
     for name in set(all_pages(unpacked)) - {"404.html"}:

@@ -10,7 +10,7 @@ import time
 import pytest
 from booksite.execution.reach import Reach
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, hearing_ctrl_c
 
 CONF = """
 import sys
@@ -74,7 +74,7 @@ class Book:
     def start(self):
         command = [sys.executable, "-m", "sphinx", "--no-color", "-W", "--keep-going", ".", "out/html"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
-        return subprocess.Popen(command, cwd=self.folder, **pipes)
+        return subprocess.Popen(command, cwd=self.folder, **pipes, **hearing_ctrl_c())
 
     def build(self, succeeds=True):
         build = self.start()
@@ -101,6 +101,7 @@ def book(tmp_path):
     return Book(tmp_path)
 
 
+@pytest.mark.nightly
 def test_a_chapter_runs_again_only_when_code_that_it_reaches_has_changed(built):
     assert built.executed == {"one", "two"} and built.read == {"index", "one", "two", "api"}
     assert (built.build().executed, built.read) == (set(), set())
