@@ -6,8 +6,8 @@ from sphinx.util import logging
 from sphinx.util.nodes import clean_astext
 
 from booksite.demos.embeds import demos_of
-from booksite.finish.site import Document, Site
 from booksite.page.head import alternates
+from booksite.site import Document, Site
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 
 from booksite.demos.state import STATE, VIEW, reached
-from booksite.finish.site import Demo
 from booksite.page import address
+from booksite.site import Demo
 from booksite.words import words
 
 LINE = '<iframe src="{src}" title="{title}" width="100%" height="{height}" style="border: 0" loading="lazy"></iframe>'

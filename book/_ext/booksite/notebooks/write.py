@@ -31,11 +31,6 @@ def glue(name, value, **options):  # the book puts results into its text by thei
         display(value)"""
 
 
-def name_of(page):
-    """The place of a page's notebook in the site."""
-    return f"notebooks/{page.edition.key}/{page.name.rsplit('/', 1)[1]}.ipynb"
-
-
 def write_notebook(page):
     if page.edition is None or not page.has_cells:
         return
@@ -48,7 +43,7 @@ def write_notebook(page):
             links.append(f"[{other.name}]({address(page.app, name)})")
     setup = Cell(SETUP.format(language=page.edition.key, repository=page.repository))
     notebook = as_notebook([f"{title}\n\n{' · '.join(links)}", setup, *grouped(pieces)])
-    target = Path(page.app.outdir, name_of(page))
+    target = Path(page.app.outdir, page.notebook)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", "utf-8")
 

@@ -39,6 +39,11 @@ class Page:
         return self.app.config.html_theme_options["repository_url"]
 
     @property
+    def notebook(self):
+        """The place of its notebook in the site."""
+        return f"notebooks/{self.edition.key}/{self.name.rsplit('/', 1)[1]}.ipynb"
+
+    @property
     def has_cells(self):
         return self.doctree is not None and any(
             node.get("nb_element") == "cell_code" for node in self.doctree.findall(nodes.container)

@@ -6,8 +6,6 @@ are patterns in the settings, filled in with the repository's own.
 
 from urllib.parse import urlparse
 
-from booksite.notebooks.write import name_of
-
 ICONS = {"Binder": "_static/images/logo_binder.svg", "Colab": "_static/images/logo_colab.png"}
 
 
@@ -17,7 +15,7 @@ def add_launch_buttons(page):
     facts = {
         "repository": urlparse(page.repository).path.strip("/"),
         "branch": page.app.config.html_theme_options["repository_branch"],
-        "notebook": name_of(page),
+        "notebook": page.notebook,
     }
     words = page.words("launch")
     buttons = [
@@ -40,7 +38,7 @@ def add_notebook_button(page):
         return
     button = {
         "type": "link",
-        "url": page.path(name_of(page)),
+        "url": page.path(page.notebook),
         "text": ".ipynb",
         "icon": "fas fa-code",
         "tooltip": page.words("notebooks")["download"],

@@ -38,7 +38,7 @@ class Site:
     """What the steps work on.
 
     `pages` maps the place of each page in the site to its HTML. A step that writes another file writes it below
-    `root`. What a step knows beyond the folder stands here: nothing in this room imports Sphinx.
+    `root`. What a step knows beyond the folder is here, so that no step needs Sphinx.
     """
 
     root: Path
