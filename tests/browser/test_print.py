@@ -13,6 +13,9 @@ from pypdf import PdfReader
 from tests.book.pages import BASE, EDITIONS, article, editions, nightly, parse
 from tests.browser.visit import scripts_ready
 
+# a book takes minutes to print: one worker does it once
+pytestmark = pytest.mark.xdist_group("paper")
+
 
 def letters(text):
     """Text without what the break of a line may add or take away, every sign in its usual form."""
