@@ -33,28 +33,35 @@ def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(question, hint, fn):
     if hint == "time":
         assert hint_for(question, fn, time_limit=0.5) == hint
     else:
-        assert {hint_for(question, fn, seed=seed) for seed in SEEDS} == {hint}
+        got = {seed: hint_for(question, fn, seed=seed) for seed in SEEDS}
+        assert set(got.values()) == {hint}, f"check_{question} says {hint!r} at every seed, it says {got}"
 
 
 @pytest.mark.parametrize(("question", "fn"), RIGHT, ids=named(RIGHT))
 def test_a_right_answer_passes(question, fn):
-    assert {hint_for(question, fn, seed=seed) for seed in SEEDS} == {""}
+    got = {seed: hint_for(question, fn, seed=seed) for seed in SEEDS}
+    assert set(got.values()) == {""}, f"check_{question} has nothing to say to a right answer, it says {got}"
 
 
 def test_the_catalogue_is_large_and_knows_every_hint():
     assert len(WRONG) >= 40 and len(RIGHT) >= 20
-    assert {question for question, *_ in WRONG} == {question for question, _ in RIGHT} == set(QUESTIONS)
-    assert {hint for _, hint, _ in WRONG} == set(HINTS)
+    for kind, answers in (("a wrong", WRONG), ("a right", RIGHT)):
+        without = set(QUESTIONS) ^ {question for question, *_ in answers}
+        assert not without, f"tests/homework_answers.py has {kind} answer to each question, and to no other: {without}"
+    used = {hint for _, hint, _ in WRONG}
+    assert not set(HINTS) - used, f"each hint of hints.toml has a wrong answer that gets it: {set(HINTS) - used}"
+    assert not used - set(HINTS), f"hints.toml lacks hints that answers are to get: {used - set(HINTS)}"
 
 
 @pytest.mark.parametrize("hint", HINTS)
 def test_hints_are_bilingual_and_say_the_same(hint):
-    assert list(HINTS[hint]) == list(LANGUAGES)
+    assert list(HINTS[hint]) == list(LANGUAGES), f"the hint {hint} is in {list(LANGUAGES)}, got {list(HINTS[hint])}"
     fields = [{field for _, field, _, _ in string.Formatter().parse(text) if field} for text in HINTS[hint].values()]
-    assert fields[0] == fields[1]
-    assert HINTS[hint]["en"].rstrip(")")[-1] in ".?}" and HINTS[hint]["zh"].rstrip("）")[-1] in "。？}"
-    # Chinese text has Chinese punctuation
-    assert not re.search(r"[\u4e00-\u9fff][,.;:?!()]", HINTS[hint]["zh"])
+    assert fields[0] == fields[1], f"the hint {hint} has the same fields in braces in both languages, got {fields}"
+    whole = HINTS[hint]["en"].rstrip(")")[-1] in ".?}" and HINTS[hint]["zh"].rstrip("）")[-1] in "。？}"
+    assert whole, f"the hint {hint} is a whole sentence in both languages: {HINTS[hint]}"
+    foreign = re.search(r"[\u4e00-\u9fff][,.;:?!()]", HINTS[hint]["zh"])
+    assert not foreign, f"the hint {hint} has Chinese punctuation in Chinese, got {foreign[0]}"
 
 
 @pytest.mark.parametrize(("question", "hint", "fn"), WRONG, ids=named(WRONG))
@@ -153,7 +160,7 @@ def test_documentation(check):
     text = inspect.getdoc(check)
     assert str(inspect.signature(check)) == "(fn, *, seed=0, lang=None, time_limit=10.0)"
     for part in (f"``{check.__name__.removeprefix('check_')}(", "Source: ", "Parameters\n", "Raises\n"):
-        assert part in text
+        assert part in text, f"the docstring of {check.__name__} has no {part.strip()!r}"
 
 
 def test_another_seed_gives_other_cases():

@@ -71,16 +71,22 @@ def run_cells(sources):
 
 def test_there_is_a_question_for_every_check():
     asked = [question.name for name in NAMES for question in questions(name)]
-    assert sorted(f"check_{name}" for name in asked) == sorted(n for n in homework.__all__ if n.startswith("check_"))
+    checks = {name for name in homework.__all__ if name.startswith("check_")}
+    alone = checks ^ {f"check_{name}" for name in asked}
+    assert not alone, f"book/homework has a question for each check of homework.__all__, but not for {sorted(alone)}"
+    assert len(asked) == len(set(asked)), f"book/homework asks each question once: {sorted(asked)}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_solutions_pass_both_checks(name):
     given = [part.source for part in parts(name) if isinstance(part, Code)]
     for question in questions(name):
-        assert question.check == f"check_{question.name}({question.name})"
+        check = f"check_{question.name}({question.name})"
+        where = f"book/homework/{name}.md, {question.name}"
+        assert question.check == check, f"{where}: the cell with points is {check}, got {question.check}"
         # otherwise the public check would do
-        assert re.search(rf"^check_{question.name}\({question.name}, seed=[1-9]\d*\)$", question.hidden, re.M)
+        seeded = rf"^check_{question.name}\({question.name}, seed=[1-9]\d*\)$"
+        assert re.search(seeded, question.hidden, re.M), f"{where}: the hidden cell calls the check with another seed"
         given.append(question.answer)
         run_cells([*given, question.check, question.hidden])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import npo_tutorial
+from npo_tutorial import demos, explore, homework
 from npo_tutorial._extras import require
 from tests.project import copy_project
 
@@ -59,13 +60,15 @@ def test_a_broken_optional_package_is_not_called_missing(tmp_path, monkeypatch):
 
 def test_public_names_are_documented_and_exist():
     for name in npo_tutorial.__all__:
-        assert getattr(npo_tutorial, name).__doc__, name
+        assert getattr(npo_tutorial, name).__doc__, f"npo_tutorial.{name} has no docstring"
 
 
 def test_every_public_name_is_in_the_api_reference():
     page = (ROOT / "book/api.md").read_text("utf-8")
-    for name in npo_tutorial.__all__:
-        assert f":: npo_tutorial.{name}\n" in page, name
+    for module in (npo_tutorial, demos, explore, homework):
+        for name in module.__all__:
+            directive = f":: {module.__name__}.{name}"
+            assert f"{directive}\n" in page, f"book/api.md lists every public name: it has no “.. auto…{directive}”"
 
 
 def test_functions_document_parameters_errors_and_an_example():

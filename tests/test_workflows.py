@@ -79,15 +79,22 @@ def test_scripts_are_bash_that_stops_at_the_first_error(script):
 def test_every_supported_version_of_python_is_tested_and_named():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     versions = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
-    assert JOBS["tests/package"]["strategy"]["matrix"]["python"] == versions
+    rule = f"the classifiers in pyproject.toml name Python {', '.join(versions)}, and so does"
+    matrix = JOBS["tests/package"]["strategy"]["matrix"]["python"]
+    assert matrix == versions, f"{rule} the workflow tests.yml, got {matrix}"
     first, last = versions[0], versions[-1]
-    assert project["requires-python"] == f">={first},<3.{int(last.removeprefix('3.')) + 1}"
-    assert (ROOT / "README.md").read_text("utf-8").count(f"{first}–{last}") == 2
+    bounds = f">={first},<3.{int(last.removeprefix('3.')) + 1}"
+    assert project["requires-python"] == bounds, f"{rule} requires-python: {bounds}, got {project['requires-python']}"
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme.count(f"{first}–{last}") == 2, f"{rule} README, as {first}–{last}, in both languages"
+    setup = (ROOT / "setup.py").read_text("utf-8")
+    assert re.findall(r"3\.\d+", setup) == versions, f"{rule} the sentence in setup.py"
     for edition in ("zh", "en"):
         page = (ROOT / f"book/{edition}/how-to-run.md").read_text("utf-8")
-        assert re.findall(r"3\.\d+", re.search(r"^\| Python \|.*", page, re.M)[0]) == versions, edition
+        named = re.findall(r"3\.\d+", re.search(r"^\| Python \|.*", page, re.M)[0])
+        assert named == versions, f"{rule} the table in book/{edition}/how-to-run.md, got {named}"
     tested = {job["strategy"]["matrix"]["include"][i]["python"] for job in [JOBS["versions/versions"]] for i in (0, 1)}
-    assert tested == {first, last}
+    assert tested == {first, last}, f"versions.yml tests the oldest and the newest Python, {first} and {last}: {tested}"
 
 
 def test_no_workflow_downloads_cuda():
@@ -149,8 +156,11 @@ def test_binder_has_the_pins_of_the_book():
     supported = JOBS["tests/package"]["strategy"]["matrix"]["python"]
     versions = dict(dependency.split("=") for dependency in environment["dependencies"] if "=" in dependency)
     assert environment["channels"] == ["conda-forge"]
-    assert versions.pop("pytorch-cpu") == pins["torch"]
-    assert versions.pop("python") in supported
+    torch = versions.pop("pytorch-cpu")
+    rule = f".binder/environment.yml has the pin of requirements.txt, {pins['torch']}"
+    assert torch == pins["torch"], f"{rule}, got {torch}"
+    python = versions.pop("python")
+    assert python in supported, f".binder/environment.yml has a supported Python, got {python}"
     assert not versions
     build = ROOT / ".binder/postBuild"
     assert os.access(build, os.X_OK)

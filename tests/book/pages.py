@@ -53,8 +53,19 @@ def nightly(*values):
     return [pytest.param(*row, marks=pytest.mark.nightly) for row in rows]
 
 
+def read(path):
+    """The text of a page, or of its source; where there is none, the rule that was forgotten."""
+    name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
+    assert path.is_file(), f"{name} is missing: a page exists in both editions, and in _toc.yml"
+    return path.read_text("utf-8")
+
+
+def source(edition, name):
+    return read(ROOT / f"book/{edition}/{name}.md")
+
+
 def cells(edition, name):
-    found = CELL.findall((ROOT / f"book/{edition}/{name}.md").read_text("utf-8"))
+    found = CELL.findall(source(edition, name))
     return [re.sub(r"^:.*\n", "", cell, flags=re.M) for cell in found]
 
 
@@ -75,7 +86,7 @@ def all_pages(site):
 
 @cache
 def parse(path: Path):
-    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+    return BeautifulSoup(read(path), "html.parser")
 
 
 @cache

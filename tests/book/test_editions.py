@@ -1,10 +1,12 @@
 """The two editions never drift: same pages, code cells, formulas, labels, exercises and structure of headings."""
 
 import re
+from itertools import zip_longest
 
 import pytest
+from booksite.words import WORDS
 
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, parse
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, parse, source
 from tests.conftest import ROOT
 
 
@@ -92,7 +94,10 @@ COMPARED = [
 @pytest.mark.parametrize("name", NAMES)
 def test_editions_agree(site, name, part):
     zh, en = (part(article(site, edition, name)) for edition in EDITIONS)
-    assert zh == en
+    pairs = enumerate(zip_longest(zh, en, fillvalue="none"), start=1)
+    differing = [f"number {i} is {ours!r} in zh and {theirs!r} in en" for i, (ours, theirs) in pairs if ours != theirs]
+    rule = f"book/zh/{name}.md and book/en/{name}.md must agree in their {part.__name__.replace('_', ' ')}"
+    assert not differing, f"{rule}, but {differing[0]}"
 
 
 @pytest.mark.parametrize("part", COMPARED)
@@ -100,17 +105,32 @@ def test_the_comparison_finds_something_to_compare(site, part):
     # an empty list equals an empty list: a selector that went stale must not pass for agreement
     for name in CHAPTERS:
         assert part(article(site, "en", name)), (
-            f"{part.__name__} finds nothing in the chapter {name}: has a selector gone stale?"
+            f"book/en/{name}.md must have {part.__name__.replace('_', ' ')}, as every chapter has; "
+            f"if it has some, the selector in {part.__name__}() has gone stale"
         )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_source_labels_carry_the_prefix_of_their_edition(name):
     for edition in EDITIONS:
-        source = (ROOT / f"book/{edition}/{name}.md").read_text("utf-8")
-        defined = re.findall(r"^\s*:(?:label|name): *(\S+)|^\(([^)\s]+)\)=", source, re.M)
+        defined = re.findall(r"^\s*:(?:label|name): *(\S+)|^\(([^)\s]+)\)=", source(edition, name), re.M)
         wrong = [label for pair in defined for label in pair if label and not label.startswith(f"{edition}-")]
         assert not wrong, f"book/{edition}/{name}.md: a label begins with {edition}-, got {', '.join(wrong)}"
+
+
+def keys(words, path=()):
+    """Where the machinery has a word: the names on the way to it."""
+    if not isinstance(words, dict):
+        return {path}
+    return set().union(*(keys(value, (*path, name)) for name, value in words.items()))
+
+
+def test_the_machinery_has_every_word_in_both_languages():
+    zh, en = keys(WORDS["zh_CN"]), keys(WORDS["en"])
+    assert not en - zh, f"booksite/words.yml lacks in zh_CN what en has: {sorted(en - zh)}"
+    # words that packages say in English need no English: their catalogues have one name each, which is the English word
+    own = {path for path in zh if path[0] in WORDS["en"]}
+    assert not own - en, f"booksite/words.yml lacks in en what zh_CN has: {sorted(own - en)}"
 
 
 def test_sentences_are_in_the_language_of_the_page(site):

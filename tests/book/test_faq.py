@@ -27,17 +27,20 @@ def questions(edition):
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_every_question_is_answered_shown_and_followed_up(edition):
     found = questions(edition)
-    assert len(found) == 11
+    assert len(found) == 11, f"the FAQ has 11 questions, book/{edition}/faq.md has {len(found)}: change both or neither"
     for heading, text in found:
-        assert heading.endswith({"en": "?", "zh": "？"}[edition]), heading
+        where = f"book/{edition}/faq.md, “{heading}”"
+        assert heading.endswith({"en": "?", "zh": "？"}[edition]), f"{where}: the heading of a question is a question"
+        assert "{code-cell}" in text, f"{where}: a cell shows the answer"
         answer, cell, rest = re.split(r"^```\{code-cell\} ipython3\n(.*?)^```$", text, maxsplit=1, flags=re.S | re.M)
-        assert "print(" in cell, heading
+        assert "print(" in cell, f"{where}: the cell that shows the answer prints it"
         # one paragraph before the cell, one after it with what it shows and where there is more
         rest = re.sub(r"^```\{code-cell\}.*?^```$", "", rest, flags=re.S | re.M)
         rest = re.sub(r"^\([\w-]+\)=$", "", rest, flags=re.M)
         for paragraph in (answer, rest):
-            assert paragraph.strip() and "\n" not in paragraph.strip(), heading
-        assert LINK.search(rest), heading
+            alone = paragraph.strip() and "\n" not in paragraph.strip()
+            assert alone, f"{where}: one paragraph answers, and one after the cell says what it shows"
+        assert LINK.search(rest), f"{where}: the last paragraph has a link to where there is more"
 
 
 def test_cells_are_short_and_only_call_the_package():
@@ -67,10 +70,12 @@ def test_numbers_of_results_are_glued(edition):
 def test_every_card_begins_with_its_verdict(site, edition):
     claims = CLAIM.findall(source(edition))
     cards = article(site, edition, "faq").select("div.admonition.claim")
-    assert len(claims) == len(cards) >= 9
+    where = f"book/{edition}/faq.md"
+    assert len(claims) == len(cards) >= 9, f"{where}: a statement to judge has the form of CLAIM in {__name__}"
     for claim, verdict, explanation in claims:
-        assert verdict.strip(".") in VERDICTS[edition], claim
-        assert LINK.search(explanation), claim
+        verdicts = ", ".join(VERDICTS[edition])
+        assert verdict.strip(".") in VERDICTS[edition], f"{where}, “{claim}” begins with one of {verdicts}"
+        assert LINK.search(explanation), f"{where}, “{claim}” has a link to where it is explained"
     for card in cards:
         assert "dropdown" in card["class"]
         title, first = card.find_all("p", recursive=False)[:2]
@@ -84,7 +89,7 @@ def test_both_editions_give_the_same_verdicts_and_some_are_true():
         edition: [VERDICTS[edition].index(verdict.strip(".")) for _, verdict, _ in CLAIM.findall(source(edition))]
         for edition in EDITIONS
     }
-    assert verdicts["zh"] == verdicts["en"]
+    assert verdicts["zh"] == verdicts["en"], "both editions of the FAQ judge the same statements in the same order"
     assert set(verdicts["en"]) == {0, 1, 2}
 
 
@@ -94,7 +99,8 @@ def test_both_editions_lead_to_the_same_places(edition):
         key: [re.sub(r".*<(.*)>", r"\1", role).replace(f"{key}-", "") for role in places(source(key))]
         for key in EDITIONS
     }
-    assert sorted(targets["zh"]) == sorted(targets["en"])
+    alone = sorted(set(targets["zh"]) ^ set(targets["en"]))
+    assert sorted(targets["zh"]) == sorted(targets["en"]), f"both editions of the FAQ have the same links, not {alone}"
     assert len(targets[edition]) > 30
 
 

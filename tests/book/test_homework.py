@@ -12,7 +12,8 @@ SOURCES = sorted((ROOT / "book/homework").glob("*.md"))
 
 def test_the_site_holds_what_students_get(site):
     written = {path.relative_to(site / "homework").as_posix() for path in (site / "homework").rglob("*.*")}
-    assert written == {f"{edition}/{source.stem}.ipynb" for edition in EDITIONS for source in SOURCES}
+    expected = {f"{edition}/{source.stem}.ipynb" for edition in EDITIONS for source in SOURCES}
+    assert written == expected, "homework/ of the site has each assignment of book/homework, for students only"
     package = f"npo-tutorial[torch] @ git+{REPOSITORY}"
     for source in SOURCES:
         for edition in EDITIONS:
@@ -23,4 +24,6 @@ def test_the_site_holds_what_students_get(site):
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_the_page_offers_each_of_them(site, edition):
     links = parse(site / f"book/{edition}/homework.html").select("a[download][href*='homework/']")
-    assert sorted(link["href"] for link in links) == [f"../../homework/{edition}/{p.stem}.ipynb" for p in SOURCES]
+    expected = [f"../../homework/{edition}/{path.stem}.ipynb" for path in SOURCES]
+    rule = f"book/{edition}/homework.md offers each assignment of book/homework"
+    assert sorted(link["href"] for link in links) == expected, rule

@@ -40,7 +40,8 @@ def prose(notebook):
 
 def test_every_page_with_cells_has_a_notebook(site):
     written = {path.relative_to(site / "notebooks").as_posix() for path in (site / "notebooks").rglob("*.ipynb")}
-    assert written == {f"{edition}/{name}.ipynb" for edition, name in BOTH}
+    differing = written ^ {f"{edition}/{name}.ipynb" for edition, name in BOTH}
+    assert not differing, f"each page with cells has a notebook, and no other page has one: {differing}"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
@@ -90,10 +91,13 @@ def test_the_code_of_solutions_is_folded(site, edition, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_editions_have_the_same_cells_in_the_same_places(site, name):
     zh, en = (load(site, edition, name) for edition in EDITIONS)
-    assert [cell.cell_type for cell in zh.cells] == [cell.cell_type for cell in en.cells]
+    kinds = [[cell.cell_type for cell in notebook.cells] for notebook in (zh, en)]
+    assert kinds[0] == kinds[1], f"book/zh/{name}.md and book/en/{name}.md must have their cells in the same places"
     # the first cell says which language the demos speak
     assert code(zh)[0].replace('"NPO_TUTORIAL_LANG"] = "zh"', '"NPO_TUTORIAL_LANG"] = "en"') == code(en)[0]
-    assert code(zh)[0] != code(en)[0] and code(zh)[1:] == code(en)[1:]
+    assert code(zh)[0] != code(en)[0]
+    same = code(zh)[1:] == code(en)[1:]
+    assert same, f"book/zh/{name}.md and book/en/{name}.md must have code cells that are identical to the byte"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)

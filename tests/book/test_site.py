@@ -86,7 +86,7 @@ def test_no_link_inside_the_site_is_broken(site):
 def test_every_image_has_alt_text(site):
     for page in all_pages(site):
         for image in parse(site / page).select("img"):
-            assert image.get("alt", "").strip(), f"{page}: {image}"
+            assert image.get("alt", "").strip(), f"{page}: every picture has an alt text, in every language: {image}"
 
 
 def test_mathematics_is_rendered_at_build_time(site):
@@ -229,7 +229,9 @@ def test_foot_says_how_to_cite_when_it_changed_and_where_to_report(site, page):
     assert re.sub(r"^\d+\. ", "", title) in foot.get_text()
     dates = [time["datetime"] for time in foot.select("time")]
     # without a history there is nothing to say
-    assert [bool(re.fullmatch(r"\d{4}-\d\d-\d\d", date)) for date in dates] == ([True] if ask_git("log", "-1") else [])
+    said = [bool(re.fullmatch(r"\d{4}-\d\d-\d\d", date)) for date in dates]
+    rule = f"the foot of {page} says when it last changed, which git knows of a committed source: commit, then build"
+    assert said == ([True] if ask_git("log", "-1") else []), rule
     assert any(a["href"].startswith(f"{REPOSITORY}/issues/new?") for a in foot.select("a"))
 
 
@@ -285,6 +287,21 @@ def test_the_number_of_chapters_is_right_where_it_is_said():
         said = form.findall((ROOT / f"{name}.md").read_text("utf-8"))
         wrong = {number for number in said if NUMBERS[number.lower()] != len(CHAPTERS)}
         assert not wrong, f"{name}.md says {wrong} chapters, the book has {len(CHAPTERS)}"
+
+
+OWN_STYLES = ("book/_static/*.css", "book/_ext/booksite/templates/*.css", "npo_tutorial/explore/*.css")
+SHORT_NAMES = {"fa", "fab", "far", "fas"}
+
+
+def test_no_class_of_the_books_own_is_one_of_font_awesome(site):
+    rule = "is a class of Font Awesome, which draws an icon there: choose another name"
+    for path in (path for pattern in OWN_STYLES for path in ROOT.glob(pattern)):
+        taken = SHORT_NAMES & set(re.findall(r"\.([\w-]+)", path.read_text("utf-8")))
+        assert not taken, f"{path.relative_to(ROOT)}: {', '.join(taken)} {rule}"
+    for page in all_pages(site):
+        for tag in parse(site / page).find_all(class_=list(SHORT_NAMES)):
+            named = any(name.startswith("fa-") for name in tag["class"])
+            assert named, f"{page}: {SHORT_NAMES & set(tag['class'])} {rule}: {str(tag)[:100]}"
 
 
 def test_demos_leave_their_language_to_the_page(site):
