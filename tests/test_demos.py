@@ -88,7 +88,8 @@ def test_state_is_light_and_what_the_function_returned(name, rng):
     state = made.widget.chart | {
         trait: base64.b64encode(getattr(made.widget, trait)).decode() for trait in ("numbers", "ranges")
     }
-    assert len(gzip.compress(json.dumps(state, ensure_ascii=False).encode())) <= MOST_BYTES
+    size = len(gzip.compress(json.dumps(state, ensure_ascii=False).encode()))
+    assert size <= MOST_BYTES, f"the state of a demo has at most {MOST_BYTES} bytes (gzip), {name} has {size}"
     panels = [(made.draw, made.x, made.options)]
     if beside := made.options.get("beside"):
         panels.append((beside.fn, np.asarray(beside.x), vars(beside)))
@@ -116,21 +117,23 @@ def test_texts_exist_in_both_languages_and_are_well_set(name):
     texts = [{"en": text, "zh": text} if isinstance(text, str) else text for text in texts]
     sentences = [made.options["say"](**values) for _, values in made.points()]
     for text in texts + sentences:
-        assert set(text) == {"en", "zh"}
-        assert all(text.values())
+        both = set(text) == {"en", "zh"} and all(text.values())
+        assert both, f"demos.{name}: every text is in English and in Chinese, got {text}"
         for what, pattern in SLIPS.items():
             assert not re.search(pattern, text["zh"]), (what, text["zh"])
         assert not AVOIDED.search(text["zh"]), text["zh"]
         assert not re.search("[\u3400-\u9fff，。：；]", text["en"]), text["en"]
     for sentence in sentences:
-        assert sentence["en"].endswith(".")
-        assert sentence["zh"].endswith("。")
+        whole = sentence["en"].endswith(".") and sentence["zh"].endswith("。")
+        assert whole, f"demos.{name} says whole sentences, got {sentence}"
         numbers = {language: re.findall(r"\d+(?:\.\d+)?", text) for language, text in sentence.items()}
         for number in numbers["en"] + numbers["zh"]:
             digits = number.replace(".", "").lstrip("0")
-            assert len(digits) <= 3 or (float(number) >= 1000 and "." not in number), sentence
+            short = len(digits) <= 3 or (float(number) >= 1000 and "." not in number)
+            assert short, f"demos.{name} says numbers of three digits, got {number} in {sentence}"
         # one of them may repeat or leave out a number of the formula, but none is another's
-        assert set(numbers["en"]) == set(numbers["zh"]), sentence
+        same = set(numbers["en"]) == set(numbers["zh"])
+        assert same, f"demos.{name} says the same numbers in both languages, got {sentence}"
         assert not re.search(r"nan|inf\b|\d-|[( ]-\d|e[+-]\d", "".join(sentence.values())), sentence
 
 
