@@ -304,6 +304,23 @@ def test_no_class_of_the_books_own_is_one_of_font_awesome(site):
             assert named, f"{page}: {SHORT_NAMES & set(tag['class'])} {rule}: {str(tag)[:100]}"
 
 
+def test_code_has_no_mark_that_nothing_shows(site):
+    sheet = (site / "_static/pygments.css").read_text("utf-8")
+    rules = re.findall(r'^html\[data-theme="(\w+)"\] \.highlight(?: \.(\w+))? \{ (.*?) \}', sheet, re.M)
+    ink = {theme: re.search(r"(?<!-)color: #\w+", rule)[0] for theme, name, rule in rules if not name}
+    plain = {theme: {name for own, name, rule in rules if own == theme and rule == ink[theme]} for theme in ink}
+    unseen = plain["light"] & plain["dark"]
+    marks = {
+        mark["class"][0]: page
+        for page in all_pages(site)
+        for mark in parse(site / page).select(".highlight pre span[class]")
+        if len(mark["class"]) == 1
+    }
+    assert "n" in unseen and "k" in marks
+    found = {name: page for name, page in marks.items() if name in unseen}
+    assert not found, f"marks of code that look like the text around them: {found}"
+
+
 def test_demos_leave_their_language_to_the_page(site):
     places = [*(site / "_static/widgets").glob("*.js"), *(site / "embed").rglob("*.html"), site / "NPO.html"]
     assert len(places) > len(EDITIONS)

@@ -7,7 +7,7 @@ from sphinx.errors import ConfigError
 
 from booksite import execution, upstream
 from booksite.demos import embeds, state
-from booksite.document import After, Before, docstrings, formulas
+from booksite.document import After, Before, docstrings, formulas, plain_code
 from booksite.document.distant_blocks import SCRIPT as DISTANT_BLOCKS
 from booksite.document.reading_times import ReadingTimes, reading_times
 from booksite.finish import run
@@ -47,6 +47,7 @@ def setup(app):
     # what decides the outputs of every chapter: a new value makes Sphinx read all pages again
     app.add_config_value("execution_surroundings", "", "env", str)
     app.connect("builder-inited", upstream.leave_out_search)
+    app.connect("builder-inited", plain_code.replace_formatter)
     # in the page: it has to come before anything is laid out
     app.add_js_file(None, body=DISTANT_BLOCKS, priority=100)
 
