@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -87,11 +86,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def hearing_ctrl_c():
-    """Options of a process that Ctrl-C ends, also where a shell runs the tests in the background, which ignores it."""
-    return {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)} if os.name == "posix" else {}
 
 
 def fourth_order_gradient(f, x, step=1e-3):

@@ -19,7 +19,7 @@ from npo_tutorial import _parallel, digits, digits_split, gradient_descent, grad
 from npo_tutorial._parallel import one_blas_thread, side_by_side
 from npo_tutorial.logistic import flow, steps
 from npo_tutorial.synthetic import objectives, problem
-from tests.conftest import ROOT, hearing_ctrl_c
+from tests.conftest import ROOT
 
 X, Y, THETA = np.eye(2), np.array([1, 0]), np.zeros(2)
 
@@ -244,8 +244,12 @@ def test_ctrl_c_ends_the_run_and_its_processes(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent("""
+            import signal
             import threadpoolctl
             from npo_tutorial import _parallel, synthetic
+
+            # a shell that runs the tests in the background lets its processes ignore Ctrl-C
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             _parallel.WORTHWHILE, _parallel.cores = 0, lambda: 2
             threadpoolctl.threadpool_limits(2)
             problems = synthetic.make_problem(1, range(4))
@@ -257,7 +261,7 @@ def test_ctrl_c_ends_the_run_and_its_processes(tmp_path):
         """),
         encoding="utf-8",
     )
-    options = hearing_ctrl_c() | {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     process = subprocess.Popen([sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}, **options)
     try:
         assert process.stdout.readline() == "started\n"
