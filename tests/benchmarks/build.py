@@ -64,7 +64,9 @@ def busy(count):
 def add_sentence(folder, chapter):
     for edition, sentence in CHAPTER.items():
         page = folder / f"book/{edition}/{chapter}.md"
-        page.write_text(page.read_text("utf-8").replace("\n## ", f"\n{sentence}\n\n## ", 1), "utf-8")
+        # below the first heading: a label stands directly above it
+        text = re.sub(r"\n## .*\n", lambda heading: f"{heading[0]}\n{sentence}\n", page.read_text("utf-8"), count=1)
+        page.write_text(text, "utf-8")
 
 
 def main():
