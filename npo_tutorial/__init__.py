@@ -18,6 +18,8 @@ from npo_tutorial.logistic import (
 from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight, simnpo_loss
 from npo_tutorial.theory import (
     DivergenceBounds,
+    SharpConstants,
+    UniformConstants,
     divergence_bounds,
     ga_flow,
     log_ratio_at_weight,
@@ -34,7 +36,9 @@ __all__ = [
     "DigitsRun",
     "DigitsSplit",
     "DivergenceBounds",
+    "SharpConstants",
     "Trajectory",
+    "UniformConstants",
     "classifier_logp",
     "coherence",
     "digits_split",

@@ -45,7 +45,7 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
-def side_by_side(function, tasks, n_steps):
+def on_all_cores(function, tasks, n_steps):
     """[function(*task, update) for task in tasks], on all cores if that saves time; the same numbers on one.
 
     Each task makes `n_steps` steps, which it reports to `update(k)`; they are what the progress bar counts. Function,

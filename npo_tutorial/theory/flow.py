@@ -19,13 +19,14 @@ import numpy as np
 from scipy.special import expit, wrightomega
 
 from npo_tutorial._checks import as_float64, check_beta, check_flag
+from npo_tutorial._types import ArrayLike, FloatArray, Real
 
 MARGIN_LIMIT = 600.0
 CLOCK_LIMIT = 1e300
 BETA_LIMIT = 1e4
 
 
-def ga_flow(m0, tau, *, a=1.0, as_margin=False):
+def ga_flow(m0: ArrayLike, tau: ArrayLike, *, a: ArrayLike = 1.0, as_margin: bool = False) -> FloatArray:
     """The margin that one sample has lost at time τ under the flow of gradient ascent, all rows orthogonal.
 
     Δ solves Δ + e^{m⁰}(1 − e^{−Δ}) = aτ: m = z − ω(z) = log ω(z), with z = m⁰ + e^{m⁰} − aτ and Wright's ω.
@@ -83,7 +84,7 @@ def ga_flow(m0, tau, *, a=1.0, as_margin=False):
     return (m0 - lost if as_margin else lost)[()]
 
 
-def npo_flow(m0, tau, *, beta, a=1.0, as_margin=False):
+def npo_flow(m0: ArrayLike, tau: ArrayLike, *, beta: Real, a: ArrayLike = 1.0, as_margin: bool = False) -> FloatArray:
     """The margin that one sample has lost at time τ under the flow of NPO, all rows orthogonal and π_ref = π_init.
 
     Δ solves ½ ∫₀^Δ [1 + (p + q e^s)^β] [1 + (p/q)e^{−s}] ds = aτ, with q = σ(−m⁰) and p = 1 − q.

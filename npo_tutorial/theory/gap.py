@@ -11,9 +11,10 @@ import numpy as np
 from scipy.special import zeta
 
 from npo_tutorial._checks import check_beta, check_count, check_finite_array, check_positive
+from npo_tutorial._types import ArrayLike, Real
 
 
-def npo_gap(log_ratio, *, beta):
+def npo_gap(log_ratio: ArrayLike, *, beta: Real) -> float:
     """The gap of Proposition 1: centred NPO loss minus E[u], accurate to rounding.
 
     gap = (2/β) E[log cosh(βu/2)].
@@ -57,7 +58,7 @@ def npo_gap(log_ratio, *, beta):
     return float(np.mean(np.where(x < 1, near, far)) * 2 / beta)
 
 
-def npo_gap_series(log_ratio, *, beta, n_terms=2):
+def npo_gap_series(log_ratio: ArrayLike, *, beta: Real, n_terms: int = 2) -> float:
     """The first terms of the gap's power series in β: (β/4)E[u²] − (β³/96)E[u⁴] + ….
 
     gap = (2/β) Σ_k (−1)^{k+1} (1 − 4^{−k}) ζ(2k)/k · E[(βu/π)^{2k}], with Riemann's ζ; it converges for β max|u| < π.
@@ -95,7 +96,7 @@ def npo_gap_series(log_ratio, *, beta, n_terms=2):
     return float(powers @ coefficients * 2 / beta)
 
 
-def npo_gap_bound(log_ratio, *, beta):
+def npo_gap_bound(log_ratio: ArrayLike, *, beta: Real) -> float:
     """An upper bound of the gap that needs no small β: E[min(βu²/4, |u|)].
 
     It shows that E|u| < ∞ suffices for Proposition 1: the integrand is dominated by |u| and tends to 0.
@@ -127,7 +128,7 @@ def npo_gap_bound(log_ratio, *, beta):
     return float(np.mean(u * np.minimum(beta * u / 4, 1)))
 
 
-def log_ratio_at_weight(weight, *, beta):
+def log_ratio_at_weight(weight: Real, *, beta: Real) -> float:
     """The log-ratio at which the adaptive weight 2σ(βu) has a given value: u = log(w/(2 − w))/β.
 
     Parameters
