@@ -5,13 +5,13 @@ from math import log
 import numpy as np
 
 from npo_tutorial.demos.text import BETA, rounded, significant
-from npo_tutorial.explore import Grid, Points, explore
+from npo_tutorial.explore import Explorer, Grid, Points, explore
 from npo_tutorial.losses import dpo_loss, npo_loss, npo_weight
 from npo_tutorial.theory import log_ratio_at_weight
 
 
-def dpo_margin():
-    """DPO of one pair against its preference margin: the loss, and the weight by which the pair pulls.
+def dpo_margin() -> Explorer:
+    """DPO of one pair against its preference margin: the loss, and the weight of the pair's gradient.
 
     L = (1/β) log(1 + e^{−βv}), drawn minus its value (log 2)/β at v = 0, and the weight σ(−βv) = −dL/dv, which is
     half of NPO's weight at u = −v. Source: arXiv:2305.18290, equation (7); chapter "preference-optimization".
@@ -65,11 +65,11 @@ def dpo_margin():
     )
 
 
-def dpo_to_npo():
-    """From DPO to NPO: the loss against the log-ratio of the rejected response, while the chosen one comes to a stop.
+def dpo_to_npo() -> Explorer:
+    """From DPO to NPO: the loss against the log-ratio of the rejected response, for a given one of the chosen response.
 
     L_DPO = (1/β) log(1 + e^{β(u_rejected − u_chosen)}), its double, and L_NPO = (2/β) log(1 + e^{βu_rejected}); with
-    u_chosen = 0 the last two are one. Source: arXiv:2404.05868, equations (2) and (3); chapter "npo".
+    u_chosen = 0 the last two are equal. Source: arXiv:2404.05868, equations (2) and (3); chapter "npo".
 
     Examples
     --------
