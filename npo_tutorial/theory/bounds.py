@@ -1,6 +1,6 @@
 """Theorem 1 with numbers: constants and bounds of both its forms (chapters "divergence" and "divergence-proof").
 
-Gradient descent with step size η moves the margins by m ← m − (η/n)Gh, G the signed Gram matrix. All bounds are
+Gradient descent with step size η moves the margins by m ← m − (η/n)Gh, with the signed Gram matrix G. All bounds are
 for Δ_i(t) = m_i(0) − m_i(t) at the time τ = ηt/n, and for ‖θ_t − θ_init‖_{XᵀX} = ‖Δ‖₂; π_ref = π_init throughout.
 """
 
@@ -16,22 +16,22 @@ from npo_tutorial.theory.form import Form, SharpConstants, UniformConstants
 from npo_tutorial.theory.sharp import sharp_ga, sharp_npo
 from npo_tutorial.theory.uniform import uniform_form
 
-# relative allowance for the rounding of the bounds and of a gradient descent in float64
+# relative allowance for the rounding of the bounds and of gradient descent in float64
 ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class DivergenceBounds:
-    """What `divergence_bounds` found.
+    """The result of `divergence_bounds`.
 
     Attributes
     ----------
     applies : bool
         Whether the theorem's conditions hold.
     reason : str or None
-        If not: which fails, and by how much.
+        If not: which condition fails, and by how much.
     load : float
-        How many times the inner products are too large for the condition on them: at most 1 if the bounds apply.
+        The inner products divided by the largest ones that the condition allows: at most 1 if the bounds apply.
     coherence : float
         Measured: max_{i≠j} |⟨x_i, x_j⟩|.
     C0 : float
@@ -39,7 +39,7 @@ class DivergenceBounds:
         ``sharp=False`` that is the condition; the sharp form measures each inner product and can hold beyond it.
         Infinite for one sample.
     epsilon : float or None
-        ε of the sharp form, the smallest that the condition allows: every bound is the tighter the smaller it is.
+        ε of the sharp form, the smallest that the condition allows: the smaller ε, the tighter the bounds.
     constants : SharpConstants, UniformConstants or None
         Those of the form that was asked for, from the measured rows; None if a row is zero.
     """
@@ -57,8 +57,8 @@ class DivergenceBounds:
     def lower(self, t: ArrayLike, *, per_sample: bool = False) -> FloatArray:
         """Lower bound of the distance after `t` steps, or of each Δ_i.
 
-        `t` is a number ≥ 0 or a (k,) array; the result has its shape, with ``per_sample=True`` and one more axis of n
-        samples. Raises ``ValueError`` where the theorem does not apply.
+        `t` is a number ≥ 0 or a (k,) array. The result has its shape; with ``per_sample=True`` it has one more axis of
+        n samples. If the theorem does not apply, this is a ``ValueError``.
         """
         return self._at("lower", t, per_sample, np.finfo(float).max) * (1 - ROUNDING)
 
@@ -101,38 +101,31 @@ def divergence_bounds(
 
     Parameters
     ----------
-    X : (n, d) array
-        Forget set, one sample a row.
-    y : (n,) array
-        Labels, each 0 or 1.
+    X, y : (n, d), (n,) array
+        Forget set and its labels, 0 or 1.
     theta_init : (d,) array
         Initial parameters; they also define the reference model of NPO.
     loss : {"ga", "npo"}
         What is minimised.
     beta : float, optional
-        Inverse temperature of NPO, > 0; must be left out with ``loss="ga"``.
+        Inverse temperature of NPO.
     step_size : float
         η > 0.
     sharp : bool
-        Whether to give the sharp form, or the one of `uniform_constants`, which is the theorem as the paper states it.
+        Whether to use the sharp form, or the form of `uniform_constants`, the theorem as the paper states it.
 
     Returns
     -------
     DivergenceBounds
-        With ``applies=False`` and a reason where the conditions do not hold.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `gradient_descent`.
+        With ``applies=False`` and a reason if the conditions do not hold.
 
     Notes
     -----
     The theorem is about exact arithmetic. So that it holds for gradient descent in float64 too, the bounds are widened
-    by 10⁻¹² of their value. A bound that overflows is inf above and stays finite and true below.
+    by 10⁻¹² of their value. An upper bound that overflows is inf; a lower one is then the largest float.
 
-    Of the ε that the NPO condition allows, an interval, the smallest gives the tightest bounds. Over ε the condition's
-    left side divided by ε first falls, then grows: its minimum tells whether there is one.
+    The NPO condition allows an interval of ε or none, and the smallest ε gives the tightest bounds. The condition's
+    left side divided by ε first falls, then grows with ε: its minimum tells whether the interval is empty.
 
     Source: Theorem 2 of arXiv:2404.05868, which has constants without values; constants and the sharp form are ours.
 
@@ -158,7 +151,8 @@ def divergence_bounds(
     with np.errstate(over="ignore", invalid="ignore"):
         products, m0, R0 = np.abs(Z @ Z.T), Z @ theta_init, np.hypot.reduce(theta_init)
     if not (np.isfinite(products).all() and np.isfinite(m0).all() and np.isfinite(R0)):
-        raise ValueError("X or theta_init is too large, the inner products overflow")
+        largest = max(np.abs(Z).max(), np.abs(theta_init).max())
+        raise ValueError(f"X or theta_init is too large, the inner products overflow: got entries up to {largest:g}")
     a = np.diag(products).copy()
     np.fill_diagonal(products, 0)
     i, j = np.unravel_index(products.argmax(), products.shape)

@@ -32,7 +32,7 @@ def sharp_ga(products: FloatArray, a: FloatArray, m0: FloatArray, step_ratio: fl
 
 def sharp_npo(products: FloatArray, a: FloatArray, m0: FloatArray, beta: float, step_ratio: float) -> Form:
     """The form for NPO; arguments as of `sharp_ga`."""
-    from scipy.optimize import minimize_scalar  # loading it would double the time of `import npo_tutorial`
+    from scipy.optimize import minimize_scalar  # imported where used: it is slow to load
 
     n, log_a, log_q = len(a), np.log(a), log_expit(-m0)
     with np.errstate(over="ignore"):
@@ -51,7 +51,7 @@ def sharp_npo(products: FloatArray, a: FloatArray, m0: FloatArray, beta: float, 
         ratio = (log_hi + log_a)[:, None] - log_lo - log_a - log_q
         factors = np.logaddexp(log_H - log_q[:, None], math.log(KAPPA_STAR) + ratio)
         pairs = np.add(log_products, factors, out=np.full((n, n), -np.inf), where=log_products > -np.inf)
-        # finite, for the search subtracts one from another
+        # finite, because the search subtracts one value from another
         return min(np.max(np.logaddexp.reduce(pairs, axis=1) - log_a) - log_expit(x), 1e300)
 
     def lightest(log_products):

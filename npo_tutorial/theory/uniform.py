@@ -34,9 +34,9 @@ def uniform_constants(
     loss : {"ga", "npo"}
         What is minimised.
     beta : float, optional
-        Inverse temperature of NPO, > 0; must be left out with ``loss="ga"``.
+        Inverse temperature of NPO.
     step_ratio : float
-        η/n > 0; the paper's η ≤ 1 has it at most 1. Not used by GA.
+        η/n > 0, at most 1 with the paper's η ≤ 1. GA's constants do not depend on it.
 
     Returns
     -------
