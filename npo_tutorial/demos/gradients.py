@@ -110,7 +110,7 @@ def adaptive_weight() -> Explorer:
         w1, w2, largest, share = (rounded(value, 2) for value in (*weights, weights.max(), npo / ga))
         small = weights.max() < 0.1
         return {
-            "en": f"Sample 1 is forgotten: u₁ = {rounded(u_forgotten, 1)}, w₁ = {w1}. Sample 2 stands at "
+            "en": f"Sample 1 is forgotten: u₁ = {rounded(u_forgotten, 1)}, w₁ = {w1}. Sample 2 is at "
             f"u₂ = {rounded(u, 0)}, w₂ = {w2}. The largest weight is {largest}, and ‖∇NPO‖ is {share} of ‖∇GA‖: "
             + ("small, because both weights are." if small else "a single weight that is not small keeps it up."),
             "zh": f"样本 1 已被忘掉：u₁ = {rounded(u_forgotten, 1)}，w₁ = {w1}。"
@@ -172,7 +172,7 @@ def softmax_policy() -> Explorer:
         ga, npo = probabilities(None)[int(t)], probabilities(beta)[int(t)]
         en, zh = "", ""
         if ga[2] < start[2] / 2:
-            en = " GA has taken answer 3 along, which nobody asked it to forget."
+            en = " GA has lowered answer 3 too, which it was not asked to forget."
             zh = "GA 连回答 3 也压低了，可谁也没有要它忘掉回答 3。"
         return {
             "en": f"Step {t:g}, answer 1 is to be forgotten. GA: {listed(ga)}. "

@@ -39,12 +39,13 @@ def dpo_margin() -> Explorer:
         weight = rounded(curves(np.array([v]), beta)[1][0], 2)
         settled = significant(-log_ratio_at_weight(0.2, beta=beta))
         order = np.sign(v).astype(int) + 1
-        stands_en = ("The pair is ordered worse than", "The pair stands as", "The pair is ordered better than")[order]
-        stands_zh = ("这一对的排序不如参考模型", "这一对的排序与参考模型相同", "这一对的排序好于参考模型")[order]
+        order_en = ("worse than", "as", "better than")[order]
+        order_zh = ("这一对的排序不如参考模型", "这一对的排序与参考模型相同", "这一对的排序好于参考模型")[order]
         return {
-            "en": f"{stands_en} at the reference. A step pushes the chosen response up and the rejected one down, each "
-            f"with weight σ(−βv) = {weight}. With β = {beta:g} the weight is down to 0.1 at v = {settled}.",
-            "zh": f"{stands_zh}。每一步都把优选回答往上推、把劣选回答往下推，权重都是 σ(−βv) = {weight}。"
+            "en": f"The pair is ordered {order_en} under the reference. A step pushes the chosen response up and the "
+            f"rejected one down, each with weight σ(−βv) = {weight}. With β = {beta:g} the weight is down to 0.1 at "
+            f"v = {settled}.",
+            "zh": f"{order_zh}。每一步都把优选回答往上推、把劣选回答往下推，权重都是 σ(−βv) = {weight}。"
             f"β = {beta:g} 时，权重在 v = {settled} 处降到 0.1。",
         }
 
@@ -91,7 +92,7 @@ def dpo_to_npo() -> Explorer:
         weight = rounded(npo_weight([-20.0 - u_chosen], [-20.0], beta=beta)[0], 2)
         if u_chosen == 0:
             return {
-                "en": "The winner stands still, u_chosen = 0: twice the DPO loss is the NPO loss, at every u. "
+                "en": "The winner has not moved, u_chosen = 0: twice the DPO loss is the NPO loss, at every u. "
                 f"At u = 0 both push the rejected response down with weight {weight}, as gradient ascent does.",
                 "zh": "优选回答停在原处，u_chosen = 0：在每个 u 处，两倍的 DPO 损失就是 NPO 损失。"
                 f"在 u = 0 处，两者都以权重 {weight} 压低劣选回答，与梯度上升一样。",

@@ -19,6 +19,8 @@ cross-entropy −log π_θ(y|x), of KL(π_ref‖π_θ) or of KL(π_θ‖π_ref).
 import numpy as np
 from scipy.special import expit, log_expit
 
+from npo_tutorial._types import RetainTerm
+
 # method → the loss on the forget set, and whether a retain term is added
 TERMS = {
     "GA": ("ga", False),
@@ -30,7 +32,7 @@ TERMS = {
 }
 METHODS = tuple(TERMS)
 NEEDS_BETA = ("npo", "dpo")
-RETAIN_TERMS = ("cross_entropy", "kl_ref_model", "kl_model_ref")
+RETAIN_TERMS: tuple[RetainTerm, ...] = ("cross_entropy", "kl_ref_model", "kl_model_ref")
 
 
 def has_retain_term(method: str) -> bool:

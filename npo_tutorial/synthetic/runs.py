@@ -9,7 +9,7 @@ from scipy.special import expit
 from npo_tutorial._checks import check_count
 from npo_tutorial._parallel import on_all_cores
 from npo_tutorial._records import warn_if_stopped
-from npo_tutorial._types import FloatArray, IntArray, Real
+from npo_tutorial._types import FloatArray, IntArray, Real, RetainTerm
 from npo_tutorial.logistic.descent import steps_to_record
 from npo_tutorial.synthetic.descent import LARGEST, descend
 from npo_tutorial.synthetic.objectives import Objective, has_retain_term
@@ -57,7 +57,7 @@ def run(
     beta: Real | Sequence[Real | None] | FloatArray | None = None,
     n_steps: int = 2000,
     record: Sequence[int] | IntArray | None = None,
-    retain_term: str | None = None,
+    retain_term: RetainTerm | None = None,
     retain_weight: Real | Sequence[Real] | FloatArray = 1.0,
 ) -> SyntheticRun:
     """Unlearn by full-batch gradient descent, and measure the distances to the retrained model along the way.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 
 from npo_tutorial._checks import check_beta, check_choice, check_positive, check_real
-from npo_tutorial._types import Real
+from npo_tutorial._types import Real, RetainTerm
 from npo_tutorial.synthetic.objectives import METHODS, NEEDS_BETA, RETAIN_TERMS, TERMS, has_retain_term
 
 
@@ -70,7 +70,7 @@ def setting_of(alpha: float, method: str, step_size: Real | None, beta: Real | N
     return Setting(method, check_positive("step_size", step_size), beta, retain_weight)
 
 
-def check_retain_term(retain_term: str | None, methods: Iterable[str]) -> str:
+def check_retain_term(retain_term: RetainTerm | None, methods: Iterable[str]) -> RetainTerm:
     """The retain term of these methods: the first of `RETAIN_TERMS` by default."""
     if retain_term is None:
         return RETAIN_TERMS[0]
