@@ -15,7 +15,7 @@ from npo_tutorial.logistic import (
     logistic_gradient,
     unlearn,
 )
-from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight, simnpo_loss
+from npo_tutorial.losses import dpo_loss, dpo_weight, ga_loss, npo_loss, npo_weight, simnpo_loss, simnpo_weight
 from npo_tutorial.theory import (
     DivergenceBounds,
     divergence_bounds,
@@ -40,6 +40,7 @@ __all__ = [
     "digits_split",
     "divergence_bounds",
     "dpo_loss",
+    "dpo_weight",
     "forget_digits",
     "forget_set",
     "ga_flow",
@@ -56,6 +57,7 @@ __all__ = [
     "npo_loss",
     "npo_weight",
     "simnpo_loss",
+    "simnpo_weight",
     "theta_with_margins",
     "uniform_constants",
     "unlearn",
