@@ -3,7 +3,7 @@
 import copy
 
 import numpy as np
-from scipy.special import log_expit
+from npo_tutorial._special import log_expit
 
 from npo_tutorial._checks import check_choice, check_finite_array
 from npo_tutorial.logistic.descent import gradient_descent

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-from scipy.special import expit
+from npo_tutorial._special import expit
 
 from npo_tutorial._checks import check_count, check_labels, check_real
 from npo_tutorial._parallel import side_by_side

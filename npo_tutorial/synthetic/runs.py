@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from npo_tutorial._special import expit
 
 from npo_tutorial._checks import check_count
 from npo_tutorial._parallel import side_by_side

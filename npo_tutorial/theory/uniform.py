@@ -8,7 +8,7 @@ import math
 from functools import partial
 
 import numpy as np
-from scipy.special import exprel, log_expit
+from npo_tutorial._special import exprel, log_expit
 
 from npo_tutorial._checks import check_positive, check_real
 from npo_tutorial.logistic.model import checked_beta
