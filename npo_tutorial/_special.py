@@ -18,4 +18,6 @@ def _on_first_call(name):
     return function
 
 
-expit, exprel, log_expit, wrightomega, zeta = map(_on_first_call, ("expit", "exprel", "log_expit", "wrightomega", "zeta"))
+expit, exprel, log_expit, wrightomega, zeta = map(
+    _on_first_call, ("expit", "exprel", "log_expit", "wrightomega", "zeta")
+)

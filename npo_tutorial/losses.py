@@ -25,15 +25,20 @@ References:
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeAlias
 
 from npo_tutorial._checks import check_beta, check_choice, check_finite_real, check_flag
 from npo_tutorial._log_probs import check_lengths, check_log_probs, check_scalar
+from npo_tutorial._types import Array, Nested, Real, Reduction
 
 REDUCTIONS = ("mean", "sum", "none")
+# of any library; a result is an array of the same one
+Numbers: TypeAlias = Array | Nested | Real
 
 
-def ga_loss(logp, *, reduction="mean"):
+def ga_loss(logp: Numbers, *, reduction: Reduction = "mean") -> Any:
     """Gradient-ascent loss: the mean log-likelihood of the forget set, to be minimised.
 
     L_GA = E[log π_θ(y|x)], at most 0 and unbounded below.
@@ -63,7 +68,9 @@ def ga_loss(logp, *, reduction="mean"):
     return _reduce(xp, 1 * logp, reduction)  # a new array, also where nothing is reduced
 
 
-def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
+def npo_loss(
+    logp: Numbers, ref_logp: Numbers, *, beta: Real | Array, reduction: Reduction = "mean", centered: bool = False
+) -> Any:
     """Negative Preference Optimization loss.
 
     L_NPO = (2/β) E[log(1 + (π_θ/π_ref)^β)] = (2/β) E[log(1 + e^{βu})], with the log-ratio u = log π_θ − log π_ref.
@@ -103,7 +110,7 @@ def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
     return _reduce(xp, (2 / beta) * loss, reduction)
 
 
-def npo_weight(logp, ref_logp, *, beta):
+def npo_weight(logp: Numbers, ref_logp: Numbers, *, beta: Real | Array) -> Any:
     """Adaptive weight by which NPO multiplies each sample's gradient of log π_θ.
 
     w = 2π_θ^β / (π_θ^β + π_ref^β) = 2σ(βu), so that ∇L_NPO = E[w ∇log π_θ] where ∇L_GA = E[∇log π_θ]. It is between 0
@@ -132,7 +139,15 @@ def npo_weight(logp, ref_logp, *, beta):
     return weight_at(z, partial(_sigmoid, xp))
 
 
-def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, beta, reduction="mean"):
+def dpo_loss(
+    chosen_logp: Numbers,
+    rejected_logp: Numbers,
+    ref_chosen_logp: Numbers,
+    ref_rejected_logp: Numbers,
+    *,
+    beta: Real | Array,
+    reduction: Reduction = "mean",
+) -> Any:
     """Direct Preference Optimization loss.
 
     L_DPO = −(1/β) E[log σ(β(u_chosen − u_rejected))], with the log-ratios u = log π_θ − log π_ref of the two responses.
@@ -164,7 +179,14 @@ def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, 
     return _reduce(xp, _log_one_plus_exp(xp, z) / beta, reduction)
 
 
-def dpo_weight(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, beta):
+def dpo_weight(
+    chosen_logp: Numbers,
+    rejected_logp: Numbers,
+    ref_chosen_logp: Numbers,
+    ref_rejected_logp: Numbers,
+    *,
+    beta: Real | Array,
+) -> Any:
     """Weight by which DPO multiplies the gradient of each pair of responses.
 
     w = σ(β(u_rejected − u_chosen)), so that ∇L_DPO = E[w(∇log π_θ(y_rejected|x) − ∇log π_θ(y_chosen|x))]. It is between
@@ -194,7 +216,14 @@ def dpo_weight(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *
     return _sigmoid(xp, z)
 
 
-def simnpo_loss(logp, n_tokens, *, beta, gamma=0.0, reduction="mean"):
+def simnpo_loss(
+    logp: Numbers,
+    n_tokens: Numbers,
+    *,
+    beta: Real | Array,
+    gamma: Real | Array = 0.0,
+    reduction: Reduction = "mean",
+) -> Any:
     """Loss of SimNPO: NPO without a reference model, with the log-probability divided by the response's length.
 
     L_SimNPO = −(2/β) E[log σ(−(β/|y|) log π_θ(y|x) − γ)] = (2/β) E[log(1 + e^z)], with z = (β/|y|) log π_θ(y|x) + γ.
@@ -233,7 +262,7 @@ def simnpo_loss(logp, n_tokens, *, beta, gamma=0.0, reduction="mean"):
     return _reduce(xp, (2 / beta) * _log_one_plus_exp(xp, z), reduction)
 
 
-def simnpo_weight(logp, n_tokens, *, beta, gamma=0.0):
+def simnpo_weight(logp: Numbers, n_tokens: Numbers, *, beta: Real | Array, gamma: Real | Array = 0.0) -> Any:
     """Weight by which SimNPO multiplies each sample's gradient of the mean log-probability per token.
 
     w = 2σ(z) with z = (β/|y|) log π_θ(y|x) + γ, so that ∇L_SimNPO = E[(w/|y|) ∇log π_θ]. It is between 0 and 2.
@@ -268,12 +297,12 @@ def simnpo_weight(logp, n_tokens, *, beta, gamma=0.0):
 # Solvers need the exponent and the weight at every step, without checks and with a faster sigmoid. -------------------
 
 
-def npo_exponent(logp, ref_logp, beta):
+def npo_exponent(logp: Any, ref_logp: Any, beta: Any) -> Any:
     """z = βu, of which the NPO loss is (2/β) log(1 + e^z)."""
     return beta * (logp - ref_logp)
 
 
-def weight_at(z, sigmoid):
+def weight_at(z: Any, sigmoid: Callable[[Any], Any]) -> Any:
     """2σ(z), the weight that a loss (2/β) log(1 + e^z) gives to the gradient of z/β."""
     return 2 * sigmoid(z)
 

@@ -517,9 +517,9 @@ def test_the_derivative_in_a_traced_beta_is_right():
 
 @pytest.mark.parametrize("beta", [jnp.asarray([0.5]), jnp.asarray(True), jnp.asarray(0.5j)])
 def test_a_beta_of_jax_that_is_no_real_number_is_named(beta):
-    with pytest.raises(TypeError, match="beta must be a real number, got jax.* array of dtype .* and shape"):
+    with pytest.raises(TypeError, match=r"beta must be a real number, got jax.* array of dtype .* and shape"):
         npo_loss(jnp.zeros(2), jnp.zeros(2), beta=beta)
-    with pytest.raises(TypeError, match="beta must be a real number, got jax.* array of dtype .* and shape"):
+    with pytest.raises(TypeError, match=r"beta must be a real number, got jax.* array of dtype .* and shape"):
         jax.jit(lambda b: npo_loss(jnp.zeros(2), jnp.zeros(2), beta=b))(beta)
     with pytest.raises(ValueError, match=r"beta must be positive and finite, got -1\.0"):
         npo_loss(jnp.zeros(2), jnp.zeros(2), beta=jnp.asarray(-1.0))

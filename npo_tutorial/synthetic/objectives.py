@@ -17,6 +17,7 @@ cross-entropy −log π_θ(y|x), of KL(π_ref‖π_θ) or of KL(π_θ‖π_ref).
 """
 
 import numpy as np
+
 from npo_tutorial._special import expit, log_expit
 from npo_tutorial.losses import npo_exponent, weight_at
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-from npo_tutorial._special import expit
 
 from npo_tutorial._checks import check_count, check_labels, check_real
 from npo_tutorial._parallel import side_by_side
+from npo_tutorial._special import expit
 from npo_tutorial.synthetic.settings import is_sequence
 
 DIMENSION = 16

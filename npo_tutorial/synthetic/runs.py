@@ -4,10 +4,10 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from npo_tutorial._special import expit
 
 from npo_tutorial._checks import check_count
 from npo_tutorial._parallel import side_by_side
+from npo_tutorial._special import expit
 from npo_tutorial.logistic.descent import steps_to_record
 from npo_tutorial.synthetic.descent import LARGEST, descend
 from npo_tutorial.synthetic.objectives import Objective, has_retain_term

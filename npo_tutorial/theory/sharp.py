@@ -7,8 +7,8 @@ import math
 from functools import partial
 
 import numpy as np
-from npo_tutorial._special import expit, log_expit
 
+from npo_tutorial._special import expit, log_expit
 from npo_tutorial.theory.flow import BETA_LIMIT, CLOCK_LIMIT, MARGIN_LIMIT, ga_flow, npo_flow
 from npo_tutorial.theory.uniform import log_phi, logarithmic
 

@@ -8,9 +8,9 @@ import math
 from functools import partial
 
 import numpy as np
-from npo_tutorial._special import exprel, log_expit
 
 from npo_tutorial._checks import check_positive, check_real
+from npo_tutorial._special import exprel, log_expit
 from npo_tutorial.logistic.model import checked_beta
 
 
