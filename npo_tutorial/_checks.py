@@ -4,13 +4,17 @@ Here are numbers, flags, choices and NumPy arrays; `_log_probs` checks arrays of
 """
 
 import math
+from collections.abc import Collection
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from array_api_compat import is_array_api_obj, is_torch_array
 
+from npo_tutorial._types import FloatArray
 
-def check_beta(beta, info=None):
+
+def check_beta(beta: Any, info: Any = None) -> float:
     """The inverse temperature as a float; it and 2/beta must be numbers of the type that `info`, a finfo, describes."""
     beta = check_positive("beta", beta)
     info = info or np.finfo(np.float64)
@@ -19,7 +23,7 @@ def check_beta(beta, info=None):
     return beta
 
 
-def check_positive(name, value):
+def check_positive(name: str, value: Any) -> float:
     """A positive finite number, as a float."""
     value = check_real(name, value)
     if not 0 < value < math.inf:
@@ -27,7 +31,7 @@ def check_positive(name, value):
     return value
 
 
-def check_finite_real(name, value):
+def check_finite_real(name: str, value: Any) -> float:
     """A finite number, as a float."""
     value = check_real(name, value)
     if not -math.inf < value < math.inf:  # `torch.compile` traces comparisons, and not math.isfinite
@@ -35,7 +39,7 @@ def check_finite_real(name, value):
     return value
 
 
-def check_real(name, value):
+def check_real(name: str, value: Any) -> float:
     """A Python or NumPy real number, as a float."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a real number, got {describe(value)}")
@@ -45,32 +49,33 @@ def check_real(name, value):
         raise ValueError(f"{name} must fit a floating-point number, got a larger one") from None
 
 
-def check_count(name, value, *, minimum=1):
+def check_count(name: str, value: Any, *, minimum: int = 1) -> int:
     """A Python or NumPy integer of at least `minimum`, as an int."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {int(value)}")
-    if value > 2**53:
+    count = int(value)
+    if count < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {count}")
+    if count > 2**53:
         raise ValueError(f"{name} must be at most 2**53, got a larger one")
-    return int(value)
+    return count
 
 
-def check_flag(name, value):
+def check_flag(name: str, value: Any) -> bool:
     """True or False, as a real bool: truthy strings such as "no" are rejected."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
-def check_choice(name, value, choices):
+def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
     """One of a few strings."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
 
 
-def check_finite_array(name, value, *, ndim, batch=False):
+def check_finite_array(name: str, value: Any, *, ndim: int, batch: bool = False) -> FloatArray:
     """A finite float64 NumPy array of `ndim` dimensions, or with `batch` one more in front, none of them empty."""
     if is_torch_array(value):
         raise TypeError(f"{name} must be a NumPy array, got a PyTorch tensor: pass {name}.numpy()")
@@ -87,7 +92,7 @@ def check_finite_array(name, value, *, ndim, batch=False):
     return array
 
 
-def check_labels(name, value, n, *, batch=False):
+def check_labels(name: str, value: Any, n: int, *, batch: bool = False) -> FloatArray:
     """`n` labels, each 0 or 1, as a float64 NumPy array; with `batch` possibly several times `n`."""
     labels = check_finite_array(name, value, ndim=1, batch=batch)
     if labels.shape[-1] != n:
@@ -99,12 +104,12 @@ def check_labels(name, value, n, *, batch=False):
     return labels
 
 
-def refuse_masked(name, x):
+def refuse_masked(name: str, x: Any) -> None:
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array, whose mask would be ignored: select the valid entries")
 
 
-def as_float64(name, x, kinds):
+def as_float64(name: str, x: Any, kinds: str) -> FloatArray:
     """A float64 NumPy array; unlike NumPy's own conversion it takes neither None for NaN nor text for numbers."""
     refuse_masked(name, x)
     try:
@@ -117,11 +122,11 @@ def as_float64(name, x, kinds):
         return array.astype(np.float64, order="C")
 
 
-def show_index(index):
+def show_index(index: tuple[int, ...]) -> int | tuple[int, ...]:
     return index[0] if len(index) == 1 else index
 
 
-def describe(x):
+def describe(x: Any) -> str:
     if is_array_api_obj(x):
         return f"{type(x).__module__.split('.')[0]} array of dtype {x.dtype}"
     return f"{type(x).__name__} {x!r}" if isinstance(x, (str, bool, type(None))) else type(x).__name__

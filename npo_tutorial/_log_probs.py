@@ -6,6 +6,8 @@ synchronisation nor a trace: on NumPy arrays and on eager PyTorch and JAX arrays
 
 import math
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
@@ -13,7 +15,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 from npo_tutorial._checks import as_float64, describe, refuse_masked, show_index
 
 
-def check_log_probs(policy, reference=None):
+def check_log_probs(policy: dict[str, Any], reference: dict[str, Any] | None = None) -> tuple[Any, tuple[Any, ...]]:
     """Return the array namespace and the arrays, all of one library and one shape, checked to be log-probabilities.
 
     Both arguments are dictionaries of arrays by name. Those of the reference model must be finite, and of those of the
@@ -39,7 +41,7 @@ def check_log_probs(policy, reference=None):
     return xp, tuple(arrays.values())
 
 
-def check_lengths(name, lengths, logp, xp):
+def check_lengths(name: str, lengths: Any, logp: Any, xp: Any) -> Any:
     """Lengths ≥ 1, one for each log-probability, as floating-point numbers of their library and type."""
     array = _as_array(name, lengths, "integers or an integer")
     if namespace(array) is not xp:
@@ -54,7 +56,7 @@ def check_lengths(name, lengths, logp, xp):
     return array
 
 
-def check_scalar(name, value, check, logp):
+def check_scalar(name: str, value: Any, check: Callable[[Any], float], logp: Any) -> Any:
     """`value` as `check` returns it, a float; a scalar of JAX that cannot be read as an array of the type of `logp`.
 
     Under `jax.jit` every number that is not static is such a scalar.
@@ -67,7 +69,7 @@ def check_scalar(name, value, check, logp):
     return value.astype(logp.dtype) if not is_readable(value) else check(value.item())
 
 
-def namespace(x):
+def namespace(x: Any) -> Any:
     """The functions of the library of an array."""
     # What array_api_compat would find after some cached look-ups: `torch.compile` warns of each. NumPy follows the
     # standard itself, and array_api_compat.numpy would load all that NumPy has.
@@ -80,7 +82,7 @@ def namespace(x):
     return array_namespace(x)
 
 
-def is_readable(x):
+def is_readable(x: Any) -> bool:
     """Whether to read the values of an array costs neither a device synchronisation nor a trace."""
     if _is_numpy(x):
         return True
@@ -95,23 +97,23 @@ def is_readable(x):
     return False
 
 
-def _is_numpy(x):
+def _is_numpy(x: Any) -> bool:
     return isinstance(x, (np.ndarray, np.generic)) and not isinstance(x, np.matrix)
 
 
-def _is_torch(x):
+def _is_torch(x: Any) -> bool:
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(x, torch.Tensor)
 
 
-def _is_kind(x, kind):
+def _is_kind(x: Any, kind: str | tuple[str, ...]) -> bool:
     try:
         return namespace(x).isdtype(x.dtype, kind)
     except TypeError:  # a dtype the library does not define itself (e.g. ml_dtypes)
         return False
 
 
-def _as_array(name, x, what):
+def _as_array(name: str, x: Any, what: str) -> Any:
     """An array of any library as it is, anything else as NumPy makes an array of it."""
     refuse_masked(name, x)
     if _is_numpy(x) or _is_torch(x) or is_array_api_obj(x):
@@ -125,7 +127,7 @@ def _as_array(name, x, what):
     return array
 
 
-def _as_float_array(name, x):
+def _as_float_array(name: str, x: Any) -> Any:
     if not (_is_numpy(x) or _is_torch(x) or is_array_api_obj(x)):
         return as_float64(name, x, "iuf")
     refuse_masked(name, x)
@@ -137,7 +139,7 @@ def _as_float_array(name, x):
     return x
 
 
-def _check_shape(name, x, first, first_array):
+def _check_shape(name: str, x: Any, first: str, first_array: Any) -> None:
     if x.shape != first_array.shape:
         raise ValueError(
             f"{name} must have the shape of {first}, {tuple(first_array.shape)}, got {tuple(x.shape)}; "
@@ -145,7 +147,7 @@ def _check_shape(name, x, first, first_array):
         )
 
 
-def _check_values(xp, name, x, finite):
+def _check_values(xp: Any, name: str, x: Any, finite: bool) -> None:
     # the sum of rounded terms may exceed 0 slightly: not the caller's mistake
     tolerance = float(xp.finfo(x.dtype).eps) ** 0.5
     if _is_torch(x):

@@ -52,10 +52,10 @@ def loss_gradient(loss: Callable[..., Any], logp: ArrayLike, *args: Any, **kwarg
 
     # gradients are needed even under no_grad or inference_mode
     with torch.inference_mode(False), torch.enable_grad():
-        logp = tensor("logp", np.asarray(as_float64("logp", logp, "iuf"))).requires_grad_()
-        args = [tensor(f"args[{i}]", x) for i, x in enumerate(args)]
-        value = loss(logp, *args, **{name: tensor(name, x) for name, x in kwargs.items()})
+        at = tensor("logp", np.asarray(as_float64("logp", logp, "iuf"))).requires_grad_()
+        more = [tensor(f"args[{i}]", x) for i, x in enumerate(args)]
+        value = loss(at, *more, **{name: tensor(name, x) for name, x in kwargs.items()})
         if not isinstance(value, torch.Tensor) or value.ndim or not value.requires_grad:
             raise TypeError(f"loss must return a scalar tensor that depends on logp, got {value!r}")
-        (gradient,) = torch.autograd.grad(value, logp, allow_unused=True, materialize_grads=True)
+        (gradient,) = torch.autograd.grad(value, at, allow_unused=True, materialize_grads=True)
     return gradient.numpy()

@@ -64,8 +64,8 @@ def ga_loss(logp: Numbers, *, reduction: Reduction = "mean") -> Any:
     -2.0
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    xp, (logp,) = check_log_probs({"logp": logp})
-    return _reduce(xp, 1 * logp, reduction)  # a new array, also where nothing is reduced
+    xp, (each,) = check_log_probs({"logp": logp})
+    return _reduce(xp, 1 * each, reduction)  # a new array, also where nothing is reduced
 
 
 def npo_loss(
@@ -105,9 +105,9 @@ def npo_loss(
     """
     check_choice("reduction", reduction, REDUCTIONS)
     check_flag("centered", centered)
-    xp, z, beta = _npo_exponent(logp, ref_logp, beta)
+    xp, z, b = _npo_exponent(logp, ref_logp, beta)
     loss = _log_mean_exp(xp, z) if centered else _log_one_plus_exp(xp, z)
-    return _reduce(xp, (2 / beta) * loss, reduction)
+    return _reduce(xp, (2 / b) * loss, reduction)
 
 
 def npo_weight(logp: Numbers, ref_logp: Numbers, *, beta: Real | Array) -> Any:
@@ -175,8 +175,8 @@ def dpo_loss(
     0.626523
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    xp, z, beta = _dpo_exponent(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, beta)
-    return _reduce(xp, _log_one_plus_exp(xp, z) / beta, reduction)
+    xp, z, b = _dpo_exponent(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, beta)
+    return _reduce(xp, _log_one_plus_exp(xp, z) / b, reduction)
 
 
 def dpo_weight(
@@ -258,8 +258,8 @@ def simnpo_loss(
     True
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    xp, z, beta = _simnpo_exponent(logp, n_tokens, beta, gamma)
-    return _reduce(xp, (2 / beta) * _log_one_plus_exp(xp, z), reduction)
+    xp, z, b = _simnpo_exponent(logp, n_tokens, beta, gamma)
+    return _reduce(xp, (2 / b) * _log_one_plus_exp(xp, z), reduction)
 
 
 def simnpo_weight(logp: Numbers, n_tokens: Numbers, *, beta: Real | Array, gamma: Real | Array = 0.0) -> Any:
