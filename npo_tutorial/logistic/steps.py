@@ -36,7 +36,7 @@ def _numpy_stepper(problem, rate):
 
 def _compiled_stepper(problem, rate, batch):
     loop = _compiled_loop()
-    # GA is the case β = 0, where every weight is 1
+    # GA is the case β = 0, where every weight is 1 and none is computed
     beta, rate = (
         np.broadcast_to(x, (*batch, 1))[..., 0] for x in (0.0 if problem.beta is None else problem.beta, rate)
     )
@@ -78,8 +78,10 @@ def make_loop(compiled):
                 # σ(−m) is numerator / (1 + e); neither it nor log σ(m) overflows or cancels
                 e = exp(-abs(m[i]))
                 numerator = e if m[i] > 0 else 1.0
-                logp = min(m[i], 0.0) - log(1 + e)
-                moved[i] = rate * weight(exponent(logp, ref_logp[i], beta), sigmoid) * numerator / (1 + e)
+                moved[i] = rate * numerator / (1 + e)
+                if beta > 0:
+                    logp = min(m[i], 0.0) - log(1 + e)
+                    moved[i] *= weight(exponent(logp, ref_logp[i], beta), sigmoid)
             if len(gram):
                 z += moved
                 if plain:
