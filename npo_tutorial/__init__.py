@@ -1,7 +1,8 @@
 """Negative Preference Optimization: losses, solvers and theory, tested.
 
-Importing the package loads NumPy, SciPy and array-api-compat only. scikit-learn and Matplotlib are loaded by the
-functions that use them; PyTorch, JAX and CuPy never: their arrays are recognised when they come.
+Importing the package loads NumPy and array-api-compat only. The functions that need SciPy, scikit-learn or Matplotlib
+load it at their first call. Nothing loads JAX or CuPy, and only `loss_gradient` PyTorch: the package recognises arrays
+of libraries that are loaded already.
 """
 
 from npo_tutorial.autograd import loss_gradient

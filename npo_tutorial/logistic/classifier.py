@@ -29,7 +29,7 @@ def unlearn(
     y_forget: ArrayLike,
     *,
     loss: Loss = "npo",
-    beta: Real = 1.0,
+    beta: Real | None = None,
     step_size: Real,
     n_steps: int,
 ) -> "LogisticRegression":
@@ -45,8 +45,8 @@ def unlearn(
         Their labels.
     loss : {"npo", "ga"}
         What to minimise.
-    beta : float
-        Inverse temperature of NPO, > 0; not used by ``loss="ga"``.
+    beta : float, optional
+        Inverse temperature of NPO, > 0; by default 1.
     step_size : float
         η > 0.
     n_steps : int
@@ -89,7 +89,7 @@ def unlearn(
         y,
         theta,
         loss=loss,
-        beta=beta if loss == "npo" else None,
+        beta=1.0 if beta is None and loss == "npo" else beta,
         step_size=step_size,
         n_steps=n_steps,
         record=[n_steps],
