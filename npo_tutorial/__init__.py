@@ -1,7 +1,8 @@
 """Negative Preference Optimization: losses, solvers and theory, tested.
 
-Importing the package loads NumPy, SciPy and array-api-compat only. scikit-learn and Matplotlib are loaded by the
-functions that use them; PyTorch, JAX and CuPy never: their arrays are recognised when they come.
+Importing the package loads NumPy and array-api-compat only. The functions that need SciPy, scikit-learn or Matplotlib
+load it at their first call. Nothing loads JAX or CuPy, and only `loss_gradient` PyTorch: the package recognises arrays
+of libraries that are loaded already.
 
 Conventions of all functions, unless a docstring says otherwise:
 
@@ -35,7 +36,7 @@ from npo_tutorial.logistic import (
     logistic_gradient,
     unlearn,
 )
-from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, npo_weight, simnpo_loss
+from npo_tutorial.losses import dpo_loss, dpo_weight, ga_loss, npo_loss, npo_weight, simnpo_loss, simnpo_weight
 from npo_tutorial.theory import (
     DivergenceBounds,
     SharpConstants,
@@ -64,6 +65,7 @@ __all__ = [
     "digits_split",
     "divergence_bounds",
     "dpo_loss",
+    "dpo_weight",
     "forget_digits",
     "forget_set",
     "ga_flow",
@@ -80,6 +82,7 @@ __all__ = [
     "npo_loss",
     "npo_weight",
     "simnpo_loss",
+    "simnpo_weight",
     "theta_with_margins",
     "uniform_constants",
     "unlearn",

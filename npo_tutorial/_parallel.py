@@ -43,6 +43,7 @@ def one_blas_thread() -> Iterator[None]:
 @cache
 def _blas():
     # imported late and made once: searching the loaded libraries takes milliseconds
+    import scipy.special  # noqa: F401  (it brings a BLAS of its own, which must be among them: numba calls that one)
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")

@@ -1,12 +1,16 @@
-"""Gradients of the losses by PyTorch's autograd, for those who do not want to trust a formula."""
+"""Gradients of the losses by PyTorch's autograd, for readers who would rather not trust a formula."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from npo_tutorial._checks import as_float64
 from npo_tutorial._extras import require
+from npo_tutorial._types import ArrayLike, FloatArray
 
 
-def loss_gradient(loss, logp, *args, **kwargs):
+def loss_gradient(loss: Callable[..., Any], logp: ArrayLike, *args: Any, **kwargs: Any) -> FloatArray:
     """Derivative of a loss in each log-probability of its first argument, by PyTorch's autograd in float64.
 
     For ``loss=npo_loss`` with the mean over n samples it is w/n, with the weights of `npo_weight`; for `ga_loss` it
@@ -17,9 +21,9 @@ def loss_gradient(loss, logp, *args, **kwargs):
     loss : callable
         A loss of this package, or any function of tensors that returns a scalar tensor.
     logp : (n,) array
-        Where the derivative is taken, in nats; handed to `loss` as its first argument.
+        Where to take the derivative, in nats; the first argument of `loss`.
     *args, **kwargs
-        Further arguments of `loss`; NumPy arrays and lists among them become tensors.
+        Further arguments of `loss`. NumPy arrays and lists become tensors.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def loss_gradient(loss, logp, *args, **kwargs):
     TypeError
         `logp` is not an array of numbers, or `loss` returns no scalar tensor that depends on it.
     ValueError, TypeError
-        Whatever `loss` raises.
+        Errors that `loss` raises.
 
     Examples
     --------
@@ -43,15 +47,15 @@ def loss_gradient(loss, logp, *args, **kwargs):
     """
     torch = require("torch")
 
-    def tensor(name, x):
+    def tensor(name: str, x: Any) -> Any:
         return torch.from_numpy(as_float64(name, x, "iuf").copy()) if isinstance(x, (list, np.ndarray)) else x
 
-    # gradients are wanted here, whatever the caller has switched off
+    # gradients are needed even under no_grad or inference_mode
     with torch.inference_mode(False), torch.enable_grad():
-        logp = tensor("logp", np.asarray(as_float64("logp", logp, "iuf"))).requires_grad_()
-        args = [tensor(f"args[{i}]", x) for i, x in enumerate(args)]
-        value = loss(logp, *args, **{name: tensor(name, x) for name, x in kwargs.items()})
+        at = tensor("logp", np.asarray(as_float64("logp", logp, "iuf"))).requires_grad_()
+        more = [tensor(f"args[{i}]", x) for i, x in enumerate(args)]
+        value = loss(at, *more, **{name: tensor(name, x) for name, x in kwargs.items()})
         if not isinstance(value, torch.Tensor) or value.ndim or not value.requires_grad:
             raise TypeError(f"loss must return a scalar tensor that depends on logp, got {value!r}")
-        (gradient,) = torch.autograd.grad(value, logp, allow_unused=True, materialize_grads=True)
+        (gradient,) = torch.autograd.grad(value, at, allow_unused=True, materialize_grads=True)
     return gradient.numpy()

@@ -117,7 +117,7 @@ def theta_with_margins(X: ArrayLike, y: ArrayLike, margins: ArrayLike) -> FloatA
         raise ValueError(f"X must have linearly independent rows, got rank {rank} for {len(X)} rows")
     if not np.isfinite(theta).all():
         raise ValueError(f"margins must be small enough for these rows: theta overflowed, got {margins}")
-    return theta
+    return theta.astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, eq=False)

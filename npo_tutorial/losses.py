@@ -1,11 +1,22 @@
-"""Unlearning losses: gradient ascent, NPO, DPO and SimNPO (chapters "preference-optimization" to "language-model").
+"""Unlearning losses: gradient ascent, NPO, DPO and SimNPO, and their weights (chapters "preference-optimization" to
+"language-model").
 
-One body serves NumPy, PyTorch (autograd works), JAX (``jit`` and ``grad`` work) and CuPy arrays through
-``array-api-compat``. Everything is a function of log-probabilities in nats; for a sequence, the **sum** over its
-response tokens.
+**Conventions** of all functions here:
 
-The convention is the one of the NPO paper [1]: gradient ascent is the loss ``E[log π_θ]`` that is *minimised*, DPO
-carries 1/β, NPO carries 2/β.
+- Log-probabilities are in nats; that of a sequence is the **sum** over its response tokens. They are at most 0, and
+  those of the policy π_θ may be −inf. Those of the reference model π_ref must be finite.
+- Arrays come from NumPy, PyTorch (autograd works), JAX (``jit`` and ``grad`` work) or CuPy, all of one library and of
+  exactly one shape: nothing is broadcast. Lists and numbers become NumPy arrays, whole numbers floating-point ones.
+- ``beta`` is the inverse temperature β > 0. In JAX it may be traced, and then its value is not checked.
+- ``reduction`` is what to do over all elements, as in PyTorch: ``"mean"``, ``"sum"`` or ``"none"``. A loss is in nats:
+  a scalar, or with ``"none"`` an array of the shape of its arguments. A weight is dimensionless and has that shape.
+- Signs and factors are those of the NPO paper [1]: gradient ascent is the loss E[log π_θ], which is *minimised*; DPO
+  carries 1/β, NPO carries 2/β.
+- Values are exact to the rounding of the exponent z, of which a loss is log(1 + e^z) times a factor.
+- A ``TypeError`` names what is not a real number or an array of them, or comes from another library; a ``ValueError``
+  names a value, a shape or an option that cannot be right. Values are only read on the CPU and outside of traces.
+
+References:
 
 - [1] Zhang, Lin, Bai, Mei. Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning.
   arXiv:2404.05868.
@@ -14,13 +25,20 @@ carries 1/β, NPO carries 2/β.
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
-from npo_tutorial._checks import check_beta, check_choice, check_flag, check_lengths, check_log_probs, check_real
+from npo_tutorial._checks import check_beta, check_choice, check_finite_real, check_flag
+from npo_tutorial._log_probs import check_lengths, check_log_probs, check_scalar
+from npo_tutorial._types import Array, Nested, Real, Reduction
 
 REDUCTIONS = ("mean", "sum", "none")
+# of any library; a result is an array of the same one
+Numbers: TypeAlias = Array | Nested | Real
 
 
-def ga_loss(logp, *, reduction="mean"):
+def ga_loss(logp: Numbers, *, reduction: Reduction = "mean") -> Any:
     """Gradient-ascent loss: the mean log-likelihood of the forget set, to be minimised.
 
     L_GA = E[log π_θ(y|x)], at most 0 and unbounded below.
@@ -28,21 +46,12 @@ def ga_loss(logp, *, reduction="mean"):
     Parameters
     ----------
     logp : array
-        log π_θ(y|x) of each forget sample, in nats, any shape. At most 0; −inf is allowed.
+        log π_θ(y|x) of each forget sample.
     reduction : {"mean", "sum", "none"}
-        What to do over all elements, as in PyTorch.
 
     Returns
     -------
     array
-        In nats: a scalar, or with ``"none"`` an array of the shape of `logp`.
-
-    Raises
-    ------
-    ValueError
-        `logp` is empty, holds NaN or a positive value, or `reduction` is unknown.
-    TypeError
-        `logp` is not a real array or number.
 
     Notes
     -----
@@ -55,24 +64,24 @@ def ga_loss(logp, *, reduction="mean"):
     -2.0
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    xp, (logp,) = check_log_probs(logp=logp)
-    return _reduce(xp, 1 * logp, reduction)  # a new array, also where nothing is reduced
+    xp, (each,) = check_log_probs({"logp": logp})
+    return _reduce(xp, 1 * each, reduction)  # a new array, also where nothing is reduced
 
 
-def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
+def npo_loss(
+    logp: Numbers, ref_logp: Numbers, *, beta: Real | Array, reduction: Reduction = "mean", centered: bool = False
+) -> Any:
     """Negative Preference Optimization loss.
 
     L_NPO = (2/β) E[log(1 + (π_θ/π_ref)^β)] = (2/β) E[log(1 + e^{βu})], with the log-ratio u = log π_θ − log π_ref.
+    It is positive; 0 is its infimum.
 
     Parameters
     ----------
     logp, ref_logp : array
-        log π_θ(y|x) and log π_ref(y|x) of each forget sample, in nats, of exactly the same shape.
-        `logp` may be −inf (the loss is 0 there, and so is its gradient); `ref_logp` must be finite.
+        log π_θ(y|x) and log π_ref(y|x) of each forget sample. At log π_θ = −inf both the loss and its gradient are 0.
     beta : float
-        Inverse temperature, > 0.
     reduction : {"mean", "sum", "none"}
-        What to do over all elements, as in PyTorch.
     centered : bool
         Subtract the loss at π_θ = π_ref, (2/β) log 2, without losing digits. As β → 0 the centred loss tends to E[u],
         which is `ga_loss` minus a constant (Proposition 1); the loss itself tends to infinity.
@@ -80,16 +89,6 @@ def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
     Returns
     -------
     array
-        In nats: a scalar, or with ``"none"`` an array of the shape of `logp`. Uncentred it is positive; 0 is its
-        infimum.
-
-    Raises
-    ------
-    ValueError
-        β ≤ 0, NaN, a positive log-probability, an infinite `ref_logp`, different shapes, an empty array or an
-        unknown reduction.
-    TypeError
-        Not a real array or number, or arrays of two libraries.
 
     Notes
     -----
@@ -106,14 +105,49 @@ def npo_loss(logp, ref_logp, *, beta, reduction="mean", centered=False):
     """
     check_choice("reduction", reduction, REDUCTIONS)
     check_flag("centered", centered)
-    xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
-    beta = check_beta(beta, xp.finfo(logp.dtype))
-    z = beta * (logp - ref_logp)
+    xp, z, b = _npo_exponent(logp, ref_logp, beta)
     loss = _log_mean_exp(xp, z) if centered else _log_one_plus_exp(xp, z)
-    return _reduce(xp, (2 / beta) * loss, reduction)
+    return _reduce(xp, (2 / b) * loss, reduction)
 
 
-def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, beta, reduction="mean"):
+def npo_weight(logp: Numbers, ref_logp: Numbers, *, beta: Real | Array) -> Any:
+    """Adaptive weight by which NPO multiplies each sample's gradient of log π_θ.
+
+    w = 2π_θ^β / (π_θ^β + π_ref^β) = 2σ(βu), so that ∇L_NPO = E[w ∇log π_θ] where ∇L_GA = E[∇log π_θ]. It is between 0
+    and 2: 1 at π_θ = π_ref, 0 at log π_θ = −inf.
+
+    Parameters
+    ----------
+    logp, ref_logp : array
+        log π_θ(y|x) and log π_ref(y|x) of each forget sample.
+    beta : float
+
+    Returns
+    -------
+    array
+
+    Notes
+    -----
+    Source: [1], Section 3.2, with the sign corrected to plus. (Equations (4)–(5) of [1] print a minus.)
+
+    Examples
+    --------
+    >>> npo_weight([-1.0, -30.0], [-1.0, -1.0], beta=0.1).round(3).tolist()
+    [1.0, 0.104]
+    """
+    xp, z, _ = _npo_exponent(logp, ref_logp, beta)
+    return weight_at(z, partial(_sigmoid, xp))
+
+
+def dpo_loss(
+    chosen_logp: Numbers,
+    rejected_logp: Numbers,
+    ref_chosen_logp: Numbers,
+    ref_rejected_logp: Numbers,
+    *,
+    beta: Real | Array,
+    reduction: Reduction = "mean",
+) -> Any:
     """Direct Preference Optimization loss.
 
     L_DPO = −(1/β) E[log σ(β(u_chosen − u_rejected))], with the log-ratios u = log π_θ − log π_ref of the two responses.
@@ -121,25 +155,14 @@ def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, 
     Parameters
     ----------
     chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp : array
-        Log-probabilities of the preferred and of the other response under π_θ and π_ref, in nats, all of exactly the
-        same shape. Of each pair one of the first two may be −inf; the reference's must be finite.
+        Log-probabilities of the preferred and of the other response under π_θ and π_ref. Of each pair at most one may
+        have probability 0.
     beta : float
-        Inverse temperature, > 0.
     reduction : {"mean", "sum", "none"}
-        What to do over all elements, as in PyTorch.
 
     Returns
     -------
     array
-        In nats: a scalar, or with ``"none"`` an array of the shape of `chosen_logp`.
-
-    Raises
-    ------
-    ValueError
-        β ≤ 0, NaN, a positive log-probability, an infinite reference, both responses −inf, different shapes, an
-        empty array or an unknown reduction.
-    TypeError
-        Not a real array or number, or arrays of two libraries.
 
     Notes
     -----
@@ -152,53 +175,80 @@ def dpo_loss(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, *, 
     0.626523
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    xp, (chosen, rejected, ref_chosen, ref_rejected) = check_log_probs(
-        chosen_logp=chosen_logp,
-        rejected_logp=rejected_logp,
-        ref_chosen_logp=ref_chosen_logp,
-        ref_rejected_logp=ref_rejected_logp,
-    )
-    beta = check_beta(beta, xp.finfo(chosen.dtype))
-    z = beta * ((rejected - ref_rejected) - (chosen - ref_chosen))
-    return _reduce(xp, _log_one_plus_exp(xp, z) / beta, reduction)
+    xp, z, b = _dpo_exponent(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, beta)
+    return _reduce(xp, _log_one_plus_exp(xp, z) / b, reduction)
 
 
-def simnpo_loss(logp, n_tokens, *, beta, gamma=0.0, reduction="mean"):
-    """Loss of SimNPO: NPO without a reference model, with the log-probability divided by the response's length.
+def dpo_weight(
+    chosen_logp: Numbers,
+    rejected_logp: Numbers,
+    ref_chosen_logp: Numbers,
+    ref_rejected_logp: Numbers,
+    *,
+    beta: Real | Array,
+) -> Any:
+    """Weight by which DPO multiplies the gradient of each pair of responses.
 
-    L_SimNPO = −(2/β) E[log σ(−(β/|y|) log π_θ(y|x) − γ)] = (2/β) E[log(1 + e^z)], with z = (β/|y|) log π_θ(y|x) + γ.
+    w = σ(β(u_rejected − u_chosen)), so that ∇L_DPO = E[w(∇log π_θ(y_rejected|x) − ∇log π_θ(y_chosen|x))]. It is between
+    0 and 1, and ½ at π_θ = π_ref.
 
     Parameters
     ----------
-    logp : array
-        log π_θ(y|x) of each forget sample, **summed** over its tokens, in nats, any shape; may be −inf.
-    n_tokens : array of integers
-        The lengths |y| ≥ 1, of exactly the same shape.
+    chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp : array
+        As in `dpo_loss`.
     beta : float
-        Inverse temperature, > 0. It multiplies nats per token: values are 10 to 100 times those of NPO.
-    gamma : float
-        Margin γ, without unit. A larger one raises every weight 2σ(z).
-    reduction : {"mean", "sum", "none"}
-        What to do over all elements, as in PyTorch.
 
     Returns
     -------
     array
-        In nats: a scalar, or with ``"none"`` an array of the shape of `logp`. Positive; 0 is its infimum.
-
-    Raises
-    ------
-    ValueError
-        β ≤ 0, NaN, a positive log-probability, a length below 1, different shapes, an empty array, an infinite γ or an
-        unknown reduction.
-    TypeError
-        Not a real array or number, lengths that are no integers, or arrays of two libraries.
 
     Notes
     -----
-    Source: [3], Section 4. Convention: the sign in front of γ is theirs, minus inside the logarithm. The gradient
-    is E[(2σ(z)/|y|) ∇log π_θ]. It is `npo_loss` of the mean log-probability against a reference that gives every
-    response the mean log-probability −γ/β.
+    Source: [2], Section 4. Convention: the weight belongs to `dpo_loss`, which carries 1/β; of the DPO paper's loss it
+    is w times β, of a loss with 2/β it is 2w.
+
+    Examples
+    --------
+    >>> dpo_weight([-1.0, -9.0], [-3.0, -3.0], [-2.0, -2.0], [-2.0, -2.0], beta=0.5).round(3).tolist()
+    [0.269, 0.953]
+    """
+    xp, z, _ = _dpo_exponent(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, beta)
+    return _sigmoid(xp, z)
+
+
+def simnpo_loss(
+    logp: Numbers,
+    n_tokens: Numbers,
+    *,
+    beta: Real | Array,
+    gamma: Real | Array = 0.0,
+    reduction: Reduction = "mean",
+) -> Any:
+    """Loss of SimNPO: NPO without a reference model, with the log-probability divided by the response's length.
+
+    L_SimNPO = −(2/β) E[log σ(−(β/|y|) log π_θ(y|x) − γ)] = (2/β) E[log(1 + e^z)], with z = (β/|y|) log π_θ(y|x) + γ.
+    It is positive; 0 is its infimum.
+
+    Parameters
+    ----------
+    logp : array
+        log π_θ(y|x) of each forget sample, **summed** over its tokens.
+    n_tokens : array of integers
+        The lengths |y| ≥ 1.
+    beta : float
+        It multiplies nats per token: values are 10 to 100 times those of NPO.
+    gamma : float
+        Margin γ, dimensionless. A larger one raises every weight (`simnpo_weight`).
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+
+    Notes
+    -----
+    Source: [3], Section 4. Convention: the sign in front of γ is theirs, minus inside the logarithm. It is `npo_loss`
+    of the mean log-probability against a reference that gives every response the mean log-probability −γ/β.
 
     Examples
     --------
@@ -208,57 +258,86 @@ def simnpo_loss(logp, n_tokens, *, beta, gamma=0.0, reduction="mean"):
     True
     """
     check_choice("reduction", reduction, REDUCTIONS)
-    xp, (logp,) = check_log_probs(logp=logp)
-    lengths = check_lengths("n_tokens", n_tokens, logp, xp)
-    beta = check_beta(beta, xp.finfo(logp.dtype))
-    gamma = check_real("gamma", gamma)
-    if not math.isfinite(gamma):
-        raise ValueError(f"gamma must be finite, got {gamma!r}")
-    z = beta * (logp / lengths) + gamma
-    return _reduce(xp, (2 / beta) * _log_one_plus_exp(xp, z), reduction)
+    xp, z, b = _simnpo_exponent(logp, n_tokens, beta, gamma)
+    return _reduce(xp, (2 / b) * _log_one_plus_exp(xp, z), reduction)
 
 
-def npo_weight(logp, ref_logp, *, beta):
-    """Adaptive weight by which NPO multiplies each sample's gradient of log π_θ.
+def simnpo_weight(logp: Numbers, n_tokens: Numbers, *, beta: Real | Array, gamma: Real | Array = 0.0) -> Any:
+    """Weight by which SimNPO multiplies each sample's gradient of the mean log-probability per token.
 
-    w = 2π_θ^β / (π_θ^β + π_ref^β) = 2σ(βu), so that ∇L_NPO = E[w ∇log π_θ] where ∇L_GA = E[∇log π_θ].
+    w = 2σ(z) with z = (β/|y|) log π_θ(y|x) + γ, so that ∇L_SimNPO = E[(w/|y|) ∇log π_θ]. It is between 0 and 2.
 
     Parameters
     ----------
-    logp, ref_logp : array
-        log π_θ(y|x) and log π_ref(y|x), in nats, of exactly the same shape; `logp` may be −inf.
-    beta : float
-        Inverse temperature, > 0.
+    logp : array
+        log π_θ(y|x) of each forget sample, **summed** over its tokens.
+    n_tokens : array of integers
+        The lengths |y| ≥ 1.
+    beta, gamma : float
+        As in `simnpo_loss`.
 
     Returns
     -------
     array
-        Weights between 0 and 2, without unit, of the shape of `logp`; 1 at π_θ = π_ref, 0 at log π_θ = −inf.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `npo_loss`.
 
     Notes
     -----
-    Source: [1], Section 3.2, with the sign that is right: plus. (Equations (4)–(5) of [1] print a minus.)
+    Source: [3], Section 4. Convention: the factor 1/|y|, which the paper counts in, is left out. So weights of
+    responses of all lengths, and of all losses, are on one scale.
 
     Examples
     --------
-    >>> npo_weight([-1.0, -30.0], [-1.0, -1.0], beta=0.1).round(3).tolist()
-    [1.0, 0.104]
+    >>> simnpo_weight([-20.0, -2.0], [10, 1], beta=2.5).round(3).tolist()
+    [0.013, 0.013]
     """
-    xp, (logp, ref_logp) = check_log_probs(logp=logp, ref_logp=ref_logp)
-    beta = check_beta(beta, xp.finfo(logp.dtype))
-    return twice_sigmoid(xp, beta * (logp - ref_logp))
+    xp, z, _ = _simnpo_exponent(logp, n_tokens, beta, gamma)
+    return weight_at(z, partial(_sigmoid, xp))
 
 
-def twice_sigmoid(xp, z):
-    """2σ(z), the weight at z = βu, without checks: solvers need it at every step."""
+# Solvers need the exponent and the weight at every step, without checks and with a faster sigmoid. -------------------
+
+
+def npo_exponent(logp: Any, ref_logp: Any, beta: Any) -> Any:
+    """z = βu, of which the NPO loss is (2/β) log(1 + e^z)."""
+    return beta * (logp - ref_logp)
+
+
+def weight_at(z: Any, sigmoid: Callable[[Any], Any]) -> Any:
+    """2σ(z), the weight that a loss (2/β) log(1 + e^z) gives to the gradient of z/β."""
+    return 2 * sigmoid(z)
+
+
+def _npo_exponent(logp, ref_logp, beta):
+    xp, (logp, ref_logp) = check_log_probs({"logp": logp}, {"ref_logp": ref_logp})
+    beta = _check_beta(xp, beta, logp)
+    return xp, npo_exponent(logp, ref_logp, beta), beta
+
+
+def _dpo_exponent(chosen_logp, rejected_logp, ref_chosen_logp, ref_rejected_logp, beta):
+    xp, (chosen, rejected, ref_chosen, ref_rejected) = check_log_probs(
+        {"chosen_logp": chosen_logp, "rejected_logp": rejected_logp},
+        {"ref_chosen_logp": ref_chosen_logp, "ref_rejected_logp": ref_rejected_logp},
+    )
+    beta = _check_beta(xp, beta, chosen)
+    return xp, beta * ((rejected - ref_rejected) - (chosen - ref_chosen)), beta
+
+
+def _simnpo_exponent(logp, n_tokens, beta, gamma):
+    xp, (logp,) = check_log_probs({"logp": logp})
+    lengths = check_lengths("n_tokens", n_tokens, logp, xp)
+    beta = _check_beta(xp, beta, logp)
+    gamma = check_scalar("gamma", gamma, partial(check_finite_real, "gamma"), logp)
+    return xp, beta * (logp / lengths) + gamma, beta
+
+
+def _check_beta(xp, beta, logp):
+    return check_scalar("beta", beta, partial(check_beta, info=xp.finfo(logp.dtype)), logp)
+
+
+def _sigmoid(xp, z):
+    """σ(z) = e^z/(1 + e^z) or 1/(1 + e^{−z}), whichever does not overflow: small weights keep all their digits."""
     below, above = _split_at_zero(xp, z)
-    # e^z/(1 + e^z) or 1/(1 + e^{−z}), whichever does not overflow: small weights keep all their digits
-    return 2 * xp.exp(below) / (xp.exp(below) + xp.exp(-above))
+    return xp.exp(below) / (xp.exp(below) + xp.exp(-above))
 
 
 def _split_at_zero(xp, z):

@@ -18,11 +18,12 @@ LOSSES = [("ga", None), ("npo", 0.5), ("npo", 3.0)]
 NEVER, ALWAYS = np.inf, 0
 
 
-@pytest.fixture(params=[NEVER, ALWAYS], ids=["numpy", "numba"])
+@pytest.fixture(params=["numpy", "numba and plain products", "numba and the library's products"])
 def road(request, monkeypatch):
-    if request.param == ALWAYS:
+    if request.param != "numpy":
         pytest.importorskip("numba")
-    monkeypatch.setattr(steps, "COMPILED_FROM", request.param)
+    monkeypatch.setattr(steps, "COMPILED_FROM", NEVER if request.param == "numpy" else ALWAYS)
+    monkeypatch.setattr(steps, "PLAIN_BELOW", np.inf if "plain" in request.param else 0)
 
 
 def random_problem(rng, n, d):
@@ -49,10 +50,11 @@ def test_gram_space_and_theta_space_equal_autograd(rng, n, d, loss, beta):
     assert (gradient_descent(X, y, theta, **options)._problem.gram is None) is (n > d)
 
 
+@pytest.mark.parametrize("plain_below", [0, np.inf], ids=["library", "plain"])
 @pytest.mark.parametrize(("n", "d"), [(10, 30), (30, 10)])
 @pytest.mark.parametrize(("loss", "beta"), LOSSES)
 @pytest.mark.parametrize("margin", [0.01, 1, 40])
-def test_compiled_loop_equals_numpy_s_to_1e_12(rng, monkeypatch, n, d, loss, beta, margin):
+def test_compiled_loop_equals_numpy_s_to_1e_12(rng, monkeypatch, n, d, loss, beta, margin, plain_below):
     pytest.importorskip("numba")
     X, y, theta = random_problem(rng, n, d)
     X /= np.sqrt(d)
@@ -60,10 +62,20 @@ def test_compiled_loop_equals_numpy_s_to_1e_12(rng, monkeypatch, n, d, loss, bet
     monkeypatch.setattr(steps, "COMPILED_FROM", NEVER)
     plain = gradient_descent(X, y, margin * theta, **options)
     monkeypatch.setattr(steps, "COMPILED_FROM", ALWAYS)
+    monkeypatch.setattr(steps, "PLAIN_BELOW", plain_below)
     compiled = gradient_descent(X, y, margin * theta, **options)
     np.testing.assert_allclose(compiled.distance, plain.distance, rtol=1e-12)
     np.testing.assert_allclose(compiled.margins, plain.margins, rtol=1e-12, atol=1e-12 * np.abs(plain.margins).max())
     np.testing.assert_allclose(compiled.theta(), plain.theta(), rtol=1e-12, atol=1e-12 * np.abs(plain.theta()).max())
+
+
+@pytest.mark.parametrize("n", [steps.PLAIN_BELOW - 1, steps.PLAIN_BELOW])
+def test_a_few_samples_are_multiplied_without_the_library(rng, monkeypatch, n):
+    called = []
+    monkeypatch.setattr(steps, "_compiled_loop", lambda: lambda *arguments: called.append(arguments[-1]))
+    monkeypatch.setattr(steps, "COMPILED_FROM", ALWAYS)
+    gradient_descent(*random_problem(rng, n, 3), loss="ga", step_size=0.1, n_steps=1)
+    assert called == [n < steps.PLAIN_BELOW]
 
 
 def test_without_numba_the_numbers_are_the_same(rng, monkeypatch):
@@ -77,7 +89,9 @@ def test_without_numba_the_numbers_are_the_same(rng, monkeypatch):
 
 def test_short_runs_are_not_compiled(rng, monkeypatch):
     asked = []
-    monkeypatch.setattr(steps, "_compiled_loop", lambda: asked.append("loop") or steps._loop)
+    monkeypatch.setattr(
+        steps, "_compiled_loop", lambda: asked.append("loop") or steps.make_loop(lambda function: function)
+    )
     arguments, options = random_problem(rng, 2, 3), dict(loss="ga", step_size=0.1)
     gradient_descent(*arguments, **options, n_steps=10_000)
     assert not asked

@@ -12,7 +12,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npo_tutorial import dpo_loss, ga_loss, loss_gradient, npo_loss, npo_weight, simnpo_loss
+from npo_tutorial import (
+    dpo_loss,
+    dpo_weight,
+    ga_loss,
+    loss_gradient,
+    npo_loss,
+    npo_weight,
+    simnpo_loss,
+    simnpo_weight,
+)
 from tests.conftest import fourth_order_gradient
 
 LOG_RATIOS = [-1e4, -300.0, -20.5, -1.5, -1e-3, 0.0, 1e-3, 1.5, 20.5, 300.0, 1e4]
@@ -79,10 +88,14 @@ def test_dpo_equals_mpmath_over_the_whole_range(u, beta):
     zero = np.zeros(1)
     exact = mp_log_one_plus_exp(mpmath.mpf(beta) * mpmath.mpf(u)) / mpmath.mpf(beta)
     loss = float(dpo_loss(zero, rejected, zero, ref_rejected, beta=beta))
+    weight = dpo_weight(zero, rejected, zero, ref_rejected, beta=beta)
+    assert weight.shape == (1,)
     if beta * u > -80:
         assert relative_error(loss, exact) < 100 * np.finfo(float).eps
+        assert relative_error(weight[0], mp_weight(u, beta) / 2) < 100 * np.finfo(float).eps
     else:
         assert 0 <= loss < 1e-30
+        assert 0 <= weight[0] < 1e-30
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -94,13 +107,16 @@ def test_simnpo_equals_mpmath_over_the_whole_range(logp, n_tokens, beta, gamma, 
     z = mpmath.mpf(beta) * mpmath.mpf(float(logp[0])) / n_tokens + mpmath.mpf(gamma)
     exact = 2 / mpmath.mpf(beta) * mp_log_one_plus_exp(z)
     loss = simnpo_loss(logp, np.asarray([n_tokens]), beta=beta, gamma=gamma)
-    assert loss.dtype == dtype
+    weight = simnpo_weight(logp, np.asarray([n_tokens]), beta=beta, gamma=gamma)
+    assert loss.dtype == weight.dtype == dtype and weight.shape == (1,)
     if z > -80:
         # z is a difference: what it loses is relative to its terms
         size = float(abs(gamma - z) + abs(gamma))
         assert relative_error(loss, exact) < float(np.finfo(dtype).eps) * (6 + 2 * size)
+        assert relative_error(weight[0], mp_weight(z, 1)) < float(np.finfo(dtype).eps) * (6 + 2 * size)
     else:
         assert 0 <= float(loss) < 1e-30
+        assert 0 <= weight[0] < 1e-30
 
 
 def test_naive_npo_overflows_where_ours_does_not():
@@ -170,6 +186,31 @@ def test_infimum_zero_is_approached_and_ga_diverges():
     assert float(npo_loss(-600.0, -1.0, beta=1.0)) < 1e-250
     assert float(ga_loss(-1e300)) == -1e300
     assert float(npo_loss(-np.inf, -1.0, beta=1.0)) == 0
+
+
+@given(log_probs, log_probs, log_probs, log_probs, betas)
+def test_dpo_weight_is_half_where_nothing_has_moved_and_swaps_to_its_complement(
+    chosen, rejected, ref_chosen, ref_rejected, beta
+):
+    assert float(dpo_weight(chosen, rejected, chosen, rejected, beta=beta)) == 0.5
+    one = float(dpo_weight(chosen, rejected, ref_chosen, ref_rejected, beta=beta))
+    other = float(dpo_weight(rejected, chosen, ref_rejected, ref_chosen, beta=beta))
+    assert 0 <= one <= 1
+    assert one + other == pytest.approx(1, rel=1e-12)
+    # leaving the chosen response at the reference, and doubling, gives NPO's weight
+    npo = float(npo_weight(rejected, ref_rejected, beta=beta))
+    assert 2 * float(dpo_weight(chosen, rejected, chosen, ref_rejected, beta=beta)) == pytest.approx(npo, rel=1e-14)
+
+
+@given(log_probs, st.integers(1, 500), betas, st.floats(-5, 5))
+def test_simnpo_weight_is_npo_s_of_the_mean_log_prob_against_a_constant_reference(logp, n_tokens, beta, gamma):
+    weight = float(simnpo_weight(logp, n_tokens, beta=beta, gamma=gamma))
+    down = abs(gamma) / beta
+    npo = float(npo_weight(logp / n_tokens - down, -gamma / beta - down, beta=beta))
+    assert weight == pytest.approx(npo, rel=1e-9)
+    # and the paper's ratio of powers, without its factor 1/|y|
+    power = math.exp(beta * logp / n_tokens + gamma)
+    assert weight == pytest.approx(2 * power / (power + 1), rel=1e-12)
 
 
 @given(log_probs, log_probs, betas)
@@ -271,9 +312,10 @@ def test_npo_gradient_is_the_weight_with_a_plus_sign(rng, beta, centered):
 
 
 @pytest.mark.parametrize("beta", [0.05, 0.5, 3.0])
-def test_dpo_gradients_equal_differences(rng, beta):
+def test_dpo_gradients_are_the_weight_with_opposite_signs(rng, beta):
     arguments = list(-1 - rng.exponential(2, (4, 5)))
-    for i, name in enumerate(["chosen", "rejected"]):
+    weight = dpo_weight(*arguments, beta=beta)
+    for i, (name, sign) in enumerate([("chosen", -1), ("rejected", 1)]):
 
         def loss(x, i=i):
             return dpo_loss(*arguments[:i], x, *arguments[i + 1 :], beta=beta)
@@ -281,15 +323,15 @@ def test_dpo_gradients_equal_differences(rng, beta):
         differences = fourth_order_gradient(lambda x, loss=loss: float(loss(x)), arguments[i])
         tensors = [torch.tensor(a, requires_grad=True) for a in arguments]
         autograd = torch.autograd.grad(dpo_loss(*tensors, beta=beta), tensors[i])[0].numpy()
-        np.testing.assert_allclose(autograd, differences, rtol=1e-8, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(differences, sign * weight / 5, rtol=1e-8, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(autograd, sign * weight / 5, rtol=1e-13, err_msg=name)
 
 
 @pytest.mark.parametrize("gamma", [-1.0, 0.0, 2.0])
 @pytest.mark.parametrize("beta", [0.05, 0.5, 3.0])
 def test_simnpo_gradient_is_the_weight_over_the_length(rng, beta, gamma):
     logp, n_tokens = -1 - rng.exponential(20, 7), rng.integers(1, 30, 7)
-    z = beta * logp / n_tokens + gamma
-    expected = 2 / (1 + np.exp(-z)) / n_tokens / 7
+    expected = simnpo_weight(logp, n_tokens, beta=beta, gamma=gamma) / n_tokens / 7
     differences = fourth_order_gradient(lambda x: float(simnpo_loss(x, n_tokens, beta=beta, gamma=gamma)), logp)
     np.testing.assert_allclose(differences, expected, rtol=1e-8, atol=1e-12)
     autograd = loss_gradient(lambda x, n: simnpo_loss(x, n, beta=beta, gamma=gamma), logp, torch.tensor(n_tokens))
@@ -370,8 +412,10 @@ def all_losses(logp, ref_logp, n_tokens):
         npo_loss(logp, ref_logp, beta=1e-9, centered=True),
         npo_weight(logp, ref_logp, beta=0.3),
         dpo_loss(logp, ref_logp, ref_logp, logp, beta=0.3),
+        dpo_weight(logp, ref_logp, ref_logp, logp, beta=0.3),
         simnpo_loss(logp, n_tokens, beta=0.3, gamma=0.5),
         simnpo_loss(logp, n_tokens, beta=0.3, reduction="none"),
+        simnpo_weight(logp, n_tokens, beta=0.3, gamma=0.5),
     ]
 
 
@@ -400,8 +444,21 @@ def test_lists_and_numbers_become_float64():
     assert simnpo_loss(np.asarray([-1, -2], np.float32), np.asarray([1, 2], np.uint8), beta=1).dtype == np.float32
 
 
-@pytest.mark.filterwarnings("ignore:Dynamo")
-def test_jit_vmap_and_compiled_traces_are_not_broken():
+@pytest.mark.parametrize("library", [np, torch, jnp, array_api_strict], ids=["numpy", "torch", "jax", "strict"])
+def test_whole_numbers_are_taken_in_an_array_as_in_a_list(library):
+    logp, ref_logp, lengths = ([-1, -4], [-2, -2], [3, 2])
+    whole, floating = (
+        all_losses(make(logp), make(ref_logp), library.asarray(lengths))
+        for make in (library.asarray, lambda x: library.asarray([float(value) for value in x]))
+    )
+    for a, b in zip(whole, floating, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    in_a_list = npo_loss(logp, ref_logp, beta=1)
+    assert float(npo_loss(library.asarray(logp), library.asarray(ref_logp), beta=1)) == pytest.approx(in_a_list)
+
+
+def test_jit_and_vmap_are_not_broken():
     logp, ref_logp = jnp.asarray([-1.0, -4.0]), jnp.asarray([-2.0, -2.0])
     jitted = jax.jit(lambda a, b: npo_loss(a, b, beta=0.5))(logp, ref_logp)
     assert float(jitted) == pytest.approx(float(npo_loss(logp, ref_logp, beta=0.5)))
@@ -411,10 +468,61 @@ def test_jit_vmap_and_compiled_traces_are_not_broken():
     lengths = jnp.asarray([3, 2])
     jitted = jax.jit(lambda a, n: simnpo_loss(a, n, beta=0.5))(logp, lengths)
     assert float(jitted) == pytest.approx(float(simnpo_loss(logp, lengths, beta=0.5)))
-    compiled = torch.compile(lambda x, r: npo_loss(x, r, beta=0.5), fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(a, b), npo_loss(a, b, beta=0.5))
     meta = npo_loss(a.to("meta"), b.to("meta"), beta=0.5)
     assert meta.device.type == "meta"
+
+
+EACH_OF_BETA = {
+    "npo_loss": lambda a, b, n, beta: npo_loss(a, b, beta=beta),
+    "npo_loss centred": lambda a, b, n, beta: npo_loss(a, b, beta=beta, centered=True),
+    "npo_weight": lambda a, b, n, beta: npo_weight(a, b, beta=beta),
+    "dpo_loss": lambda a, b, n, beta: dpo_loss(a, b, b, b, beta=beta),
+    "dpo_weight": lambda a, b, n, beta: dpo_weight(a, b, b, b, beta=beta),
+    "simnpo_loss": lambda a, b, n, beta: simnpo_loss(a, n, beta=beta, gamma=beta),
+    "simnpo_weight": lambda a, b, n, beta: simnpo_weight(a, n, beta=beta, gamma=beta),
+}
+
+
+@pytest.mark.parametrize("function", EACH_OF_BETA.values(), ids=EACH_OF_BETA)
+def test_compiled_graphs_are_whole_without_a_warning_and_for_every_beta(function):
+    arguments = torch.tensor([-1.0, -4.0]), torch.tensor([-2.0, -2.0]), torch.tensor([3, 2])
+    torch.compiler.reset()
+    compiled = torch.compile(function, fullgraph=True, backend="eager")
+    for beta in (0.5, 0.7, 2):
+        torch.testing.assert_close(compiled(*arguments, beta), function(*arguments, beta))
+
+
+@pytest.mark.parametrize("function", EACH_OF_BETA.values(), ids=EACH_OF_BETA)
+def test_beta_and_gamma_may_be_traced_by_jax(function):
+    arguments = jnp.asarray([-1.0, -4.0]), jnp.asarray([-2.0, -2.0]), jnp.asarray([3, 2])
+    for beta in (0.5, 2):
+        traced = jax.jit(function)(*arguments, beta)
+        assert traced.dtype == jnp.float32
+        np.testing.assert_allclose(traced, function(*arguments, beta), rtol=1e-6)
+        np.testing.assert_allclose(function(*arguments, jnp.asarray(beta)), traced, rtol=1e-6)
+    each = jax.vmap(function, in_axes=(None, None, None, 0))(*arguments, jnp.asarray([0.5, 2.0]))
+    np.testing.assert_allclose(each[1], function(*arguments, 2.0), rtol=1e-6)
+    # the type of the log-probabilities stays, whatever that of β is
+    half = [x.astype(jnp.bfloat16) for x in arguments[:2]]
+    assert jax.jit(function)(*half, arguments[2], jnp.float32(0.5)).dtype == jnp.bfloat16
+
+
+def test_the_derivative_in_a_traced_beta_is_right():
+    logp, ref_logp = jnp.asarray([-1.0, -4.0]), jnp.asarray([-2.0, -2.0])
+    with jax.enable_x64(True):
+        slope = jax.grad(lambda beta: npo_loss(logp, ref_logp, beta=beta))(0.7)
+        high, low = (float(npo_loss(np.asarray([-1.0, -4.0]), [-2.0, -2.0], beta=0.7 + d)) for d in (1e-5, -1e-5))
+    assert float(slope) == pytest.approx((high - low) / 2e-5, rel=1e-5)
+
+
+@pytest.mark.parametrize("beta", [jnp.asarray([0.5]), jnp.asarray(True), jnp.asarray(0.5j)])
+def test_a_beta_of_jax_that_is_no_real_number_is_named(beta):
+    with pytest.raises(TypeError, match=r"beta must be a real number, got jax.* array of dtype .* and shape"):
+        npo_loss(jnp.zeros(2), jnp.zeros(2), beta=beta)
+    with pytest.raises(TypeError, match=r"beta must be a real number, got jax.* array of dtype .* and shape"):
+        jax.jit(lambda b: npo_loss(jnp.zeros(2), jnp.zeros(2), beta=b))(beta)
+    with pytest.raises(ValueError, match=r"beta must be positive and finite, got -1\.0"):
+        npo_loss(jnp.zeros(2), jnp.zeros(2), beta=jnp.asarray(-1.0))
 
 
 def test_the_caller_s_array_is_not_the_result():
@@ -447,7 +555,7 @@ def test_reductions(rng):
     assert simnpo_loss(logp, [1, 2, 3, 4, 5, 6], beta=0.3) == pytest.approx(each.mean())
 
 
-def test_a_log_prob_above_zero_by_rounding_is_no_mistake():
+def test_a_log_prob_may_exceed_zero_by_rounding():
     assert ga_loss(np.asarray([1e-5], np.float32)) == pytest.approx(1e-5)
     with pytest.raises(ValueError, match="logp"):
         ga_loss(np.asarray([1e-5], np.float64))
@@ -499,7 +607,9 @@ BAD = [
     (lambda: dpo_loss([-math.inf], [-math.inf], [-1], [-1], beta=1), ValueError, "rejected_logp must be finite where"),
     (lambda: ga_loss([]), ValueError, r"logp must not be empty, got shape \(0,\)"),
     (lambda: ga_loss(torch.zeros(0)), ValueError, "logp must not be empty"),
-    (lambda: ga_loss(np.asarray([-1, -2])), TypeError, "logp must hold real floating-point numbers, got dtype int64"),
+    (lambda: ga_loss(np.asarray([True, False])), TypeError, "logp must hold real numbers, got dtype bool"),
+    (lambda: ga_loss(torch.tensor([False])), TypeError, "logp must hold real numbers, got dtype torch.bool"),
+    (lambda: ga_loss(np.asarray([-1, 3])), ValueError, "logp must be log-probabilities, at most 0, got 3.0 at index 1"),
     (lambda: ga_loss(np.asarray([-1j])), TypeError, "logp .* complex128"),
     (lambda: ga_loss("abc"), TypeError, "logp must be an array of real numbers or a number, got str 'abc'"),
     (lambda: ga_loss(None), TypeError, "logp must be an array of real numbers or a number, got NoneType"),
@@ -515,7 +625,18 @@ BAD = [
     (lambda: simnpo_loss(OK, [1, 0], beta=1), ValueError, "n_tokens must be at least 1, got 0"),
     (lambda: simnpo_loss(OK, [1, -3], beta=1), ValueError, "n_tokens must be at least 1, got -3"),
     (lambda: simnpo_loss(torch.zeros(2), torch.tensor([2, 0]), beta=1), ValueError, "n_tokens must be at least 1"),
-    (lambda: simnpo_loss(OK, [1.0, 2.0], beta=1), TypeError, "n_tokens must be an array of real numbers"),
+    (lambda: simnpo_loss(OK, [1.0, 2.0], beta=1), TypeError, "n_tokens must hold integers, got dtype float64"),
+    (lambda: simnpo_loss(OK, [True, True], beta=1), TypeError, "n_tokens must hold integers, got dtype bool"),
+    (lambda: simnpo_loss(OK, 2.0, beta=1), TypeError, "n_tokens must hold integers, got dtype float64"),
+    (lambda: simnpo_loss(OK, [[1], [1, 2]], beta=1), TypeError, "n_tokens must be an array of integers .* got list"),
+    (lambda: simnpo_loss(OK, ["1", "2"], beta=1), TypeError, "n_tokens must be an array of integers .* got list"),
+    (lambda: simnpo_weight(OK, [1.0, 2.0], beta=1), TypeError, "n_tokens must hold integers, got dtype float64"),
+    (lambda: simnpo_weight(OK, [1, 2], beta=0), ValueError, "beta must be positive and finite, got 0"),
+    (lambda: simnpo_weight(OK, [1, 2], beta=1, gamma=math.inf), ValueError, "gamma must be finite, got inf"),
+    (lambda: dpo_weight(OK, OK, OK, OK, beta=-1), ValueError, "beta must be positive"),
+    (lambda: dpo_weight(OK, OK, OK, [-1.0], beta=1), ValueError, r"ref_rejected_logp .* got \(1,\)"),
+    (lambda: dpo_weight(OK, OK, [-1, -math.inf], OK, beta=1), ValueError, "ref_chosen_logp must be finite"),
+    (lambda: dpo_weight([-math.inf], [-math.inf], [-1], [-1], beta=1), ValueError, "rejected_logp .* no margin"),
     (lambda: simnpo_loss(OK, np.ones(2), beta=1), TypeError, "n_tokens must hold integers, got dtype float64"),
     (
         lambda: simnpo_loss(torch.zeros(2), torch.ones(2), beta=1),
@@ -557,6 +678,8 @@ BAD = [
         lambda: dpo_loss(OK, OK, OK, OK, 1.0),
         lambda: simnpo_loss(OK, [1, 2], 2.5),
         lambda: npo_weight(OK, OK, 1.0),
+        lambda: dpo_weight(OK, OK, OK, OK, 1.0),
+        lambda: simnpo_weight(OK, [1, 2], 2.5),
     ],
 )
 def test_options_have_names(call):

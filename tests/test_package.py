@@ -19,11 +19,37 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
 
 
-def test_import_loads_numpy_scipy_and_array_api_compat_only():
-    loaded = "import {}, sys; print(*{{name.split('.')[0] for name in sys.modules}})"
-    ours = set(run(loaded.format("npo_tutorial")).split())
-    theirs = set(run(loaded.format("numpy, scipy.special, array_api_compat")).split())
-    assert {name for name in ours - theirs if name not in sys.stdlib_module_names} == {"npo_tutorial"}
+LOADED = "; import sys; print(*{name.split('.')[0] for name in sys.modules if name not in sys.stdlib_module_names})"
+DEPENDENCIES = {"numpy", "array_api_compat"}
+
+
+@pytest.mark.parametrize(
+    "code", ["import npo_tutorial", "from npo_tutorial import *; import npo_tutorial; dir(npo_tutorial)"]
+)
+def test_import_loads_numpy_and_array_api_compat_only(code):
+    without = set(run("import numpy, array_api_compat" + LOADED).split())
+    assert set(run(code + LOADED).split()) - without == {"npo_tutorial"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "npo_loss([-1.0], [-2.0], beta=1)",
+        "simnpo_weight([-1.0], [2], beta=1)",
+        "forget_set(4, 8, seed=0)",
+        "coherence([[1.0, 0.0], [0.0, 1.0]])",
+        "npo_gap([1.0], beta=0.5)",
+    ],
+)
+def test_what_needs_no_scipy_loads_none(call):
+    assert set(run(f"import numpy as np; from npo_tutorial import *; {call}" + LOADED).split()) & {"scipy"} == set()
+
+
+def test_scipy_comes_with_the_first_function_that_needs_it():
+    code = (
+        "import sys, npo_tutorial as npo; npo.gradient_descent([[1.0]], [1], [0.0], loss='ga', step_size=1, n_steps=1)"
+    )
+    assert "scipy" in run(code + LOADED).split()
 
 
 def test_losses_work_and_say_what_is_missing_without_the_extras():

@@ -90,6 +90,19 @@ def test_loops_over_small_products_have_one_blas_thread(monkeypatch, module, nam
     assert blas_threads() == {2}
 
 
+def test_a_blas_that_comes_late_is_limited_too():
+    # numba calls SciPy's, which `import npo_tutorial` does not load
+    code = """
+import npo_tutorial
+from npo_tutorial._parallel import one_blas_thread
+with one_blas_thread():
+    import scipy.linalg.cython_blas, threadpoolctl
+    print(*(info["num_threads"] for info in threadpoolctl.threadpool_info() if info["user_api"] == "blas"))
+"""
+    output = subprocess.check_output([sys.executable, "-c", code], encoding="utf-8", cwd=ROOT)
+    assert set(output.split()) == {"1"}
+
+
 def test_training_has_one_blas_thread(monkeypatch):
     monkeypatch.setattr(problem, "TRAINING_STEPS", 3)
     monkeypatch.setattr(problem, "_made", {})

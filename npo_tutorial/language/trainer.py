@@ -7,7 +7,7 @@ from npo_tutorial._checks import check_beta, check_choice, check_real
 from npo_tutorial._extras import require
 from npo_tutorial.language.batches import Pairs, collate
 from npo_tutorial.language.sequences import DIRECTIONS, response_lengths, sequence_kl, sequence_logp
-from npo_tutorial.losses import dpo_loss, ga_loss, npo_loss, simnpo_loss, twice_sigmoid
+from npo_tutorial.losses import dpo_loss, dpo_weight, ga_loss, npo_loss, npo_weight, simnpo_loss, simnpo_weight
 
 torch, transformers = require("torch"), require("transformers")
 
@@ -184,18 +184,18 @@ class NPOTrainer(transformers.Trainer):
         """Loss of each forget sample, and the weight that it gives to the response."""
         if self.forget_loss == "ga":
             return ga_loss(logp[:n], reduction="none"), torch.ones_like(logp[:n])
-        options = {"beta": self.beta, "reduction": "none"}
+        options = {"beta": self.beta}
         if self.forget_loss == "simnpo":
-            z = self.beta * logp[:n] / lengths[:n] + self.gamma
-            loss = simnpo_loss(logp[:n], lengths[:n], gamma=self.gamma, **options)
-            return loss, twice_sigmoid(torch, z.detach())
-        ref_logp = inputs["ref_logp"]
-        log_ratio = (logp[:n] - ref_logp).detach()
-        if self.forget_loss == "npo":
-            return npo_loss(logp[:n], ref_logp, **options), twice_sigmoid(torch, self.beta * log_ratio)
-        chosen, ref_chosen = logp[n : 2 * n], inputs["chosen_ref_logp"]
-        margin = self.beta * (log_ratio - (chosen - ref_chosen).detach())
-        return dpo_loss(chosen, logp[:n], ref_chosen, ref_logp, **options), twice_sigmoid(torch, margin) / 2
+            of_samples = (logp[:n], lengths[:n])
+            loss, weight, options = simnpo_loss, simnpo_weight, options | {"gamma": self.gamma}
+        elif self.forget_loss == "npo":
+            loss, weight, of_samples = npo_loss, npo_weight, (logp[:n], inputs["ref_logp"])
+        else:
+            loss, weight = dpo_loss, dpo_weight
+            of_samples = (logp[n : 2 * n], logp[:n], inputs["chosen_ref_logp"], inputs["ref_logp"])
+        with torch.no_grad():
+            weights = weight(*of_samples, **options)
+        return loss(*of_samples, **options, reduction="none"), weights
 
     def _retain(self, logits, logp, labels, lengths, tokens, n):
         """Retain term of each retain sample: the last n rows of the batch."""

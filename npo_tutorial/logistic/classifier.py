@@ -1,26 +1,48 @@
-"""Unlearning for a fitted scikit-learn classifier (chapters "intro" and "divergence")."""
+"""Unlearning for a fitted scikit-learn classifier (chapters "intro" and "divergence").
+
+**Conventions** of both functions: the classifier is a fitted ``LogisticRegression`` with two classes of any labels,
+with or without intercept. Samples are whatever its ``predict`` accepts, and scikit-learn converts them: lists, arrays,
+and data frames with the columns of ``fit``, nullable, Boolean and numeric object columns included. Labels are those of
+``classifier.classes_``. A ``TypeError`` or ``ValueError`` names the argument, the column if there is one, and what to
+pass instead.
+"""
 
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import log_expit
 
-from npo_tutorial._checks import check_choice, check_finite_array
+from npo_tutorial._checks import check_choice
+from npo_tutorial._special import log_expit
+from npo_tutorial._types import ArrayLike, FloatArray, Loss, Real
 from npo_tutorial.logistic.descent import gradient_descent
 from npo_tutorial.logistic.model import LOSSES
+from npo_tutorial.logistic.samples import check_classifier, check_samples, is_second_class
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 
-def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=None, step_size, n_steps):
+def unlearn(
+    classifier: "LogisticRegression",
+    X_forget: ArrayLike,
+    y_forget: ArrayLike,
+    *,
+    loss: Loss = "npo",
+    beta: Real | None = None,
+    step_size: Real,
+    n_steps: int,
+) -> "LogisticRegression":
     """Make a fitted scikit-learn classifier forget samples, by gradient descent on the NPO or GA loss.
 
     Parameters
     ----------
     classifier : sklearn.linear_model.LogisticRegression
-        Fitted, with two classes of any labels, with or without intercept. It stays as it is.
-    X_forget : (n, d) array
-        Samples to forget.
+        It stays as it is.
+    X_forget : (n, d) array or data frame
+        Samples to forget; not sparse.
     y_forget : (n,) array
-        Their labels, from ``classifier.classes_``.
+        Their labels.
     loss : {"npo", "ga"}
         What to minimise.
     beta : float, optional
@@ -34,14 +56,6 @@ def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=None, step_size,
     -------
     sklearn.linear_model.LogisticRegression
         A fitted copy with new ``coef_`` and ``intercept_``: ``predict_proba``, ``clone`` and pickling work as usual.
-
-    Raises
-    ------
-    ValueError
-        The classifier is not fitted or has more than two classes, labels it does not know, samples with another
-        number of features, and all that `gradient_descent` refuses.
-    TypeError
-        The classifier is not a ``LogisticRegression`` (for a pipeline: pass its last step and transformed samples).
 
     Notes
     -----
@@ -57,11 +71,16 @@ def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=None, step_size,
     >>> bool(forgotten.predict_proba(X[2:3])[0, 1] < classifier.predict_proba(X[2:3])[0, 1])
     True
     """
-    X_forget, y = _check_samples(classifier, X_forget, y_forget, "X_forget", "y_forget")
+    check_classifier(classifier, "X_forget")
+    samples = check_samples(classifier, X_forget, "X_forget")
+    if not isinstance(samples, np.ndarray):
+        dense = "X_forget.toarray()" if hasattr(X_forget, "toarray") else "X_forget.sparse.to_dense()"
+        raise TypeError(f"X_forget must be dense, for descent fills what is empty, got sparse samples: pass {dense}")
+    y = is_second_class(classifier, y_forget, len(samples), "y_forget")
     check_choice("loss", loss, LOSSES)
     forgotten = copy.deepcopy(classifier).densify()
-    X, theta = X_forget, forgotten.coef_[0]
-    # a classifier can have been told after fit that it has none
+    X, theta = samples, forgotten.coef_[0]
+    # fit_intercept may have been changed after fitting
     has_intercept = classifier.fit_intercept or np.any(classifier.intercept_)
     if has_intercept:
         X, theta = np.column_stack([X, np.ones(len(X))]), np.append(theta, classifier.intercept_)
@@ -79,13 +98,13 @@ def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=None, step_size,
         theta = run.theta().astype(forgotten.coef_.dtype)
     if not np.isfinite(theta).all():
         raise ValueError(f"step_size is too large, the coefficients overflowed: got {step_size!r}")
-    forgotten.coef_ = theta[None, : X_forget.shape[1]]
+    forgotten.coef_ = theta[None, : samples.shape[1]]
     if has_intercept:
         forgotten.intercept_ = theta[-1:]
     return forgotten
 
 
-def classifier_logp(classifier, X, y):
+def classifier_logp(classifier: "LogisticRegression", X: ArrayLike, y: ArrayLike) -> FloatArray:
     """Log-probability that a fitted scikit-learn classifier gives to labels, without underflow.
 
     log π(y_i|x_i) = log σ(s_i f(x_i)), with the decision function f and s_i = ±1 for the two classes.
@@ -93,21 +112,15 @@ def classifier_logp(classifier, X, y):
     Parameters
     ----------
     classifier : sklearn.linear_model.LogisticRegression
-        Fitted, with two classes of any labels.
-    X : (n, d) array
+    X : (n, d) array, data frame or sparse matrix
         Samples.
     y : (n,) array
-        Labels, from ``classifier.classes_``.
+        Their labels.
 
     Returns
     -------
     (n,) array
         In nats.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `unlearn`.
 
     Notes
     -----
@@ -121,33 +134,10 @@ def classifier_logp(classifier, X, y):
     >>> float(naive), bool(-1e5 < classifier_logp(classifier, [[-1e4]], [1])[0] < -1e3)
     (-inf, True)
     """
-    X, y = _check_samples(classifier, X, y, "X", "y")
-    return log_expit(np.where(y, 1, -1) * classifier.decision_function(X))
+    from sklearn.utils.extmath import safe_sparse_dot
 
-
-def _check_samples(classifier, X, y, X_name, y_name):
-    """The samples as float64, and whether each has the second class, if the classifier and they are fit for use."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.utils.validation import check_is_fitted
-
-    if not isinstance(classifier, LogisticRegression):
-        raise TypeError(f"classifier must be a sklearn LogisticRegression, got {type(classifier).__name__}")
-    check_is_fitted(classifier, msg="classifier must be fitted before it can forget, got an unfitted %(name)s")
-    if len(classifier.classes_) != 2:
-        raise ValueError(f"classifier must have two classes, got {len(classifier.classes_)}: {classifier.classes_}")
-    columns, fitted = getattr(X, "columns", None), getattr(classifier, "feature_names_in_", None)
-    if columns is not None and fitted is not None and list(columns) != list(fitted):
-        raise ValueError(f"{X_name} must have the columns {list(fitted)} in that order, got {list(columns)}")
-    X = check_finite_array(X_name, X, ndim=2)
-    if X.shape[1] != classifier.n_features_in_:
-        raise ValueError(f"{X_name} must have {classifier.n_features_in_} columns, as in fit, got shape {X.shape}")
-    try:
-        y = np.asarray(y)
-    except ValueError:
-        raise ValueError(f"{y_name} must have shape ({len(X)},), got a ragged sequence") from None
-    if y.shape != (len(X),):
-        raise ValueError(f"{y_name} must have shape ({len(X)},), got {y.shape}")
-    unknown = ~np.isin(y, classifier.classes_)
-    if unknown.any():
-        raise ValueError(f"{y_name} must hold classes among {classifier.classes_.tolist()}, got {y[unknown][0]!r}")
-    return X, y == classifier.classes_[1]
+    check_classifier(classifier, "X")
+    samples = check_samples(classifier, X, "X")
+    is_second = is_second_class(classifier, y, samples.shape[0], "y")
+    scores = safe_sparse_dot(samples, classifier.coef_.T, dense_output=True).ravel() + classifier.intercept_
+    return log_expit(np.where(is_second, 1, -1) * scores)

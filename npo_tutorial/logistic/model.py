@@ -13,10 +13,11 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, log_expit
 
 from npo_tutorial._checks import check_beta, check_choice, check_finite_array, check_labels
+from npo_tutorial._special import log_expit, special
 from npo_tutorial._types import ArrayLike, FloatArray, IntArray, Loss, Real
+from npo_tutorial.losses import npo_exponent, weight_at
 
 LOSSES = ("ga", "npo")
 
@@ -158,10 +159,12 @@ def logistic_gradient(
 
 def speed(m: FloatArray, beta: float | FloatArray | None, ref_logp: FloatArray) -> FloatArray:
     """h(m), n times the derivative of the loss in each margin: how fast descent lowers it; GA for β = None."""
+    functions = special()
     if beta is None:
-        return expit(-m)
-    # losses.npo_weight without its checks, which would cost more than the step itself
-    return 2 * expit(beta * (log_expit(m) - ref_logp)) * expit(-m)
+        return functions.expit(-m)
+    # npo_weight without its checks, which would cost more than the step itself
+    weight = weight_at(npo_exponent(functions.log_expit(m), ref_logp, beta), functions.expit)
+    return weight * functions.expit(-m)
 
 
 def matvec(matrix: FloatArray, vector: FloatArray) -> FloatArray:

@@ -7,10 +7,12 @@ import numpy as np
 
 from npo_tutorial._extras import require
 from npo_tutorial.logistic.model import speed
+from npo_tutorial.losses import npo_exponent, weight_at
 
 # From about half a second of the NumPy loop on, which takes some 4 + batch µs a step: numba's import and compilation
 # take as long.
 COMPILED_FROM = 500_000
+PLAIN_BELOW = 20
 
 
 def stepper(problem, rate, batch, n_steps):
@@ -34,7 +36,7 @@ def _numpy_stepper(problem, rate):
 
 def _compiled_stepper(problem, rate, batch):
     loop = _compiled_loop()
-    # GA is the case β = 0, where every weight is 1
+    # GA is the case β = 0, where every weight is 1 and none is computed
     beta, rate = (
         np.broadcast_to(x, (*batch, 1))[..., 0] for x in (0.0 if problem.beta is None else problem.beta, rate)
     )
@@ -44,35 +46,67 @@ def _compiled_stepper(problem, rate, batch):
         for array, ndim in ((problem.margins_init, 1), (problem.ref_logp, 1), (gram, 2), (problem.rows, 2))
     ]
 
+    plain = problem.rows.shape[-2] < PLAIN_BELOW
+
     def advance(z, m, n_steps):
         for b in np.ndindex(batch):
-            loop(z[b], m[b], *(array[b] for array in arrays), beta[b], rate[b], n_steps)
+            loop(z[b], m[b], *(array[b] for array in arrays), beta[b], rate[b], n_steps, plain)
 
     return advance
 
 
 @cache
 def _compiled_loop():
-    return require("numba").njit(_loop, error_model="numpy")
+    return make_loop(require("numba").njit(error_model="numpy"))
 
 
-def _loop(z, m, margins_init, ref_logp, gram, rows, beta, rate, n_steps):
-    """As `_numpy_stepper`, for one problem; an empty `gram` stands for none."""
-    n = len(m)
-    moved, pushed, lowered = np.empty(n), np.empty(len(z)), np.empty(n)
-    for _ in range(n_steps):
-        for i in range(n):
-            # σ(−m) is numerator / (1 + e); neither it nor log σ(m) overflows or cancels
-            e = exp(-abs(m[i]))
-            numerator = e if m[i] > 0 else 1.0
-            logp = min(m[i], 0.0) - log(1 + e)
-            moved[i] = 2 * rate * numerator / ((1 + e) * (1 + exp(beta * (ref_logp[i] - logp))))
-        if len(gram):
-            z += moved
-            np.dot(gram, z, lowered)
-        else:
-            np.dot(moved, rows, pushed)
-            z += pushed
-            np.dot(rows, z, lowered)
-        for i in range(n):
-            m[i] = margins_init[i] - lowered[i]
+def make_loop(compiled):
+    """The loop of `_numpy_stepper` for one problem, with `compiled` applied to it and to the functions it calls."""
+    exponent, weight = compiled(npo_exponent), compiled(weight_at)
+
+    @compiled
+    def sigmoid(z):
+        return 1 / (1 + exp(-z))  # 0 where the exponential overflows
+
+    @compiled
+    def loop(z, m, margins_init, ref_logp, gram, rows, beta, rate, n_steps, plain):
+        """An empty `gram` stands for none. For more than a few numbers the library is faster than `plain` products."""
+        n, d = len(m), len(z)
+        moved, pushed, lowered = np.empty(n), np.empty(d), np.empty(n)
+        for _ in range(n_steps):
+            for i in range(n):
+                # σ(−m) is numerator / (1 + e); neither it nor log σ(m) overflows or cancels
+                e = exp(-abs(m[i]))
+                numerator = e if m[i] > 0 else 1.0
+                moved[i] = rate * numerator / (1 + e)
+                if beta > 0:
+                    logp = min(m[i], 0.0) - log(1 + e)
+                    moved[i] *= weight(exponent(logp, ref_logp[i], beta), sigmoid)
+            if len(gram):
+                z += moved
+                if plain:
+                    lowered[:] = 0.0
+                    for j in range(n):
+                        for i in range(n):
+                            lowered[i] += gram[j, i] * z[j]  # along the rows of a symmetric matrix
+                else:
+                    np.dot(gram, z, lowered)
+            elif plain:
+                for j in range(d):
+                    total = 0.0
+                    for i in range(n):
+                        total += moved[i] * rows[i, j]
+                    z[j] += total
+                for i in range(n):
+                    total = 0.0
+                    for j in range(d):
+                        total += rows[i, j] * z[j]
+                    lowered[i] = total
+            else:
+                np.dot(moved, rows, pushed)
+                z += pushed
+                np.dot(rows, z, lowered)
+            for i in range(n):
+                m[i] = margins_init[i] - lowered[i]
+
+    return loop

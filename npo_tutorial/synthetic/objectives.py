@@ -17,9 +17,10 @@ cross-entropy −log π_θ(y|x), of KL(π_ref‖π_θ) or of KL(π_θ‖π_ref).
 """
 
 import numpy as np
-from scipy.special import expit, log_expit
 
+from npo_tutorial._special import expit, log_expit
 from npo_tutorial._types import RetainTerm
+from npo_tutorial.losses import npo_exponent, weight_at
 
 # method → the loss on the forget set, and whether a retain term is added
 TERMS = {
@@ -80,7 +81,7 @@ class _ForgetLoss:
     def derivative(self, logits, probability):
         result = self.constant - self.slope * probability
         for runs, betas, log_odds, reference in self.weighted:
-            result[:, runs] *= 2 * expit(betas * (log_odds(logits[:, runs]) - reference))
+            result[:, runs] *= weight_at(npo_exponent(log_odds(logits[:, runs]), reference, betas), expit)
         return result
 
 

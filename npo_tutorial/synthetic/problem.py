@@ -6,10 +6,10 @@ from math import inf
 from typing import overload
 
 import numpy as np
-from scipy.special import expit
 
 from npo_tutorial._checks import check_count, check_labels, check_real
 from npo_tutorial._parallel import on_all_cores
+from npo_tutorial._special import expit
 from npo_tutorial._types import FloatArray, IntArray, Real
 from npo_tutorial.synthetic.settings import is_sequence
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
 from npo_tutorial._checks import check_count
 from npo_tutorial._parallel import on_all_cores
 from npo_tutorial._records import warn_if_stopped
+from npo_tutorial._special import expit
 from npo_tutorial._types import FloatArray, IntArray, Real, RetainTerm
 from npo_tutorial.logistic.descent import steps_to_record
 from npo_tutorial.synthetic.descent import LARGEST, descend

@@ -16,9 +16,9 @@ of aτ is an error of 10⁻⁴ in their sum. So F_GA is kept apart from J, and e
 from decimal import Context, Decimal
 
 import numpy as np
-from scipy.special import expit, wrightomega
 
 from npo_tutorial._checks import as_float64, check_beta, check_flag
+from npo_tutorial._special import expit, wrightomega
 from npo_tutorial._types import ArrayLike, FloatArray, Real
 
 MARGIN_LIMIT = 600.0

@@ -8,9 +8,9 @@ All of them are about the gap between the centred NPO loss and its limit in Prop
 import math
 
 import numpy as np
-from scipy.special import zeta
 
 from npo_tutorial._checks import check_beta, check_count, check_finite_array, check_positive
+from npo_tutorial._special import zeta
 from npo_tutorial._types import ArrayLike, Real
 
 

@@ -4,8 +4,8 @@ import math
 from functools import partial
 
 import numpy as np
-from scipy.special import expit, log_expit
 
+from npo_tutorial._special import expit, log_expit
 from npo_tutorial._types import FloatArray
 from npo_tutorial.theory.flow import BETA_LIMIT, CLOCK_LIMIT, MARGIN_LIMIT, ga_flow, npo_flow
 from npo_tutorial.theory.form import Form, SharpConstants

@@ -4,9 +4,9 @@ import math
 from functools import partial
 
 import numpy as np
-from scipy.special import exprel, log_expit
 
 from npo_tutorial._checks import check_positive, check_real
+from npo_tutorial._special import exprel, log_expit
 from npo_tutorial._types import FloatArray, Loss, Real
 from npo_tutorial.logistic.model import checked_beta
 from npo_tutorial.theory.form import Form, UniformConstants
