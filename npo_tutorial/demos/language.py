@@ -6,7 +6,7 @@ from npo_tutorial import results
 from npo_tutorial.demos.text import STEP, rounded
 from npo_tutorial.explore import Explorer, Grid, Marker, Passage, explore
 
-SETS = {
+SETS: dict[str, str | dict[str, str]] = {
     "forget": {"en": "forget set (France)", "zh": "遗忘集（法国）"},
     "retain": {"en": "retain set", "zh": "保留集"},
     "held_out": {"en": "held-out questions", "zh": "留出的问题"},
