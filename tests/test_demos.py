@@ -362,7 +362,8 @@ def test_digits(rng):
         drawn = made.widget.drawn(list(index))
         t, said = int(values["t"]), made.options["say"](**values)["en"]
         for name in ("GA", "NPO"):
-            options = {"loss": name.lower(), "beta": values["beta"], "step_size": 1.0}
+            beta = None if name == "GA" else values["beta"]
+            options = {"loss": name.lower(), "beta": beta, "step_size": 1.0}
             for k in (0, 25, -1):
                 model = unlearn(trained, *forget, n_steps=int(made.x[k]), **options)
                 retained, remembered = model.score(split.X_retain, split.y_retain), model.score(*forget)
