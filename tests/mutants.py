@@ -40,8 +40,9 @@ JOBS = min(2, os.cpu_count())
 TEST_SECONDS, BYTES, SECONDS = 20, 8 * 2**30, 1800
 
 # What is slow to import, and no mutant changes. The package itself every mutant imports anew.
-LIBRARIES = """array_api_compat array_api_strict hypothesis.strategies jax.numpy matplotlib mpmath scipy.integrate
-scipy.special sklearn.datasets sklearn.linear_model sklearn.tree torch torch._dynamo torch.func tqdm.auto"""
+LIBRARIES = """array_api_compat array_api_strict hypothesis.strategies jax.numpy matplotlib mpmath pandas
+scipy.integrate scipy.special sklearn.datasets sklearn.linear_model sklearn.model_selection sklearn.pipeline
+sklearn.tree torch torch._dynamo torch.func tqdm.auto"""
 
 
 class Plugin:

@@ -4,8 +4,8 @@ Labels are 0 or 1, s = 2y − 1; the margin of a sample is m = s⟨x, θ⟩, its
 """
 
 import numpy as np
+from scipy.special import expit, log_expit
 
-from npo_tutorial._special import expit, log_expit
 from npo_tutorial.homework.examination import Mistake, compare, question, scalar, shaped
 
 BETA = 0.7

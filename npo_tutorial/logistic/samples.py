@@ -66,7 +66,7 @@ def _explain(classifier: "LogisticRegression", X: Any, name: str) -> None:
         by_column = {repr(column): X[column] for column in columns}
     else:
         try:
-            by_column = dict(enumerate(np.asarray(X).T))
+            by_column = {str(j): column for j, column in enumerate(np.asarray(X).T)}
         except (RuntimeError, TypeError):  # a tensor that needs a gradient, a sparse matrix
             return
     for where, column in by_column.items():

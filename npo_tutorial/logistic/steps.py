@@ -1,21 +1,27 @@
 """The inner loop of gradient descent: in NumPy, and compiled where numba is installed and the run is long."""
 
+from collections.abc import Callable
 from functools import cache
 from math import exp, log
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from npo_tutorial._extras import require
-from npo_tutorial.logistic.model import speed
+from npo_tutorial._types import FloatArray
+from npo_tutorial.logistic.model import Problem, speed
 from npo_tutorial.losses import npo_exponent, weight_at
 
 # From about half a second of the NumPy loop on, which takes some 4 + batch µs a step: numba's import and compilation
 # take as long.
 COMPILED_FROM = 500_000
+# The number of samples from which a call of the library saves more than it costs: `python -m tests.benchmarks.loops`.
 PLAIN_BELOW = 20
 
+Advance: TypeAlias = Callable[[FloatArray, FloatArray, int], None]
 
-def stepper(problem, rate, batch, n_steps):
+
+def stepper(problem: Problem, rate: float | FloatArray, batch: tuple[int, ...], n_steps: int) -> Advance:
     """A function of (z, m, k) that makes k of `n_steps` steps in place: coordinates z and margins m of each problem."""
     if n_steps * (4 + np.prod(batch)) >= COMPILED_FROM:
         try:
@@ -25,8 +31,8 @@ def stepper(problem, rate, batch, n_steps):
     return _numpy_stepper(problem, rate)
 
 
-def _numpy_stepper(problem, rate):
-    def advance(z, m, n_steps):
+def _numpy_stepper(problem: Problem, rate: float | FloatArray) -> Advance:
+    def advance(z: FloatArray, m: FloatArray, n_steps: int) -> None:
         for _ in range(n_steps):
             z += problem.push(rate * speed(m, problem.beta, problem.ref_logp))
             np.subtract(problem.margins_init, problem.lowered(z), out=m)
@@ -34,7 +40,7 @@ def _numpy_stepper(problem, rate):
     return advance
 
 
-def _compiled_stepper(problem, rate, batch):
+def _compiled_stepper(problem: Problem, rate: float | FloatArray, batch: tuple[int, ...]) -> Advance:
     loop = _compiled_loop()
     # GA is the case β = 0, where every weight is 1 and none is computed
     beta, rate = (
@@ -45,10 +51,9 @@ def _compiled_stepper(problem, rate, batch):
         np.broadcast_to(array, batch + array.shape[array.ndim - ndim :])
         for array, ndim in ((problem.margins_init, 1), (problem.ref_logp, 1), (gram, 2), (problem.rows, 2))
     ]
-
     plain = problem.rows.shape[-2] < PLAIN_BELOW
 
-    def advance(z, m, n_steps):
+    def advance(z: FloatArray, m: FloatArray, n_steps: int) -> None:
         for b in np.ndindex(batch):
             loop(z[b], m[b], *(array[b] for array in arrays), beta[b], rate[b], n_steps, plain)
 
@@ -56,11 +61,11 @@ def _compiled_stepper(problem, rate, batch):
 
 
 @cache
-def _compiled_loop():
+def _compiled_loop() -> Callable[..., None]:
     return make_loop(require("numba").njit(error_model="numpy"))
 
 
-def make_loop(compiled):
+def make_loop(compiled: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., None]:
     """The loop of `_numpy_stepper` for one problem, with `compiled` applied to it and to the functions it calls."""
     exponent, weight = compiled(npo_exponent), compiled(weight_at)
 
@@ -70,7 +75,7 @@ def make_loop(compiled):
 
     @compiled
     def loop(z, m, margins_init, ref_logp, gram, rows, beta, rate, n_steps, plain):
-        """An empty `gram` stands for none. For more than a few numbers the library is faster than `plain` products."""
+        """An empty `gram` means that there is none; `plain` products are loops, without a call of the library."""
         n, d = len(m), len(z)
         moved, pushed, lowered = np.empty(n), np.empty(d), np.empty(n)
         for _ in range(n_steps):
