@@ -12,7 +12,7 @@ Some have to be elsewhere:
   every page, and at once the pictures of closed menus (neither reported yet). Gone one by one.
 - `templates/static/webpack-macros.html`, `finish/assets.py`: the theme loads many files, among them 1.4 MB of icons as
   a script (pydata/pydata-sphinx-theme#2379, open, with pull request #2494). Gone when a site can choose.
-- `CORRECTED` in `finish/assets.py`: sphinx-copybutton knows "zh-CN", but not "zh-Hans" (not reported yet);
+- `corrected` in `assets.yml`: sphinx-copybutton knows "zh-CN", but not "zh-Hans" (not reported yet);
   sphinx-togglebutton leaves a button's name in English (its pull request #66 translates the rest).
 - `nb_ipywidgets_js` in `_config.yml`: MyST-NB loads the scripts of widgets from other hosts (since its pull request
   #491, which chose them). Gone when it names none by default.

@@ -20,5 +20,5 @@ def join_assets(page):
         context["css_files"], context["script_files"], context["pathto"]
     )
     for name in unknown:
-        rule = "which is in no list of finish/assets.py: add it to SHEETS, SCRIPTS or DROPPED"
+        rule = "which is in no list of assets.yml: add it to `sheets`, `scripts` or `dropped`"
         log.warning("%s asks for %s, %s", page.name, name, rule, type="booksite")
