@@ -23,8 +23,8 @@ from pathlib import Path
 import pytest
 import sphinx
 from booksite import upstream
-from booksite.demos.state import STATE, VIEW
-from booksite.document import Before, katex
+from booksite.demos import STATE, VIEW
+from booksite.document import Before, formulas
 from booksite.execution import notebook_of
 from booksite.finish import assets, fonts, search
 from booksite.language.catalogues import CATALOGUES
@@ -336,19 +336,19 @@ def bundle_of(built):
 
 def test_myst_nb_keeps_all_forms_of_an_output_until_it_selects_one(built):
     bundles = bundle_of(built)
-    assert len(bundles) == 1, "MyST-NB no longer marks an output as mime_bundle: demos/state.py puts a picture there"
+    assert len(bundles) == 1, "MyST-NB no longer marks an output as mime_bundle: demos.py puts a picture there"
     forms = {form.get("mime_type"): form for form in bundles[0].children}
-    assert set(forms) == set(DATA), f"MyST-NB keeps {set(forms)} of an output: demos/state.py and demos/embeds.py"
-    assert list(forms["image/svg+xml"].findall(nodes.image)), "MyST-NB has no image in an SVG: demos/state.py shows it"
-    assert "model_id" in forms[VIEW].astext(), "MyST-NB writes no id of a widget's model: demos/embeds.py reads it"
+    assert set(forms) == set(DATA), f"MyST-NB keeps {set(forms)} of an output: demos.py chooses among them"
+    assert list(forms["image/svg+xml"].findall(nodes.image)), "MyST-NB has no image in an SVG: demos.py shows it"
+    assert "model_id" in forms[VIEW].astext(), "MyST-NB writes no id of a widget's model: demos.py reads it"
 
 
 def test_myst_nb_marks_cells(built):
     doctree = built.app.env.get_doctree("notebook")
     cells = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code"]
-    assert len(cells) == 1, "MyST-NB no longer marks a cell as cell_code: page/, demos/embeds.py and notebooks/ find it"
+    assert len(cells) == 1, "MyST-NB no longer marks a cell as cell_code: page/, demos.py and notebooks/ find it"
     code = [block.astext() for block in cells[0].findall(nodes.literal_block)]
-    assert code and code[0] == CELL["source"], "the first block in a cell is not its code: demos/embeds.py reads it"
+    assert code and code[0] == CELL["source"], "the first block in a cell is not its code: demos.py reads it"
 
 
 def test_myst_nb_selects_a_form_after_our_first_steps():
@@ -363,18 +363,18 @@ def test_myst_nb_notes_the_state_of_widgets(built):
     from myst_nb.sphinx_ import NbMetadataCollector as Notes
 
     files = [given for _, given in Notes.get_js_files(built.app.env, "notebook").values() if given.get("type") == STATE]
-    assert len(files) == 1, "MyST-NB no longer notes the state of widgets as a script: demos/embeds.py reads it there"
+    assert len(files) == 1, "MyST-NB no longer notes the state of widgets as a script: demos.py reads it there"
     assert json.loads(files[0]["body"])["state"].keys() == {"m"}, "MyST-NB writes the state of widgets in another form"
     Notes.set_doc_data(built.app.env, "notebook", "ours", [1])
-    assert Notes.get_doc_data(built.app.env)["notebook"]["ours"] == [1], "MyST-NB forgets what demos/embeds.py notes"
+    assert Notes.get_doc_data(built.app.env)["notebook"]["ours"] == [1], "MyST-NB forgets what demos.py notes"
 
 
 def test_a_page_has_the_state_and_the_views_of_its_widgets(built):
     states = [file for file in built.contexts["notebook"]["script_files"] if file.attributes.get("type") == STATE]
-    assert len(states) == 1, "MyST-NB no longer adds the state of widgets to a page's scripts: demos/state.py moves it"
+    assert len(states) == 1, "MyST-NB no longer adds the state of widgets to a page's scripts: demos.py moves it"
     views = re.findall(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', built.read("notebook.html"))
     assert [json.loads(view)["model_id"] for view in views] == ["m"], (
-        "MyST-NB writes a widget's view in another way: demos/state.py finds the widgets of a page by it"
+        "MyST-NB writes a widget's view in another way: demos.py finds the widgets of a page by it"
     )
 
 
@@ -398,8 +398,8 @@ def test_the_theme_draws_the_buttons_that_we_add(built):
 HANDED = {
     "css_files": "finish/assets.py",
     "docstitle": "language/navigation.py",
-    "metatags": "page/head.py",
-    "pagetitle": "page/footer.py",
+    "metatags": "templates/layout.html",
+    "pagetitle": "page/foot.py",
     "prev": "language/navigation.py",
     "script_files": "finish/assets.py",
     "theme_logo_link": "language/navigation.py",
@@ -600,8 +600,8 @@ def test_sphinx_cannot_restart_its_numbers(built):
 
 def test_katex_writes_an_empty_attribute():
     tex, options = r"\begin{split}x\\y\end{split}", {"displayMode": True, "output": "mathml"}
-    html = json.loads(katex.engine(os.getpid())(json.dumps([tex, options])))["html"]
-    assert ' columnspacing=""' in html, "KaTeX leaves out an empty columnspacing: remove it from document/katex.py"
+    html = json.loads(formulas.engine()(json.dumps([tex, options])))
+    assert ' columnspacing=""' in html, "KaTeX leaves out an empty columnspacing: remove it from document/formulas.py"
 
 
 # The tests above can fail

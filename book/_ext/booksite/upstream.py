@@ -6,7 +6,7 @@ Some have to be elsewhere:
   #14081, `numfig_restart`, would restart figures, but not equations and theorems.
 - `document/reading_times.py` uses `env.app`, which Sphinx 9 deprecates (sphinx-doc/sphinx#13627). Gone when a link can
   be made without the builder.
-- `document/katex.py`: KaTeX writes an empty `columnspacing`, not reported yet. Gone when it writes none.
+- `document/formulas.py`: KaTeX writes an empty `columnspacing`, not reported yet. Gone when it writes none.
 - `templates/layout.html`: the theme opens downloads in a tab (executablebooks/sphinx-book-theme#863, open), has its
   contents outside all landmarks (pull request pydata/pydata-sphinx-theme#1454, open), loads Sphinx's search index on
   every page, and at once the pictures of closed menus (neither reported yet). Gone one by one.

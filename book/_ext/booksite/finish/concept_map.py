@@ -8,7 +8,7 @@ import re
 
 import yaml
 
-from booksite.document.katex import render as katex
+from booksite.document.formulas import render as katex
 from booksite.finish.embeds import COMMENT, pictures_of
 from booksite.finish.extra_pages import render
 from booksite.words import words
