@@ -561,10 +561,10 @@ def test_docutils_and_sphinx_name_references_and_permalinks_wrongly(built):
 
 
 def test_sphinx_has_no_setting_that_switches_its_search_off(built):
-    assert built.app.builder.search is True, "Sphinx's builder has no `search`: upstream.leave_out_search sets it"
+    assert built.app.builder.search is True, "Sphinx's builder has no `search`: upstream.prepare sets it"
     settings = {name for name in built.app.config.values if name.startswith("html_search")}
     assert settings == {"html_search_language", "html_search_options", "html_search_scorer"}, (
-        f"Sphinx has new settings of its search ({settings}): perhaps upstream.leave_out_search may go"
+        f"Sphinx has new settings of its search ({settings}): perhaps upstream.prepare may leave it"
     )
 
 
@@ -581,7 +581,7 @@ def test_sphinx_forgets_a_warning_in_the_next_build(tmp_path):
 
 
 def test_jupyter_book_sets_the_comments_that_we_do_not_load():
-    assert "comments_config" in jupyter_books_configuration(), "upstream.accept_comments may go"
+    assert "comments_config" in jupyter_books_configuration(), "upstream.prepare may leave them out"
 
 
 def test_myst_nb_asks_other_hosts_for_scripts():
