@@ -15,19 +15,23 @@ from tests.conftest import ROOT
 CONF = """
 import signal
 import sys
-from types import SimpleNamespace
 
 # a shell that runs the tests in the background lets its processes ignore Ctrl-C
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.path.insert(0, {extensions!r})
-from booksite import execution
-
-extensions = ["myst_nb", "sphinx.ext.autodoc"]
+sys.path[:0] = [{extensions!r}, "."]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "life"]
 exclude_patterns = ["out"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = "elsewhere"
-own = {{"depends_on": ["pins.txt"], "environment": {{"OMP_NUM_THREADS": "1"}}}}
+"""
+# what `booksite` does of it; Sphinx makes its folders when extensions are loaded
+LIFE = """
+from types import SimpleNamespace
+
+from booksite import execution
+
+own = {"depends_on": ["pins.txt"], "environment": {"OMP_NUM_THREADS": "1"}}
 
 
 def setup(app):
@@ -42,6 +46,7 @@ def setup(app):
 CHAPTER = "---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n---\n# Title\n\n```{{code-cell}}\n{}\n```\n"
 # both chapters import shapes; one of them reaches the numbers too, through an import in a function
 FILES = {
+    "life.py": LIFE,
     "pins.txt": "numpy==2\n",
     "index.md": "# Index\n\n```{toctree}\none\ntwo\napi\n```\n",
     "one.md": CHAPTER.format("from tiny import shapes\nprint(shapes.area(2))"),

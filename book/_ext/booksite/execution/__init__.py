@@ -42,6 +42,7 @@ def lock(app):
     folder = Path(app.outdir).parent
     app.build_lock = FileLock(folder / "lock")
     try:
+        Path(app.outdir).mkdir(parents=True, exist_ok=True)
         app.build_lock.acquire(blocking=False)
     except Timeout:
         log.info("another build of this book is running: waiting until it has ended (Ctrl-C gives up)")
