@@ -1,6 +1,7 @@
-"""Optional packages: imported when first needed, and named with their extra when absent."""
+"""Optional packages: imported when first needed; if one is missing, the error names the extra that brings it."""
 
 import importlib
+from typing import Any
 
 EXTRAS = (
     {"numba": "fast", "torch": "torch"}
@@ -10,8 +11,8 @@ EXTRAS = (
 )
 
 
-def require(package):
-    """Import an optional package or a module of it, or say which extra brings it."""
+def require(package: str) -> Any:
+    """Import an optional package or a module of it; if it is missing, name the extra that brings it."""
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:

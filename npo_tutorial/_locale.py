@@ -1,4 +1,4 @@
-"""Which language is spoken where no page says it: by the demos of a notebook, in a page that is saved, by checks."""
+"""Which language to use when no page sets one: in a notebook's demos, in saved pages, in the homework's checks."""
 
 import locale
 import os
@@ -9,17 +9,17 @@ LANGUAGES = ("en", "zh")
 VARIABLE = "NPO_TUTORIAL_LANG"
 
 
-def chosen_language():
-    """The language that the environment variable asks for, or "" where it asks for none."""
+def chosen_language() -> str:
+    """The language in the environment variable, or "" if it is not set."""
     language = os.environ.get(VARIABLE, "")
     return language and check_choice(VARIABLE, language, LANGUAGES)
 
 
-def preferred_language():
-    """The language that the environment variable asks for, else that of the locale, else English."""
+def preferred_language() -> str:
+    """The language in the environment variable, else that of the locale, else English."""
     try:
         # zh_CN, or on Windows Chinese (Simplified)_China
         of_locale = (locale.getlocale()[0] or "").lower()
-    except ValueError:  # one that Python does not know
+    except ValueError:  # a locale unknown to Python
         of_locale = ""
     return chosen_language() or ("zh" if of_locale.startswith(("zh", "chinese")) else "en")

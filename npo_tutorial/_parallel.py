@@ -1,18 +1,21 @@
 """Loops over small products: each product on one BLAS thread, and independent problems on one core each.
 
-The BLAS would split a product of 1200 × 128 numbers among the cores, at each step. That gains nothing on an idle
-machine, and on a busy one each step waits for the slowest thread: the run takes ten times as long. Python threads gain
-little too: they pass Python's lock on several times a step, which takes about as long as the products between.
+The BLAS would split a product of 1200 × 128 numbers among the cores at each step. On an idle machine that gains
+nothing; on a busy one each step waits for the slowest thread, and the run takes ten times as long. Python threads gain
+little: handing over Python's lock several times a step takes about as long as the products.
 """
 
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from time import monotonic
+from typing import Any, TypeVar
 
 from npo_tutorial._progress import Progress
 
+T = TypeVar("T")
 WORTHWHILE = 1.0  # seconds of work: starting the processes takes about as long
 # in WebAssembly there are neither threads nor processes
 SINGLE = sys.platform == "emscripten"
@@ -21,11 +24,11 @@ _limiting = Lock()
 
 
 @contextmanager
-def one_blas_thread():
+def one_blas_thread() -> Iterator[None]:
     """Limit the BLAS to one thread, for the whole process.
 
-    The loop that sets the limit lifts it. Loops inside it, and those of other threads meanwhile, leave it alone: they
-    would take it for the caller's own, and put it back after it was lifted.
+    The outermost loop sets the limit and lifts it. Nested loops, and loops in other threads, leave it alone: they would
+    take it for the caller's own setting, and restore it after it was lifted.
     """
     if SINGLE or not _limiting.acquire(blocking=False):
         yield
@@ -45,13 +48,14 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
-def side_by_side(function, tasks, n_steps):
-    """[function(*task, update) for task in tasks], on all cores if that saves time; the same numbers on one.
+def on_all_cores(function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], n_steps: int) -> list[T]:
+    """[function(*task, update) for task in tasks], on all cores if that saves time, with the same numbers as on one.
 
-    Each task makes `n_steps` steps, which it reports to `update(k)`; they are what the progress bar counts. Function,
-    tasks and results must be picklable.
+    Each task makes `n_steps` steps and reports them by `update(k)`, for the progress bar. Function, tasks and results
+    must be picklable.
     """
-    progress, results = Progress(len(tasks) * n_steps), []
+    progress = Progress(len(tasks) * n_steps)
+    results: list[T] = []
     try:
         with one_blas_thread():
             for i, task in enumerate(tasks, 1):
@@ -68,8 +72,8 @@ def side_by_side(function, tasks, n_steps):
     return results
 
 
-def cores():
-    """How many cores this process may use."""
+def cores() -> int:
+    """The number of cores that this process may use."""
     if SINGLE:
         return 1
     # imported where used: it is slow to load
@@ -79,7 +83,7 @@ def cores():
 
 
 def _in_processes(function, tasks):
-    """The results in the order of the tasks, each as soon as it is there."""
+    """Yield the results in the order of the tasks, each as soon as it is ready."""
     from joblib import Parallel, delayed
 
     parallel = Parallel(min(cores(), len(tasks)), return_as="generator", batch_size=1, max_nbytes=None)
@@ -88,8 +92,8 @@ def _in_processes(function, tasks):
 
 def _alone(function, task):
     with one_blas_thread():
-        return function(*task, _unheard)
+        return function(*task, _ignore)
 
 
-def _unheard(n_steps):
+def _ignore(n_steps):
     pass

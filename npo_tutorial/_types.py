@@ -23,6 +23,7 @@ __all__ = [
     "Nested",
     "Real",
     "Reduction",
+    "RetainTerm",
 ]
 
 Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
@@ -35,6 +36,7 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 Language: TypeAlias = Literal["en", "zh"]
 Loss: TypeAlias = Literal["ga", "npo"]
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
+RetainTerm: TypeAlias = Literal["cross_entropy", "kl_ref_model", "kl_model_ref"]
 
 
 class Array(Protocol):

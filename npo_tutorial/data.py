@@ -1,18 +1,22 @@
 """Small data sets: orthogonalised forget sets, and digits split for unlearning."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Real as Number
 
 import numpy as np
 
 from npo_tutorial._checks import check_count, check_finite_array, check_labels, check_positive, check_real
+from npo_tutorial._types import ArrayLike, FloatArray, IntArray, Real
 
 
-def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
+def forget_set(
+    n: int, d: int, *, coherence: Real = 0.0, norm: Real = 1.0, seed: int = 0
+) -> tuple[FloatArray, IntArray]:
     """A random forget set whose rows have the same length and, pairwise, the same absolute inner product.
 
-    Theorem 1 needs max_{i≠j} |⟨x_i, x_j⟩| ≤ C₀/n, which random rows meet only in very high dimension; these meet it
-    by construction.
+    Theorem 1 needs max_{i≠j} |⟨x_i, x_j⟩| ≤ C₀/n. Random rows meet this only in very high dimension; these rows meet
+    it by construction.
 
     Parameters
     ----------
@@ -30,14 +34,7 @@ def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
     Returns
     -------
     (n, d) array and (n,) int array
-        X, one sample a row, and y, labels 0 and 1, drawn with probability 1/2.
-
-    Raises
-    ------
-    ValueError
-        n > d, a negative or too large coherence, a norm ≤ 0, counts below 1.
-    TypeError
-        Not numbers.
+        X, and y: labels 0 and 1, each with probability 1/2.
 
     Examples
     --------
@@ -48,7 +45,7 @@ def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
     n, d, seed = check_count("n", n), check_count("d", d), check_count("seed", seed, minimum=0)
     norm, coherence = check_positive("norm", norm), check_real("coherence", coherence)
     if n > d:
-        raise ValueError(f"n must be at most d={d}: {n} rows of that length cannot have this Gram matrix, got {n}")
+        raise ValueError(f"n must be at most d={d}: more rows cannot be linearly independent, got {n}")
     if not 0 < norm * norm < np.inf:
         raise ValueError(f"norm must have a square that is a positive finite number, got {norm!r}")
     if not 0 <= coherence < norm**2:
@@ -62,25 +59,18 @@ def forget_set(n, d, *, coherence=0.0, norm=1.0, seed=0):
     return (2 * y - 1)[:, None] * (own * basis.T + shared * basis.sum(axis=1)), y
 
 
-def coherence(X):
-    """Coherence of the rows of X: max_{i≠j} |⟨x_i, x_j⟩|, which Theorem 1 wants to be at most C₀/n.
+def coherence(X: ArrayLike) -> float:
+    """Coherence of the rows of X: max_{i≠j} |⟨x_i, x_j⟩|, which Theorem 1 bounds by C₀/n.
 
     Parameters
     ----------
     X : (n, d) array
-        Samples; no normalisation is done.
+        Samples, which are not normalised.
 
     Returns
     -------
     float
         0 for a single row.
-
-    Raises
-    ------
-    ValueError
-        X is not two-dimensional, is empty, or holds NaN or infinities.
-    TypeError
-        Not an array of numbers.
 
     Notes
     -----
@@ -95,26 +85,19 @@ def coherence(X):
     return float(np.abs(np.triu(X @ X.T, k=1)).max())
 
 
-def theta_with_margins(X, y, margins):
-    """The shortest θ whose margins s_i⟨x_i, θ⟩ are given: a model that has learned each sample exactly so well.
+def theta_with_margins(X: ArrayLike, y: ArrayLike, margins: ArrayLike) -> FloatArray:
+    """The shortest θ with the given margins s_i⟨x_i, θ⟩: a model that has learned each sample exactly this well.
 
     Parameters
     ----------
-    X : (n, d) array
-        Samples, of linearly independent rows.
-    y : (n,) array
-        Labels 0 and 1.
+    X, y : (n, d), (n,) array
+        Samples, linearly independent, and their labels, 0 or 1.
     margins : float or (n,) array
         m_i, the log-odds of the right label: the model gives it the probability σ(m_i).
 
     Returns
     -------
     (d,) array
-
-    Raises
-    ------
-    ValueError
-        Shapes that do not fit, other labels, NaN, or linearly dependent rows.
 
     Examples
     --------
@@ -124,7 +107,7 @@ def theta_with_margins(X, y, margins):
     """
     X = check_finite_array("X", X, ndim=2)
     y = check_labels("y", y, len(X))
-    if isinstance(margins, Real):
+    if isinstance(margins, Number):
         margins = np.full(len(X), check_real("margins", margins))
     margins = check_finite_array("margins", margins, ndim=1)
     if margins.shape != y.shape:
@@ -133,7 +116,7 @@ def theta_with_margins(X, y, margins):
     if rank < len(X):
         raise ValueError(f"X must have linearly independent rows, got rank {rank} for {len(X)} rows")
     if not np.isfinite(theta).all():
-        raise ValueError("margins are too large for these rows: theta overflowed")
+        raise ValueError(f"margins must be small enough for these rows: theta overflowed, got {margins}")
     return theta
 
 
@@ -142,29 +125,31 @@ class DigitsSplit:
     """Two classes of scikit-learn's 8×8 digits: X of shape (samples, 64), y the digits themselves.
 
     Pixels are in [0, 1], minus `mean_image`, the mean over forget and retain samples: raw pixels are never negative,
-    so that forgetting any one image would push all the others the same way. ``X_forget + mean_image`` are the images
-    again.
+    so that forgetting any image would push all the others the same way. ``X_forget + mean_image`` gives the images
+    back.
     """
 
-    X_forget: np.ndarray
-    y_forget: np.ndarray
-    X_retain: np.ndarray
-    y_retain: np.ndarray
-    X_test: np.ndarray
-    y_test: np.ndarray
-    mean_image: np.ndarray
+    X_forget: FloatArray
+    y_forget: IntArray
+    X_retain: FloatArray
+    y_retain: IntArray
+    X_test: FloatArray
+    y_test: IntArray
+    mean_image: FloatArray
 
     @property
-    def X_train(self):
+    def X_train(self) -> FloatArray:
         """Forget and retain samples together, on which the model to be unlearned was trained."""
         return np.concatenate([self.X_forget, self.X_retain])
 
     @property
-    def y_train(self):
+    def y_train(self) -> IntArray:
         return np.concatenate([self.y_forget, self.y_retain])
 
 
-def digits_split(classes=(3, 8), *, n_forget=10, test_size=100, seed=0):
+def digits_split(
+    classes: Sequence[int] = (3, 8), *, n_forget: int = 10, test_size: int = 100, seed: int = 0
+) -> DigitsSplit:
     """Two classes of scikit-learn's digits, split at random into forget, retain and test samples.
 
     Parameters
@@ -181,13 +166,6 @@ def digits_split(classes=(3, 8), *, n_forget=10, test_size=100, seed=0):
     Returns
     -------
     DigitsSplit
-
-    Raises
-    ------
-    ValueError
-        Not two different digits, or more samples asked for than there are.
-    TypeError
-        Not integers.
 
     Examples
     --------

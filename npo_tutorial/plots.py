@@ -1,21 +1,30 @@
 """The book's figure style: one look for light pages, dark pages and paper.
 
 Text in a figure is symbols and method names only, because one figure serves both editions of the book. Curves differ
-in colour *and* dash; the first four colours stay apart for colour-blind readers, and all have a contrast of at least
-4.5:1 on white (and on the book's dark background, where the site inverts lightness and keeps hue). Figures are
+in colour *and* dash. Colour-blind readers can tell the first four colours apart, and all colours have a contrast of at
+least 4.5:1 on white (and on the book's dark background, where the site inverts lightness and keeps hue). Figures are
 vector graphics in notebooks.
 """
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from npo_tutorial._checks import check_choice, check_count, check_finite_array
+from npo_tutorial._types import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Curves: TypeAlias = Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]]
+Scale: TypeAlias = Literal["linear", "log", "symlog"]
 
 COLORS = ("#0060c0", "#c23d00", "#262626", "#00776a", "#7a0050", "#746a00")
 DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), (0, (9, 3)))
 SCALES = ("linear", "log", "symlog")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -34,23 +43,33 @@ STYLE = {
 }
 
 
-def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale="linear", y_limits=None):
+def lines(
+    x: ArrayLike | None,
+    curves: Curves,
+    *,
+    x_label: str,
+    y_label: str,
+    bands: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    x_scale: Scale = "linear",
+    y_scale: Scale = "linear",
+    y_limits: tuple[float, float] | None = None,
+) -> "Figure":
     """Draw curves over one abscissa, each with a band behind it if it has one.
 
     Parameters
     ----------
     x : (k,) array or None
-        Abscissae shared by all curves; None if each brings its own, see below.
+        Abscissae shared by all curves; None if each curve has its own.
     curves : dict
         Label → curve, or label → pair (x, curve); at most six. Labels are symbols or method names; Matplotlib's
-        mathtext works. A curve is a (k,) array, or an (m, k) array of m runs: each of them thin, their mean bold, and
-        behind it one standard deviation to both sides, unless the runs have different abscissae, x of shape (m, k). On
-        a logarithmic axis mean and deviation are those of the logarithms.
+        mathtext works. A curve is a (k,) array, or an (m, k) array of m runs: each run is drawn thin and their mean
+        bold, with one standard deviation to both sides behind it, unless the runs have different abscissae, x of shape
+        (m, k). On a logarithmic axis mean and deviation are those of the logarithms.
     x_label, y_label : str
         Axis labels: symbols only.
     bands : dict, optional
-        Label of a curve → pair (lower, upper) of (k,) arrays over the abscissae of that curve: drawn in its colour, the
-        edges thin and with its dashes.
+        Label of a curve → pair (lower, upper) of (k,) arrays over the abscissae of that curve, drawn in its colour with
+        thin edges in its dashes.
     x_scale, y_scale : {"linear", "log", "symlog"}
         "symlog" is logarithmic with a linear stretch around 0.
     y_limits : (float, float), optional
@@ -60,13 +79,6 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
     -------
     matplotlib.figure.Figure
 
-    Raises
-    ------
-    ValueError
-        No curve or more than six, a band without curve, NaN or infinite values, lengths that differ, an unknown scale.
-    TypeError
-        Not arrays of numbers.
-
     Examples
     --------
     >>> import numpy as np
@@ -75,36 +87,31 @@ def lines(x, curves, *, x_label, y_label, bands=None, x_scale="linear", y_scale=
     '$u$'
     """
     scales = {"x_scale": x_scale, "y_scale": y_scale, "y_limits": y_limits}
-    return beside({"x": x, "curves": curves, "x_label": x_label, "y_label": y_label, "bands": bands, **scales})
+    return side_by_side({"x": x, "curves": curves, "x_label": x_label, "y_label": y_label, "bands": bands, **scales})
 
 
-def beside(*charts):
-    """Draw charts side by side, with one legend: curves of one label look the same in all of them.
+def side_by_side(*charts: Mapping[str, Any]) -> "Figure":
+    """Draw charts side by side, with one legend: curves with the same label look the same in all of them.
 
     Parameters
     ----------
     *charts : dict
-        The arguments of `lines` for each chart, by their names; six labels at most in all charts together.
+        The arguments of `lines` for each chart, under their names; at most six labels in all charts together.
 
     Returns
     -------
     matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `lines`.
 
     Examples
     --------
     >>> import numpy as np
     >>> u = np.linspace(-4, 4)
     >>> chart = {"x": u, "curves": {"GA": u}, "x_label": "$u$", "y_label": ""}
-    >>> len(beside(chart, chart | {"y_scale": "symlog"}).axes)
+    >>> len(side_by_side(chart, chart | {"y_scale": "symlog"}).axes)
     2
     """
     if not charts:
-        raise ValueError("charts must be at least one, got none")
+        raise ValueError("pass at least one chart")
     labels = []
     for chart in charts:
         curves = chart.get("curves")
@@ -112,10 +119,10 @@ def beside(*charts):
             raise TypeError(f"curves must be a dict from labels to arrays, got {type(curves).__name__}")
         labels += [label for label in curves if label not in labels]
         if not curves or len(labels) > len(COLORS):
-            raise ValueError(f"curves must be 1 to {len(COLORS)}, got {len(labels) if curves else 0}")
+            raise ValueError(f"curves must have 1 to {len(COLORS)} labels, got {len(labels) if curves else 0}")
     looks = {label: {"color": c, "linestyle": d} for label, c, d in zip(labels, COLORS, DASHES, strict=False)}
     figure, (row,) = _figure(columns=len(charts))
-    handles = {}
+    handles: dict[str, Any] = {}
     for axes, chart in zip(row, charts, strict=True):
         handles |= _draw(axes, looks, **chart)
     # below the axes: a legend inside hides curves on a figure as small as a phone's
@@ -125,7 +132,7 @@ def beside(*charts):
 
 
 def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="linear", y_scale="linear", y_limits=None):
-    """Fill one chart; returns label → the curve as Matplotlib's legend takes it."""
+    """Fill one chart; returns label → the curve, for the legend."""
     for name, text in [
         ("x_label", x_label),
         ("y_label", y_label),
@@ -142,7 +149,7 @@ def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="line
         y_limits = check_finite_array("y_limits", y_limits, ndim=1)
         if len(y_limits) != 2 or y_limits[0] == y_limits[1]:
             raise ValueError(f"y_limits must be a pair of two numbers, got {y_limits.tolist()}")
-    handles = {}
+    handles: dict[str, Any] = {}
     for label, curve in curves.items():
         look, name = looks[label], f"curves[{label!r}]"
         if isinstance(curve, tuple) and len(curve) != 2:
@@ -178,13 +185,13 @@ def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="line
     return handles
 
 
-def images(pixels, titles, *, columns=5):
+def images(pixels: ArrayLike, titles: Sequence[str], *, columns: int = 5) -> "Figure":
     """Draw small square grey-scale images in a grid, each under a title.
 
     Parameters
     ----------
     pixels : (k, side²) array
-        One image a row; dark is large.
+        One image a row; large values are dark.
     titles : sequence of k str
         Symbols and numbers only.
     columns : int
@@ -193,13 +200,6 @@ def images(pixels, titles, *, columns=5):
     Returns
     -------
     matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        Rows that are no square images, NaN, or another number of titles.
-    TypeError
-        Not an array of numbers.
 
     Examples
     --------
@@ -212,9 +212,9 @@ def images(pixels, titles, *, columns=5):
     if side**2 != pixels.shape[1]:
         raise ValueError(f"pixels must hold square images, got rows of {pixels.shape[1]} pixels")
     if len(titles) != len(pixels):
-        raise ValueError(f"titles must be as many as images, {len(pixels)}, got {len(titles)}")
+        raise ValueError(f"titles must have one for each of the {len(pixels)} images, got {len(titles)}")
     columns = check_count("columns", columns)
-    rows = -(-len(pixels) // columns)
+    rows = math.ceil(len(pixels) / columns)
     figure, grid = _figure(rows, columns, height=1.25 * rows)
     for axes in grid.flat[len(pixels) :]:
         axes.remove()
@@ -227,7 +227,7 @@ def images(pixels, titles, *, columns=5):
 
 
 def _spread(name, runs, scale):
-    """Mean of the runs, and one standard deviation below and above: as the axis measures them."""
+    """Mean of the runs, and one standard deviation below and above, on the scale of the axis."""
     if runs.ndim == 1:
         return runs, runs, runs
     if scale == "log":
@@ -246,7 +246,7 @@ def _over(x, name, y, *, batch=False):
 
 
 def _figure(rows=1, columns=1, *, height=3.4):
-    """An empty figure and its grid of axes, made without pyplot: a notebook shows it only where it is asked to."""
+    """An empty figure and its grid of axes, made without pyplot, so that a notebook shows it only when asked."""
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -442,7 +442,7 @@ def ga_constants(r, R, R0):
 
 
 right("ga_constants")(
-    lambda r, R, R0: [npo_tutorial.uniform_constants(r, R, R0, loss="ga")[key] for key in ("C0", "C1", "C2")]
+    lambda r, R, R0: [getattr(npo_tutorial.uniform_constants(r, R, R0, loss="ga"), name) for name in ("C0", "C1", "C2")]
 )
 right("ga_constants")(
     lambda r, R, R0: torch.tensor([0, 0, R**2]) + r**2 / 2 * torch.sigmoid(torch.tensor(-R * R0)).expand(3)

@@ -28,7 +28,7 @@ def retain_loss(kind, z, ref, y):
     return (kl(ref, z) if kind == "kl_ref_model" else kl(z, ref)).mean()
 
 
-def descend(problem, method, *, step_size, beta, n_steps, retain="cross_entropy", retain_weight=1.0):
+def descend(problem, method, *, step_size, beta, n_steps, retain_term="cross_entropy", retain_weight=1.0):
     """θ after every step, (n_steps + 1, 128)."""
     names = ("X_forget", "y_forget", "y_other", "X_retain", "y_retain", "theta_init")
     X_forget, y_forget, y_other, X_retain, y_retain, theta_init = (
@@ -42,7 +42,7 @@ def descend(problem, method, *, step_size, beta, n_steps, retain="cross_entropy"
         optimizer.zero_grad()
         loss = forget_loss(loss_name, X_forget @ theta, X_forget @ theta_init, y_forget, y_other, beta)
         if has_retain:
-            retained = retain_loss(retain, X_retain @ theta, X_retain @ theta_init, y_retain)
+            retained = retain_loss(retain_term, X_retain @ theta, X_retain @ theta_init, y_retain)
             loss = loss + retain_weight * retained
         loss.backward()
         optimizer.step()

@@ -67,7 +67,11 @@ BAD = [
     (lambda: forget_set(2, 4, norm=0), ValueError, "norm must be positive"),
     (lambda: forget_set(2, 4, norm=1e160), ValueError, "norm must have a square"),
     (lambda: coherence([1.0]), ValueError, "X must have 2 dimensions"),
-    (lambda: theta_with_margins([[1e-300]], [1], 1e200), ValueError, "margins are too large"),
+    (
+        lambda: theta_with_margins([[1e-300]], [1], 1e200),
+        ValueError,
+        "margins must be small enough",
+    ),
     (
         lambda: theta_with_margins(np.eye(2), [0, 1], [[1], [1, 2]]),
         TypeError,

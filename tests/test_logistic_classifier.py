@@ -16,7 +16,7 @@ from tests.conftest import autograd_trajectory
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("names", [(3, 8), ("drei", "acht"), (True, False)])
-@pytest.mark.parametrize(("loss", "beta"), [("ga", 1.0), ("npo", 0.5)])
+@pytest.mark.parametrize(("loss", "beta"), [("ga", None), ("npo", 0.5)])
 def test_unlearning_a_fitted_classifier(names, fit_intercept, loss, beta):
     split = digits_split((3, 8), n_forget=5)
     name = np.array(names)

@@ -341,7 +341,7 @@ BAD = [
     (lambda: logistic_gradient(X2, Y2, T2, loss="NPO"), ValueError, "loss must be one of 'ga', 'npo', got 'NPO'"),
     (lambda: gradient_descent(X2, Y2, T2, **GOOD, record=[0.5]), TypeError, "record must be a sequence of integers"),
     (
-        lambda: gradient_descent(X2 * 1e200, Y2, T2, **GOOD),
+        lambda: gradient_descent(X2 * 1e200, Y2, T2, **GOOD, record=[1]),
         ValueError,
         r"step_size or X is too large, the iterates overflowed by step 1: got step_size=0\.1",
     ),

@@ -1,5 +1,6 @@
 """logistic/steps.py, _progress.py and batches: one trajectory by every road, runs that are long, runs interrupted."""
 
+import re
 import sys
 import tracemalloc
 
@@ -164,7 +165,7 @@ BAD = [
     (dict(y=[[0, 1], [1, 3]]), r"y must hold labels 0 and 1 only, got 3 at index \(1, 1\)"),
     (dict(X=np.ones((1, 1, 2, 2))), r"X must have 2 dimensions, or one more for a batch"),
     (
-        dict(X=X2 * 1e100, step_size=[1e-300, 1e200]),
+        dict(X=X2 * 1e100, step_size=[1e-300, 1e200], record=[1]),
         r"step_size or X is too large, the iterates of problem 1 overflowed by step 1: got step_size=1e\+200",
     ),
 ]
@@ -225,13 +226,25 @@ def test_an_interrupted_run_returns_its_records(rng, monkeypatch):
     full = gradient_descent(*arguments, **options)
     monkeypatch.setattr(descent, "CHUNK", 7)
     interrupted_after(monkeypatch, 500)
-    with pytest.warns(UserWarning, match="interrupted: of 5 records 4 are returned, up to step 100$") as warned:
+    with pytest.warns(RuntimeWarning, match="^interrupted at step 506; 4 of 5 records are returned$") as warned:
         run = gradient_descent(*arguments, **options)
     assert warned[0].filename == __file__  # the line that called the solver
+    assert full.stopped is None and run.stopped == "interrupted at step 506"
     assert run.steps.tolist() == [0, 10, 50, 100] and run.times.shape == (4,) and len(run) == 4
     np.testing.assert_allclose(run.margins, full.margins[:, :4], rtol=1e-12)
     np.testing.assert_allclose(run.theta(), full.theta(3), rtol=1e-12)
     assert run.distance.shape == run.logp.shape[:-1] == (2, 4)
+
+
+@pytest.mark.usefixtures("road")
+@pytest.mark.parametrize(("step_size", "which"), [(5e188, ""), ([1e-300, 5e188], " of problem 1")])
+def test_a_run_that_overflows_returns_its_records_and_says_why(step_size, which):
+    why = f"step_size or X is too large, the iterates{which} overflowed by step 2: got step_size=5e+188"
+    with pytest.warns(RuntimeWarning, match=f"^{re.escape(why)}; 2 of 4 records are returned$") as warned:
+        run = gradient_descent(X2 * 1e60, Y2, T2, **GOOD | {"step_size": step_size, "loss": "ga", "beta": None})
+    assert warned[0].filename == __file__
+    assert run.stopped == why and run.steps.tolist() == [0, 1] and len(run) == 2
+    assert np.isfinite(run.margins).all() and np.isfinite(run.distance).all() and run.times.shape[-1] == 2
 
 
 def test_an_interrupt_before_the_first_record_is_passed_on(monkeypatch):

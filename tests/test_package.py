@@ -71,12 +71,28 @@ def test_every_public_name_is_in_the_api_reference():
             assert f"{directive}\n" in page, f"book/api.md lists every public name: it has no “.. auto…{directive}”"
 
 
-def test_functions_document_parameters_errors_and_an_example():
-    for name in npo_tutorial.__all__:
-        thing = getattr(npo_tutorial, name)
-        if not isinstance(thing, type):
-            for part in ("Parameters\n", "Returns\n", "Raises\n", ">>> "):
-                assert part in thing.__doc__, f"{name} documents no {part.strip()}"
+def functions():
+    return {name: thing for name in npo_tutorial.__all__ if not isinstance(thing := getattr(npo_tutorial, name), type)}
+
+
+def test_functions_document_parameters_result_and_an_example():
+    for name, function in functions().items():
+        for part in ("Parameters\n", "Returns\n", ">>> "):
+            assert part in function.__doc__, f"{name} documents no {part.strip()}"
+
+
+def test_errors_of_all_functions_are_documented_once():
+    """They stand in the conventions; a function lists only what it raises beyond them, which no other one does."""
+    kinds = ("TypeError", "ValueError", "ImportError", "RuntimeWarning", "KeyboardInterrupt")
+    assert all(f"``{kind}``" in npo_tutorial.__doc__ for kind in kinds)
+    found = {}
+    for name, function in functions().items():
+        _, _, errors = function.__doc__.partition("Raises\n    ------\n")
+        for line in errors.partition("\n\n")[0].splitlines():
+            if line.startswith(" " * 8):
+                found.setdefault(line.strip(), []).append(name)
+    repeated = {line: names for line, names in found.items() if len(names) > 1 or line.startswith("As `")}
+    assert not repeated, f"the conventions say this of all functions: {repeated}"
 
 
 @pytest.mark.nightly

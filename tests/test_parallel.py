@@ -16,7 +16,7 @@ from joblib import parallel_config
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from npo_tutorial import _parallel, digits, digits_split, gradient_descent, gradient_flow, synthetic, unlearn
-from npo_tutorial._parallel import one_blas_thread, side_by_side
+from npo_tutorial._parallel import on_all_cores, one_blas_thread
 from npo_tutorial.logistic import flow, steps
 from npo_tutorial.synthetic import objectives, problem
 from tests.conftest import ROOT
@@ -155,24 +155,24 @@ def test_results_come_in_the_order_of_the_tasks(monkeypatch, n):
     use_cores(monkeypatch, n)
     # left to joblib, processes that are fewer than the cores would have several threads each
     with parallel_config("loky", inner_max_num_threads=2):
-        assert side_by_side(square, [(i,) for i in range(7)], 10) == [(i * i, {1}) for i in range(7)]
-    assert side_by_side(square, [], 10) == []
+        assert on_all_cores(square, [(i,) for i in range(7)], 10) == [(i * i, {1}) for i in range(7)]
+    assert on_all_cores(square, [], 10) == []
 
 
 def test_what_is_not_worth_it_stays_in_this_process(monkeypatch):
     monkeypatch.setattr(_parallel, "cores", lambda: 2)
-    assert len(set(side_by_side(process, [()] * 5, 1))) == 1
+    assert len(set(on_all_cores(process, [()] * 5, 1))) == 1
     use_cores(monkeypatch, 2)
-    assert len(set(side_by_side(process, [()] * 5, 1))) > 1
+    assert len(set(on_all_cores(process, [()] * 5, 1))) > 1
     use_cores(monkeypatch, 1)
-    assert len(set(side_by_side(process, [()] * 5, 1))) == 1
+    assert len(set(on_all_cores(process, [()] * 5, 1))) == 1
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_an_error_keeps_its_words(monkeypatch, n):
     use_cores(monkeypatch, n)
     with pytest.raises(ValueError, match=r"^x must be at least 0, got -3$"):
-        side_by_side(square, [(1,), (2,), (-3,), (4,)], 10)
+        on_all_cores(square, [(1,), (2,), (-3,), (4,)], 10)
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -193,7 +193,7 @@ def test_the_bar_counts_the_steps_of_all_tasks(monkeypatch, n):
     monkeypatch.setattr("npo_tutorial._progress.DELAY", 0)
     monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
     use_cores(monkeypatch, n)
-    side_by_side(square, [(i,) for i in range(5)], 10)
+    on_all_cores(square, [(i,) for i in range(5)], 10)
     (bar,) = bars
     assert (bar.total, bar.n, bar.closed) == (50, 50, True)
 
@@ -232,9 +232,10 @@ def test_problems_are_the_same_on_any_number_of_cores(monkeypatch):
 
 def test_an_overflow_in_another_process_is_named_here(monkeypatch):
     use_cores(monkeypatch, 2)
-    with pytest.warns(RuntimeWarning, match=r"NPO with step_size=1e\+307 on .* overflowed at step 1; ") as warned:
+    with pytest.warns(RuntimeWarning, match=r"NPO on .* overflowed at step 1: got step_size=1e\+307; 1 of") as warned:
         runs = synthetic.run(["GA+RT", "NPO"], two(), step_size=[1e-3, 1e307], beta=[None, 1], n_steps=50)
-    assert [warning.filename for warning in warned] == [__file__] * 2  # one for each problem, at the line that called
+    assert [warning.filename for warning in warned] == [__file__]  # once for both problems, at the line that called
+    assert runs.stopped.startswith("step_size is too large, NPO on SyntheticProblem(alpha=1, seed=0) overflowed")
     assert runs.theta.shape[:3] == (2, 2, len(runs.steps)) and np.isfinite(runs.theta).all()
 
 

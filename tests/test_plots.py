@@ -100,7 +100,7 @@ def test_charts_side_by_side_share_their_looks_and_one_legend():
     x = np.linspace(0, 1, 3)
     left = {"x": x, "curves": {"GA": x, "NPO": 2 * x}, "x_label": "$t$", "y_label": "$a$"}
     right = {"x": x, "curves": {"NPO": x, "DPO": x}, "x_label": "$t$", "y_label": "$b$"}
-    figure = plots.beside(left, right)
+    figure = plots.side_by_side(left, right)
     looks = [{line.get_label(): (line.get_color(), str(line.get_linestyle())) for line in a.lines} for a in figure.axes]
     assert looks[0]["NPO"] == looks[1]["NPO"] and looks[0]["GA"] != looks[1]["DPO"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GA", "NPO", "DPO"]
@@ -140,7 +140,7 @@ def test_style_leaves_the_user_s_settings_alone():
 
 
 BAD = [
-    (lambda: plots.lines([0, 1], {}, x_label="", y_label=""), ValueError, "curves must be 1 to 6, got 0"),
+    (lambda: plots.lines([0, 1], {}, x_label="", y_label=""), ValueError, "curves must have 1 to 6 labels, got 0"),
     (
         lambda: plots.lines([0, 1], {"GA": [0, np.nan]}, x_label="", y_label=""),
         ValueError,
@@ -198,7 +198,7 @@ BAD = [
     ),
     (lambda: plots.images(np.zeros((2, 64)), ["", ""], columns=0), ValueError, "columns must be at least 1, got 0"),
     (lambda: plots.images(np.zeros((2, 63)), ["", ""]), ValueError, "pixels must hold square images, got rows of 63"),
-    (lambda: plots.images(np.zeros((2, 64)), [""]), ValueError, "titles must be as many as images, 2, got 1"),
+    (lambda: plots.images(np.zeros((2, 64)), [""]), ValueError, "titles must have one for each of the 2 images, got 1"),
 ]
 
 

@@ -43,9 +43,9 @@ def test_every_step_is_that_of_plain_pytorch(method, alpha):
     np.testing.assert_allclose(theta, expected, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("retain", synthetic.RETAIN_TERMS)
-def test_retain_terms_and_their_weight_are_those_of_plain_pytorch(retain):
-    options = {"step_size": 5e-3, "beta": 0.3, "retain": retain, "retain_weight": 2.5}
+@pytest.mark.parametrize("retain_term", synthetic.RETAIN_TERMS)
+def test_retain_terms_and_their_weight_are_those_of_plain_pytorch(retain_term):
+    options = {"step_size": 5e-3, "beta": 0.3, "retain_term": retain_term, "retain_weight": 2.5}
     expected = plain_synthetic.descend(problem_of(1), "NPO+RT", n_steps=200, **options)
     np.testing.assert_allclose(way(problem_of(1), "NPO+RT", 200, **options), expected, rtol=0, atol=1e-10)
 
@@ -193,23 +193,26 @@ def test_half_the_steps_at_twice_the_retain_weight_are_dpo_with_one_over_beta():
 
 
 def test_an_overflow_is_named_and_what_was_finite_is_returned():
-    with pytest.warns(RuntimeWarning, match=r"GA with step_size=1e\+307 on SyntheticProblem\(alpha=1, seed=0\) overf"):
+    where = r"GA on SyntheticProblem\(alpha=1, seed=0\)"
+    why = rf"step_size is too large, {where} overflowed at step \d+: got step_size=1e\+307"
+    with pytest.warns(RuntimeWarning, match=rf"^{why}; \d+ of 1001 records are returned$"):
         run = synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=range(0, 1001))
-    assert 1 <= len(run.steps) < 1000
+    assert 1 <= len(run.steps) < 1000 and re.fullmatch(why, run.stopped)
     assert len(run.forget_distance) == len(run.theta) == len(run.steps)
     assert np.isfinite(run.forget_distance).all() and np.isfinite(run.theta).all()
     # the step of the message is the one at which it happens, also where no record is
-    with pytest.warns(RuntimeWarning, match=f"at step {run.steps[-1] + 1};"):
+    with pytest.warns(RuntimeWarning, match=f"at step {run.steps[-1] + 1}:.*; 1 of 2 records"):
         short = synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=[0, 1000])
     assert short.steps.tolist() == [0]
-    with pytest.warns(RuntimeWarning, match="ends before"):
-        empty = synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=[500])
-    assert repr(empty) == "SyntheticRun(0 records, forget_distance of shape (0,))"
+    with pytest.raises(ValueError, match=f"^{why}$"):
+        synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=[500])
+    complete = synthetic.run("GA", problem_of(1), n_steps=3)
+    assert complete.stopped is None and repr(complete) == "SyntheticRun(4 records, forget_distance of shape (4,))"
 
 
 def test_one_overflow_ends_all_runs_of_a_batch():
     problems = [problem_of(1), problem_of(0)]
-    with pytest.warns(RuntimeWarning, match="NPO with"):
+    with pytest.warns(RuntimeWarning, match="NPO on"):
         runs = synthetic.run(["GA", "NPO"], problems, step_size=[1e-3, 1e307], beta=[None, 1], n_steps=500)
     assert runs.forget_distance.shape == (2, 2, len(runs.steps))
     assert np.isfinite(runs.theta).all()
@@ -256,25 +259,29 @@ def test_minus_zero_is_zero():
         ({"method": 3}, ValueError, "method must be one of .*got 3"),
         ({"method": []}, ValueError, "method must have one length, at least 1, got {'method': 0}"),
         ({"method": ["GA", "NPO"], "step_size": [1e-3]}, ValueError, "method, step_size must have one length"),
-        ({"problem": "toy"}, TypeError, "problem must come from make_problem, .*got 'toy'"),
-        ({"problem": []}, TypeError, r"problem must come from make_problem, .*got \[\]"),
-        ({"problem": [1]}, TypeError, r"problem must come from make_problem, .*got \[1\]"),
+        ({"problem": "toy"}, TypeError, "problem must be a SyntheticProblem from make_problem or .*got 'toy'"),
+        ({"problem": []}, TypeError, r"problem must be a SyntheticProblem from make_problem or .*got \[\]"),
+        ({"problem": [1]}, TypeError, r"problem must be a SyntheticProblem from make_problem or .*got \[1\]"),
         ({"step_size": 0}, ValueError, "step_size must be positive and finite, got 0"),
         ({"step_size": "fast"}, TypeError, "step_size must be a real number, got str"),
-        ({"beta": 1.0}, ValueError, "beta must be left out or None with method 'GA', got 1.0"),
+        ({"beta": 1.0}, ValueError, "beta must be left out with method='GA', got 1.0"),
         ({"method": "NPO", "beta": -1}, ValueError, "beta must be positive and finite, got -1"),
-        ({"method": ["NPO", "GA"], "beta": [1, 1]}, ValueError, "beta must be left out or None with method 'GA'"),
+        ({"method": ["NPO", "GA"], "beta": [1, 1]}, ValueError, "beta must be left out with method='GA'"),
         ({"n_steps": 0}, ValueError, "n_steps must be at least 1, got 0"),
         ({"n_steps": 10, "record": [0, 11]}, ValueError, "record must hold increasing steps between 0 and n_steps=10"),
-        ({"retain": "kl_ref_model"}, ValueError, "retain must be left out with methods .*got 'kl_ref_model'"),
-        ({"method": "GA+RT", "retain": "KL"}, ValueError, "retain must be one of 'cross_entropy', .*got 'KL'"),
+        ({"retain_term": "kl_ref_model"}, ValueError, "retain_term must be left out with methods .*got 'kl_ref_model'"),
+        (
+            {"method": "GA+RT", "retain_term": "KL"},
+            ValueError,
+            "retain_term must be one of .*got 'KL'",
+        ),
         ({"method": "GA+RT", "retain_weight": -1}, ValueError, "retain_weight must be at least 0 and finite, got -1"),
         ({"method": "GA+RT", "retain_weight": None}, TypeError, "retain_weight must be a real number, got NoneType"),
-        ({"problem": problem_of(2)}, ValueError, "step_size must be given for alpha=2"),
+        ({"problem": problem_of(2)}, ValueError, "step_size must be given with alpha=2"),
         (
             {"problem": problem_of(2), "method": "NPO", "step_size": 1},
             ValueError,
-            "beta must be given for alpha=2",
+            "beta must be given with alpha=2",
         ),
     ],
 )

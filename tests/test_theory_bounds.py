@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import asdict
 
 import mpmath
 import numpy as np
@@ -74,7 +75,7 @@ def uniform_problem(rng, n, loss):
         r, R0, ratio = log_uniform(rng, 0.3, 2), rng.uniform(0, 2), log_uniform(rng, 1e-3, 1)
         R = r * rng.uniform(1, 1.5)
         beta = log_uniform(rng, 0.02, 3) if loss == "npo" else None
-        C0 = uniform_constants(r, R, R0, loss=loss, beta=beta, step_ratio=ratio)["C0"]
+        C0 = uniform_constants(r, R, R0, loss=loss, beta=beta, step_ratio=ratio).C0
         if C0 > 1e-8:
             break
     norms = np.concatenate([[r, R], rng.uniform(r, R, max(n - 2, 0))])[-n:]
@@ -206,17 +207,17 @@ def test_sharp_constants_and_the_choice_of_epsilon():
         assert pytest.approx(n / even, rel=1e-3) == bounds.C0
         assert bounds.applies == (bounds.load <= 1)
         assert bounds.coherence == pytest.approx(products.max(), rel=1e-9)
-        np.testing.assert_allclose(bounds.constants["H"], H, rtol=1e-5)
-        np.testing.assert_allclose(bounds.constants["nu"], nu, atol=1e-9)
-        np.testing.assert_allclose(bounds.constants["q"], q, rtol=1e-9)
+        np.testing.assert_allclose(bounds.constants.H, H, rtol=1e-5)
+        np.testing.assert_allclose(bounds.constants.nu, nu, atol=1e-9)
+        np.testing.assert_allclose(bounds.constants.q, q, rtol=1e-9)
         if bounds.applies:
             # the smallest ε that the condition allows, and no search stops at another end of the interval
             assert left_over_right(bounds.epsilon * (1 + 1e-5), products) <= 1 + 1e-5
             assert left_over_right(bounds.epsilon * (1 - 1e-3), products) > 1
             assert bounds.epsilon <= grid[loads <= 1].min() * (1 + 1e-6)
             low, high = rates(bounds.epsilon)
-            np.testing.assert_allclose(np.exp(bounds.constants["log_lambda_lo"]), low, rtol=1e-5)
-            np.testing.assert_allclose(np.exp(bounds.constants["log_lambda_hi"]), high, rtol=1e-5)
+            np.testing.assert_allclose(np.exp(bounds.constants.log_lambda_lo), low, rtol=1e-5)
+            np.testing.assert_allclose(np.exp(bounds.constants.log_lambda_hi), high, rtol=1e-5)
             upper = npo_flow(m0, high * a * ratio * 50, beta=beta)
             np.testing.assert_allclose(bounds.upper(50, per_sample=True), upper, rtol=1e-5)
 
@@ -251,11 +252,11 @@ def test_uniform_constants_against_mpmath(r, ratio, R0, beta, step_ratio):
         high = beta * (2 * R**2 * q**-beta + r**2 * q / 2) * mpmath.expm1(x) / x
         exact = {"q": q, "kappa_lo": low, "kappa_hi": high, "C0": r**2 * q ** (1 + beta) * low / high / 4}
         for name, value in exact.items():
-            assert found[f"log_{name}"] == pytest.approx(float(mpmath.log(value)), rel=1e-12, abs=1e-12)
-            assert found[name] == pytest.approx(float(value), rel=1e-9, abs=1e-300)
+            assert getattr(found, f"log_{name}") == pytest.approx(float(mpmath.log(value)), rel=1e-12, abs=1e-12)
+            assert getattr(found, name) == pytest.approx(float(value), rel=1e-9, abs=1e-300)
         ga = uniform_constants(float(r), float(R), R0, loss="ga")
         for name, value in {"C0": r**2 * q / 2, "C1": r**2 * q / 2, "C2": R**2 + r**2 * q / 2}.items():
-            assert ga[name] == pytest.approx(float(value), rel=1e-9)
+            assert getattr(ga, name) == pytest.approx(float(value), rel=1e-9)
 
 
 def test_record_of_the_uniform_form_is_its_constants_at_the_measured_radii():
@@ -263,17 +264,31 @@ def test_record_of_the_uniform_form_is_its_constants_at_the_measured_radii():
     theta = np.array([0.3, -0.4, 0.0])
     options = {"loss": "npo", "beta": 0.7}
     bounds = divergence_bounds(X, y, theta, **options, step_size=0.6, sharp=False)
-    expected = {"r": 1.0, "R": 2.0, "R0": 0.5} | uniform_constants(1, 2, 0.5, **options, step_ratio=0.2)
-    assert bounds.constants == pytest.approx(expected, rel=1e-12)
-    assert bounds.epsilon is None and bounds.load == 0 and bounds.constants["C0"] == bounds.C0
+    expected = uniform_constants(1, 2, 0.5, **options, step_ratio=0.2)
+    for name, value in asdict(expected).items():
+        assert getattr(bounds.constants, name) == (value if value is None else pytest.approx(value, rel=1e-12))
+    assert (expected.r, expected.R, expected.R0) == (1, 2, 0.5)
+    assert bounds.epsilon is None and bounds.load == 0 and bounds.constants.C0 == bounds.C0
     tau = 0.2 * np.array([1, 10, 1e6])
     for name, bound in {"kappa_lo": bounds.lower, "kappa_hi": bounds.upper}.items():
-        exact = math.sqrt(3) / 0.7 * np.log1p(expected[name] * tau)
+        exact = math.sqrt(3) / 0.7 * np.log1p(getattr(expected, name) * tau)
         np.testing.assert_allclose(bound([1, 10, 1e6]), exact, rtol=1e-10)
     ga = divergence_bounds(X, y, theta, loss="ga", step_size=0.6, sharp=False)
     expected = uniform_constants(1, 2, 0.5, loss="ga")
-    np.testing.assert_allclose(ga.upper(5), expected["C2"] / math.sqrt(3) * 0.6 * 5, rtol=1e-10)
-    np.testing.assert_allclose(ga.lower(5), expected["C1"] / math.sqrt(3) * 0.6 * 5, rtol=1e-10)
+    np.testing.assert_allclose(ga.upper(5), expected.C2 / math.sqrt(3) * 0.6 * 5, rtol=1e-10)
+    np.testing.assert_allclose(ga.lower(5), expected.C1 / math.sqrt(3) * 0.6 * 5, rtol=1e-10)
+
+
+def test_constants_have_the_names_of_both_losses_and_none_where_a_loss_has_no_such_constant():
+    X, y = forget_set(3, 9, seed=0)
+    of_npo = {"kappa_lo", "kappa_hi", "log_kappa_lo", "log_kappa_hi", "H", "nu", "log_lambda_lo", "log_lambda_hi"}
+    for options, absent in ((NPO, {"C1", "C2"}), (GA, of_npo)):
+        for bounds in both(X, y, np.zeros(9), **options):
+            constants = asdict(bounds.constants)
+            assert {name for name, value in constants.items() if value is None} == absent & constants.keys()
+    for options in (NPO, GA):
+        for bounds in both(np.zeros((1, 2)), [1], np.zeros(2), **options):
+            assert bounds.constants is None
 
 
 # Records ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The book's demos: each function evaluates the package on a grid and returns an `Explorer` (all chapters).
 
-Every number that a reader sees there, in a drawing or in a sentence, was computed here by the package.
+The package computes every number in their drawings and sentences here.
 """
 
 from npo_tutorial.demos.frontier import pareto

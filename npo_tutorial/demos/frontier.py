@@ -1,21 +1,21 @@
-"""Demo of the chapter "synthetic": what forgetting costs, and how fast it goes."""
+"""Demo of the chapter "synthetic": the price and the pace of forgetting."""
 
 import numpy as np
 
 from npo_tutorial import synthetic
 from npo_tutorial.demos.text import BETA, STEP, significant
-from npo_tutorial.explore import Grid, Panel, Path, Points, explore
+from npo_tutorial.explore import Explorer, Grid, Panel, Path, Points, explore
 
 STEP_SIZES = (5e-4, 2e-3, 5e-3)
 BETAS = (0.01, 0.1, 0.5, 1)
 FORGET = {"en": "forget distance (nats)", "zh": "遗忘距离（奈特）"}
 
 
-def pareto():
+def pareto() -> Explorer:
     """The synthetic experiment's runs in the plane of both distances, and step by step.
 
-    Every method of `synthetic.run` at α = 1 on the problem of seed 0, 2,000 steps, beside GA at the paper's learning
-    rate. IDK and GA do not know β. Source: arXiv:2404.05868, Section 4; chapter "synthetic".
+    Every method of `synthetic.run` at α = 1 on the problem of seed 0, 2,000 steps, next to GA at the paper's learning
+    rate. IDK and GA have no β. Source: arXiv:2404.05868, Section 4; chapter "synthetic".
 
     Examples
     --------

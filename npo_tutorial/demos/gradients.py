@@ -1,4 +1,4 @@
-"""Demos of the chapters "gradient-ascent" and "stability": the limit β → 0, and what the adaptive weight does."""
+"""Demos of the chapters "gradient-ascent" and "stability": the limit β → 0, and the adaptive weight."""
 
 from functools import cache
 from math import log
@@ -6,13 +6,13 @@ from math import log
 import numpy as np
 
 from npo_tutorial.demos.text import BETA, LOG_RATIO, STEP, listed, rounded, significant
-from npo_tutorial.explore import Grid, Points, explore
+from npo_tutorial.explore import Explorer, Grid, Points, explore
 from npo_tutorial.logistic import logistic_gradient
 from npo_tutorial.losses import npo_loss, npo_weight
 from npo_tutorial.theory import npo_gap, npo_gap_series
 
 
-def beta_to_zero():
+def beta_to_zero() -> Explorer:
     """Proposition 1: centred NPO of one sample approaches GA as β → 0.
 
     (2/β) log((1 + e^{βu})/2) against u. The gap (2/β) log cosh(βu/2) is to first order (β/4)u². Source:
@@ -72,8 +72,8 @@ def beta_to_zero():
     )
 
 
-def adaptive_weight():
-    """A small weight is not a small gradient: two orthogonal samples, the first forgotten, the second up to the reader.
+def adaptive_weight() -> Explorer:
+    """A small weight is not a small gradient: two orthogonal samples, one forgotten, the other set by the reader.
 
     The second sample's weight w = 2σ(βu), ‖∇L_GA‖ and ‖∇L_NPO‖ of the logistic model as functions of its u. Both
     margins are 0 at the reference, so log π_ref = −log 2; the first one is −40 now. Source: arXiv:2404.05868, Section
@@ -110,7 +110,7 @@ def adaptive_weight():
         w1, w2, largest, share = (rounded(value, 2) for value in (*weights, weights.max(), npo / ga))
         small = weights.max() < 0.1
         return {
-            "en": f"Sample 1 is forgotten: u₁ = {rounded(u_forgotten, 1)}, w₁ = {w1}. Sample 2 stands at "
+            "en": f"Sample 1 is forgotten: u₁ = {rounded(u_forgotten, 1)}, w₁ = {w1}. Sample 2 is at "
             f"u₂ = {rounded(u, 0)}, w₂ = {w2}. The largest weight is {largest}, and ‖∇NPO‖ is {share} of ‖∇GA‖: "
             + ("small, because both weights are." if small else "a single weight that is not small keeps it up."),
             "zh": f"样本 1 已被忘掉：u₁ = {rounded(u_forgotten, 1)}，w₁ = {w1}。"
@@ -137,12 +137,12 @@ def adaptive_weight():
     )
 
 
-def softmax_policy():
+def softmax_policy() -> Explorer:
     """A policy with three answers forgets the first one, step by step, under GA and under NPO.
 
     Gradient descent in the logits z of π = softmax(z): z ← z − ηw(e₁ − π), with w = 1 for GA and w = 2σ(βu) for NPO;
-    e₁ − π is the gradient of log π(1). At the start π = (0.7, 0.2, 0.1), and η = 0.25. Drawn are the answer to be
-    forgotten and the least likely of the others; the sentence has all three. Source: the losses of arXiv:2404.05868;
+    e₁ − π is the gradient of log π(1). At the start π = (0.7, 0.2, 0.1), and η = 0.25. The chart shows the answer to be
+    forgotten and the least likely of the others; the sentence gives all three. Source: the losses of arXiv:2404.05868;
     chapter "stability".
 
     Examples
@@ -172,7 +172,7 @@ def softmax_policy():
         ga, npo = probabilities(None)[int(t)], probabilities(beta)[int(t)]
         en, zh = "", ""
         if ga[2] < start[2] / 2:
-            en = " GA has taken answer 3 along, which nobody asked it to forget."
+            en = " GA has lowered answer 3 too, which it was not asked to forget."
             zh = "GA 连回答 3 也压低了，可谁也没有要它忘掉回答 3。"
         return {
             "en": f"Step {t:g}, answer 1 is to be forgotten. GA: {listed(ga)}. "

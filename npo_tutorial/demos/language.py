@@ -1,10 +1,10 @@
-"""Demo of the chapter "language-model": what a model answers while it forgets."""
+"""Demo of the chapter "language-model": the answers of a model while it forgets."""
 
 import numpy as np
 
 from npo_tutorial import results
 from npo_tutorial.demos.text import STEP, rounded
-from npo_tutorial.explore import Grid, Marker, Passage, explore
+from npo_tutorial.explore import Explorer, Grid, Marker, Passage, explore
 
 SETS = {
     "forget": {"en": "forget set (France)", "zh": "遗忘集（法国）"},
@@ -18,11 +18,11 @@ MARKS = {
 }
 
 
-def answers():
+def answers() -> Explorer:
     """SmolLM2's answers to six questions while it forgets eight facts about France, token by token.
 
-    Eight methods, 50 steps of AdamW; the curves are nats per token of the true answers. Nothing is computed here: the
-    runs took an hour, and their results are part of the package. Chapter "language-model".
+    Eight methods, 50 steps of AdamW; the curves are nats per token of the true answers. The runs took an hour, so the
+    demo reads their results from the package. Chapter "language-model".
 
     Examples
     --------

@@ -5,13 +5,13 @@ from math import log
 import numpy as np
 
 from npo_tutorial.demos.text import BETA, rounded, significant
-from npo_tutorial.explore import Grid, Points, explore
+from npo_tutorial.explore import Explorer, Grid, Points, explore
 from npo_tutorial.losses import dpo_loss, npo_loss, npo_weight
 from npo_tutorial.theory import log_ratio_at_weight
 
 
-def dpo_margin():
-    """DPO of one pair against its preference margin: the loss, and the weight by which the pair pulls.
+def dpo_margin() -> Explorer:
+    """DPO of one pair against its preference margin: the loss, and the weight of the pair's gradient.
 
     L = (1/β) log(1 + e^{−βv}), drawn minus its value (log 2)/β at v = 0, and the weight σ(−βv) = −dL/dv, which is
     half of NPO's weight at u = −v. Source: arXiv:2305.18290, equation (7); chapter "preference-optimization".
@@ -39,12 +39,13 @@ def dpo_margin():
         weight = rounded(curves(np.array([v]), beta)[1][0], 2)
         settled = significant(-log_ratio_at_weight(0.2, beta=beta))
         order = np.sign(v).astype(int) + 1
-        stands_en = ("The pair is ordered worse than", "The pair stands as", "The pair is ordered better than")[order]
-        stands_zh = ("这一对的排序不如参考模型", "这一对的排序与参考模型相同", "这一对的排序好于参考模型")[order]
+        order_en = ("worse than", "as", "better than")[order]
+        order_zh = ("这一对的排序不如参考模型", "这一对的排序与参考模型相同", "这一对的排序好于参考模型")[order]
         return {
-            "en": f"{stands_en} at the reference. A step pushes the chosen response up and the rejected one down, each "
-            f"with weight σ(−βv) = {weight}. With β = {beta:g} the weight is down to 0.1 at v = {settled}.",
-            "zh": f"{stands_zh}。每一步都把优选回答往上推、把劣选回答往下推，权重都是 σ(−βv) = {weight}。"
+            "en": f"The pair is ordered {order_en} under the reference. A step pushes the chosen response up and the "
+            f"rejected one down, each with weight σ(−βv) = {weight}. With β = {beta:g} the weight is down to 0.1 at "
+            f"v = {settled}.",
+            "zh": f"{order_zh}。每一步都把优选回答往上推、把劣选回答往下推，权重都是 σ(−βv) = {weight}。"
             f"β = {beta:g} 时，权重在 v = {settled} 处降到 0.1。",
         }
 
@@ -65,11 +66,11 @@ def dpo_margin():
     )
 
 
-def dpo_to_npo():
-    """From DPO to NPO: the loss against the log-ratio of the rejected response, while the chosen one comes to a stop.
+def dpo_to_npo() -> Explorer:
+    """From DPO to NPO: the loss against the log-ratio of the rejected response, for a given one of the chosen response.
 
     L_DPO = (1/β) log(1 + e^{β(u_rejected − u_chosen)}), its double, and L_NPO = (2/β) log(1 + e^{βu_rejected}); with
-    u_chosen = 0 the last two are one. Source: arXiv:2404.05868, equations (2) and (3); chapter "npo".
+    u_chosen = 0 the last two are equal. Source: arXiv:2404.05868, equations (2) and (3); chapter "npo".
 
     Examples
     --------
@@ -91,7 +92,7 @@ def dpo_to_npo():
         weight = rounded(npo_weight([-20.0 - u_chosen], [-20.0], beta=beta)[0], 2)
         if u_chosen == 0:
             return {
-                "en": "The winner stands still, u_chosen = 0: twice the DPO loss is the NPO loss, at every u. "
+                "en": "The winner has not moved, u_chosen = 0: twice the DPO loss is the NPO loss, at every u. "
                 f"At u = 0 both push the rejected response down with weight {weight}, as gradient ascent does.",
                 "zh": "优选回答停在原处，u_chosen = 0：在每个 u 处，两倍的 DPO 损失就是 NPO 损失。"
                 f"在 u = 0 处，两者都以权重 {weight} 压低劣选回答，与梯度上升一样。",

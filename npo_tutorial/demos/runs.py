@@ -1,14 +1,16 @@
-"""Demos of the chapters "intro" and "divergence": runs of gradient descent, and what becomes of everything else."""
+"""Demos of the chapters "intro" and "divergence": runs of gradient descent, and what happens to everything else."""
 
 from functools import cache
 from math import log
+from typing import Any
 
 import numpy as np
 
+from npo_tutorial._types import FloatArray, Loss
 from npo_tutorial.data import digits_split, forget_set, theta_with_margins
 from npo_tutorial.demos.text import BETA, STEP, outwards, rounded, significant
 from npo_tutorial.digits import forget_digits
-from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore
+from npo_tutorial.explore import Band, Explorer, Grid, Images, Marker, Points, explore
 from npo_tutorial.logistic import gradient_descent
 from npo_tutorial.theory import divergence_bounds
 
@@ -16,22 +18,23 @@ STEPS = np.unique(np.geomspace(1, 10_000, 61).round().astype(int))
 
 
 @cache
-def run_and_bounds(loss, beta, step_size, n):
-    """At each of `STEPS`: ‖m − m⁰‖, and the two forms of its bounds, uniform and sharp."""
+def run_and_bounds(loss: Loss, beta: float | None, step_size: float, n: int) -> tuple[FloatArray, Band, Band]:
+    """‖m − m⁰‖ at each of `STEPS`, and both forms of its bounds, uniform and sharp."""
     X, y = forget_set(n, 64, seed=0)
-    options = {"loss": loss, "beta": beta, "step_size": step_size}
+    options: dict[str, Any] = {"loss": loss, "beta": beta, "step_size": step_size}
     theta_init = theta_with_margins(X, y, 1.0)
     run = gradient_descent(X, y, theta_init, n_steps=int(STEPS[-1]), record=STEPS, **options)
     forms = (divergence_bounds(X, y, theta_init, sharp=sharp, **options) for sharp in (False, True))
-    return run.distance, *(Band(form.lower(STEPS), form.upper(STEPS)) for form in forms)
+    uniform, sharp = (Band(form.lower(STEPS), form.upper(STEPS)) for form in forms)
+    return run.distance, uniform, sharp
 
 
-def divergence():
+def divergence() -> Explorer:
     """Theorem 1, measured: how far the logits of a forget set have moved after t steps of GA and of NPO.
 
     ‖m − m⁰‖ of gradient descent on n orthonormal rows with margins 1; for late steps GA's is √n ηt/n and NPO's grows
-    by √n/β for each factor e of t. Around both lie the bounds with uniform constants, around NPO the sharper ones too.
-    A button makes both axes linear. Source: arXiv:2404.05868, Theorem 2; chapter "divergence".
+    by √n/β for each factor e of t. Both have bands, the bounds with uniform constants; NPO also has the sharper ones. A
+    button makes both axes linear. Source: arXiv:2404.05868, Theorem 2; chapter "divergence".
 
     Examples
     --------
@@ -49,9 +52,8 @@ def divergence():
     def say(beta, step_size, n):
         (ga, *_), (npo, uniform, sharp) = runs(beta, step_size, n)
         decade = np.searchsorted(STEPS, 1000)
-        ga, npo, added, predicted = map(
-            significant, (ga[-1], npo[-1], npo[-1] - npo[decade], np.sqrt(n) / beta * log(10))
-        )
+        numbers = ga[-1], npo[-1], npo[-1] - npo[decade], np.sqrt(n) / beta * log(10)
+        ga, npo, added, predicted = (significant(number) for number in numbers)
         (lo, hi), (sharp_lo, sharp_hi) = (outwards(band.lo[-1], band.hi[-1]) for band in (uniform, sharp))
         return {
             "en": f"After 10000 steps GA has moved the logits by {ga}, NPO by {npo}. The theorem with uniform "
@@ -87,7 +89,7 @@ def divergence():
     )
 
 
-def decision_boundary():
+def decision_boundary() -> Explorer:
     """The boundary of a logistic model in the plane while five points between the classes are being forgotten.
 
     P(y = 1|x) = σ(θ₀ + θ₁x₁ + θ₂x₂), trained by scikit-learn on all points, then η = 0.1 and full-batch descent on the
@@ -133,7 +135,7 @@ def decision_boundary():
         ga_height, npo_height = (rounded(-theta[0] / theta[2], 1) for theta in thetas(beta, t))
         return {
             "en": f"After {t:g} steps the boundary of GA is at x₂ = {ga_height} for x₁ = 0: {left_ga} of 5 forget "
-            f"points and {ga:.0%} of the retain points are classified rightly. "
+            f"points and {ga:.0%} of the retain points are classified correctly. "
             f"NPO with β = {beta:g}: x₂ = {npo_height}, {left_npo} of 5 and {npo:.0%}.",
             "zh": f"{t:g} 步之后，GA 的边界在 x₁ = 0 处位于 x₂ = {ga_height}："
             f"5 个遗忘点中还有 {left_ga} 个分类正确，保留点的准确率为 {ga:.0%}。"
@@ -160,8 +162,8 @@ def decision_boundary():
     )
 
 
-def digits():
-    """Ten digits to forget: how many are still recognised, and what becomes of the images to be kept.
+def digits() -> Explorer:
+    """Ten digits to forget: how many are still recognised, and what happens to the images to be kept.
 
     Accuracy on the forget images and on the retain images after each step of GA and of NPO on the first split of
     `digits_split`, with η = 1. Each of the ten images is as opaque as the probability π_θ(y|x) of its label. Source:

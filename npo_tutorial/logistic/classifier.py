@@ -10,7 +10,7 @@ from npo_tutorial.logistic.descent import gradient_descent
 from npo_tutorial.logistic.model import LOSSES
 
 
-def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=1.0, step_size, n_steps):
+def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=None, step_size, n_steps):
     """Make a fitted scikit-learn classifier forget samples, by gradient descent on the NPO or GA loss.
 
     Parameters
@@ -23,8 +23,8 @@ def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=1.0, step_size, 
         Their labels, from ``classifier.classes_``.
     loss : {"npo", "ga"}
         What to minimise.
-    beta : float
-        Inverse temperature of NPO, > 0; not used by ``loss="ga"``.
+    beta : float, optional
+        Inverse temperature of NPO, > 0; by default 1.
     step_size : float
         η > 0.
     n_steps : int
@@ -70,7 +70,7 @@ def unlearn(classifier, X_forget, y_forget, *, loss="npo", beta=1.0, step_size, 
         y,
         theta,
         loss=loss,
-        beta=beta if loss == "npo" else None,
+        beta=1.0 if beta is None and loss == "npo" else beta,
         step_size=step_size,
         n_steps=n_steps,
         record=[n_steps],

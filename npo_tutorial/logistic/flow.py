@@ -1,4 +1,4 @@
-"""Gradient flow of the GA and NPO losses, over as many decades of time as one likes (chapter "divergence")."""
+"""Gradient flow of the GA and NPO losses, over as many decades of time as you like (chapter "divergence")."""
 
 import warnings
 
@@ -6,28 +6,30 @@ import numpy as np
 
 from npo_tutorial._checks import check_finite_array
 from npo_tutorial._parallel import one_blas_thread
+from npo_tutorial._records import warn_if_stopped
+from npo_tutorial._types import ArrayLike, Loss, Real
 from npo_tutorial.logistic.model import Trajectory, checked_problem, speed
 
 RELATIVE_TOLERANCE = 1e-12  # of each step of the integrator
 
 
-def gradient_flow(X, y, theta_init, *, loss, beta=None, times):
+def gradient_flow(
+    X: ArrayLike, y: ArrayLike, theta_init: ArrayLike, *, loss: Loss, beta: Real | None = None, times: ArrayLike
+) -> Trajectory:
     """The flow dθ/dt = −∇L of L_GA or L_NPO of the logistic model: gradient descent with infinitely small steps.
 
     t steps of gradient descent with step size η correspond to the time ηt; the difference vanishes like η.
 
     Parameters
     ----------
-    X : (n, d) array
-        Forget set, one sample a row (add a column of ones for an intercept).
-    y : (n,) array
-        Labels, each 0 or 1.
+    X, y : (n, d), (n,) array
+        Forget set and its labels, 0 or 1 (add a column of ones to X for an intercept).
     theta_init : (d,) array
         Initial parameters; they also define the reference model of NPO.
     loss : {"ga", "npo"}
         What to minimise.
     beta : float, optional
-        Inverse temperature of NPO, > 0; must be left out with ``loss="ga"``.
+        Inverse temperature of NPO.
     times : (k,) array
         Times to record, ≥ 0 and increasing. Time is integrated on a logarithmic scale: twelve decades of it take
         about as many evaluations of the gradient as a thousand steps of descent.
@@ -35,18 +37,14 @@ def gradient_flow(X, y, theta_init, *, loss, beta=None, times):
     Returns
     -------
     Trajectory
-        Its `times` are the given ones; it has no `steps`.
+        Its `times` are the given ones; it has no `steps`. It ends early if the flow overflows or the integrator gives
+        up. The integrator gives up for β of 10⁵ and more, and where n ≤ d rows are linearly dependent, pull against
+        each other and come to rest: their coefficients grow on until their sum drowns in rounding.
 
     Raises
     ------
-    ValueError
-        Shapes that do not fit, labels outside {0, 1}, NaN or infinite input, an unknown loss, β ≤ 0, β missing or
-        superfluous, times that are negative or do not increase, or so large that the solution overflows.
-    TypeError
-        An argument is not a number or an array of numbers.
     RuntimeError
-        The integrator gave up, as it does where n ≤ d rows are linearly dependent, pull against each other and come
-        to rest: their coefficients grow on until rounding hides what they cancel to; or for β of 10⁵ and more.
+        The integrator gave up before the first of the `times`.
 
     Notes
     -----
@@ -68,20 +66,31 @@ def gradient_flow(X, y, theta_init, *, loss, beta=None, times):
     if times[0] < 0 or (np.diff(times) <= 0).any():
         raise ValueError(f"times must be increasing and at least 0, got {times}")
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        coordinates = _integrate(problem, times)
+        coordinates, stopped = _integrate(problem, times)
         margins = problem.margins_init - problem.lowered(coordinates)
-    if not np.isfinite(margins).all():
-        raise ValueError(f"X or times is too large, the flow overflowed: got times up to {times[-1]:g}")
-    return Trajectory(None, times, margins, coordinates, problem)
+    error: type[Exception] = RuntimeError
+    finite = np.isfinite(margins).all(axis=-1)
+    if not finite.all():
+        k, error = int(np.argmin(finite)), ValueError
+        stopped = f"X or times is too large, the flow overflowed by t = {times[k]:g}"
+        coordinates, margins = coordinates[:k], margins[:k]
+    warn_if_stopped(stopped, len(margins), len(times), error)
+    times = times[: len(margins)]
+    return Trajectory(
+        steps=None, times=times, margins=margins, stopped=stopped, _coordinates=coordinates, _problem=problem
+    )
 
 
 def _integrate(problem, times):
-    """Coordinates z at the times, from z = 0 at t = 0: solved in s = log(1 + t/scale) for z/start."""
+    """Coordinates z at the times, from z = 0 at t = 0; and why some are missing, or None.
+
+    Solved in s = log(1 + t/scale) for z/start.
+    """
     # imported where used: it is slow to load
     from scipy.integrate import ODEintWarning, odeint
 
     n, tiny = len(problem.rows), np.finfo(float).tiny
-    # early enough that no margin has moved much, and for the first record to be early too
+    # so early that no margin has moved much, and not after the first record
     largest = np.einsum("ij,ij->i", problem.rows, problem.rows).max()
     if not np.isfinite(largest):
         raise ValueError(
@@ -91,10 +100,10 @@ def _integrate(problem, times):
     scale = min([scale, *times[times > 0][:1]])
     if not np.isfinite(times[-1] / scale):
         raise ValueError(
-            f"X or times is too large: got times up to {times[-1]:g} for a flow to be followed from {scale:.3g} on"
+            f"X or times is too large: got times up to {times[-1]:g}, but the flow is integrated from {scale:.3g} on"
         )
     h = speed(problem.margins_init, problem.beta, problem.ref_logp)
-    # what the coordinates move by up to that scale, and would if no two samples pulled against each other
+    # how far the coordinates would move up to that scale if no two samples pulled against each other
     start = np.maximum(scale / n * (h @ np.abs(problem.rows) if problem.gram is None else h), tiny)
 
     def derivative(s, z_over_start):
@@ -104,12 +113,14 @@ def _integrate(problem, times):
 
     tolerances = {"rtol": RELATIVE_TOLERANCE, "atol": 1e-3 * RELATIVE_TOLERANCE, "mxstep": 20_000}
     s = np.log1p(np.append(0, times) / scale)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ODEintWarning)
-        try:
-            z_over_start = odeint(derivative, np.zeros(len(start)), s, tfirst=True, **tolerances)[1:]
-        except ODEintWarning as warning:
-            raise RuntimeError(
-                f"the integrator gave up before t = {times[-1]:g}: {str(warning).partition(' Run with')[0]}"
-            ) from None
-    return start * z_over_start
+    with warnings.catch_warnings(record=True) as failures:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ODEintWarning)
+        z_over_start, info = odeint(derivative, np.zeros(len(start)), s, tfirst=True, full_output=True, **tolerances)
+    coordinates = start * z_over_start[1:]
+    if not failures:
+        return coordinates, None
+    # the first record that the integrator did not reach; beyond it `tcur` is not set
+    k = int(np.argmax((info["tcur"] < s[1:]) & (times > 0)))
+    why = info["message"].removesuffix(".")
+    return coordinates[:k], f"the integrator gave up before t = {times[k]:g}: {why[0].lower()}{why[1:]}"

@@ -1,21 +1,32 @@
-"""Gradient descent of several linear models at once, on a loss that is given by its derivative in the logits."""
+"""Gradient descent of several linear models at once, on a loss given by its derivative in the logits."""
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-# parameters beyond it have overflowed: products of them with rows, and sums over those, would no longer be finite
+from npo_tutorial._types import FloatArray, IntArray
+
+# beyond it parameters count as overflowed: their products with rows, and sums of those, would no longer be finite
 LARGEST = 1e290
 
 
-def descend(rows, derivative, thetas, step_size, record, update):
-    """Yield (step, θ's) at the recorded steps, and once more, early, where the parameters have overflowed.
+def descend(
+    rows: FloatArray,
+    derivative: Callable[[FloatArray], FloatArray],
+    thetas: FloatArray,
+    step_size: FloatArray,
+    record: IntArray,
+    update: Callable[[int], None],
+) -> Iterator[tuple[int, FloatArray]]:
+    """Yield (step, θ's) at the recorded steps; where the parameters overflow, yield that step, and end there.
 
     The k models are the columns of `thetas`, (d, k), and share the `rows`, (n, d), so that each step is two matrix
-    products: logits = rows·θ, and θ ← θ − η rowsᵀ·derivative(logits). Each is reported to `update(1)`.
+    products: logits = rows·θ, and θ ← θ − η rowsᵀ·derivative(logits). Each step calls `update(1)`.
 
-    Seeds, which have rows of their own, are descents of their own: stacked, their rows no longer fit the processor's
-    cache, and a step takes longer than the steps of each.
+    Seeds have rows of their own and are descended one by one: stacked rows no longer fit the processor's cache, and a
+    step takes longer than the steps of all seeds together.
     """
-    # column by column, products with few models are a tenth faster
+    # column-major rows make products with few models a tenth faster
     rows, thetas, step = np.asfortranarray(rows), thetas.copy(), 0
     for stop in record:
         while step < stop:

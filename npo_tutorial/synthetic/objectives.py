@@ -1,7 +1,7 @@
-"""What the methods minimise, as derivatives in the logits: a general objective over a forget and a retain set.
+"""The objectives of the methods, as derivatives in the logits: a forget loss, and a retain term for some.
 
-Every forget loss pushes the label y of a sample down with a weight a ≥ 0, and pulls the label y′ that says nothing up
-with a weight b ≥ 0: its gradient is E[a ∇log π_θ(y|x) − b ∇log π_θ(y′|x)].
+Every forget loss pushes the label y of a sample down with a weight a ≥ 0, and pulls an uninformative label y′ up with
+a weight b ≥ 0: its gradient is E[a ∇log π_θ(y|x) − b ∇log π_θ(y′|x)].
 
 ========  ===========================================================  ==================  ==================
 loss      minimised on the forget set                                  a                   b
@@ -19,6 +19,8 @@ cross-entropy −log π_θ(y|x), of KL(π_ref‖π_θ) or of KL(π_θ‖π_ref).
 import numpy as np
 from scipy.special import expit, log_expit
 
+from npo_tutorial._types import RetainTerm
+
 # method → the loss on the forget set, and whether a retain term is added
 TERMS = {
     "GA": ("ga", False),
@@ -30,25 +32,25 @@ TERMS = {
 }
 METHODS = tuple(TERMS)
 NEEDS_BETA = ("npo", "dpo")
-RETAIN_TERMS = ("cross_entropy", "kl_ref_model", "kl_model_ref")
+RETAIN_TERMS: tuple[RetainTerm, ...] = ("cross_entropy", "kl_ref_model", "kl_model_ref")
 
 
-def has_retain_term(method):
+def has_retain_term(method: str) -> bool:
     return TERMS[method][1]
 
 
 class Objective:
-    """The objectives of k runs over one problem: `rows` of features, and `derivative` of each run's in their logits.
+    """The objectives of k runs on one problem: `rows` of features, and the `derivative` of each in the logits.
 
-    Either all of the runs have a retain term, or none has: then the retain set costs nothing.
+    Either all runs have a retain term or none has; without one the rows of the retain set are left out.
     """
 
-    def __init__(self, problem, settings, retain):
+    def __init__(self, problem, settings, retain_term):
         self.forget, self.n_forget = _ForgetLoss(problem, settings), len(problem.X_forget)
         self.rows, self.retain = problem.X_forget, None
         if has_retain_term(settings[0].method):
             self.rows = np.concatenate([problem.X_forget, problem.X_retain])
-            self.retain = _RetainTerm(problem, retain, [setting.retain_weight for setting in settings])
+            self.retain = _RetainTerm(problem, retain_term, [setting.retain_weight for setting in settings])
 
     def derivative(self, logits):
         probability, n = expit(logits), self.n_forget
@@ -65,7 +67,7 @@ class _ForgetLoss:
         # a and b without their common weight; the derivative of log π(y|x) in the logit is y − σ
         a, b = np.where(losses == "idk", 0, 1 / n), np.where(np.isin(losses, ["idk", "dpo"]), 1 / n, 0)
         self.constant, self.slope = a * y - b * y_other, a - b
-        # what u or u − u′ is the change of
+        # u or u − u′ is the change of this
         log_odds = {"npo": lambda logits: log_expit((2 * y - 1) * logits), "dpo": lambda logits: (y - y_other) * logits}
         ref_logits = (problem.X_forget @ problem.theta_init)[:, None]
         self.weighted = []

@@ -1,13 +1,16 @@
-"""The problem: data drawn from a seed, the model that learnt all of it, and the one that never saw what to forget."""
+"""The problem: data drawn from a seed, a model trained on everything, and one that was never shown the forget set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import overload
 
 import numpy as np
 from scipy.special import expit
 
 from npo_tutorial._checks import check_count, check_labels, check_real
-from npo_tutorial._parallel import side_by_side
+from npo_tutorial._parallel import on_all_cores
+from npo_tutorial._types import FloatArray, IntArray, Real
 from npo_tutorial.synthetic.settings import is_sequence
 
 DIMENSION = 16
@@ -25,46 +28,50 @@ class SyntheticProblem:
     alpha : float
         The clouds' centres are μ_f = α·1 and μ_r = −α·1 in 16 dimensions.
     seed : int
-        What everything was drawn from.
+        The seed of everything that is random.
     X_forget, y_forget : (200, 128), (200,) array
         Features φ(x) of the forget set and its labels, 0 or 1.
     X_retain, y_retain : (1000, 128), (1000,) array
-        The same of the retain set.
+        The same for the retain set.
     y_other : (200,) array
-        For each forget sample a label drawn from Bern(1/2), which says nothing: the answer of IDK and DPO.
+        For each forget sample an uninformative label, drawn from Bern(1/2): the chosen response of IDK and DPO.
     X_forget_test, X_retain_test : (1000, 128) array
-        Fresh samples of either cloud, on which the distances are measured.
+        Fresh samples of both clouds, on which the distances are measured.
     theta_init : (128,) array
-        The model that learnt forget and retain set; unlearning starts from it, and it is the reference model π_ref.
+        The model trained on forget and retain set; unlearning starts from it, and it is the reference model π_ref.
     theta_retrained : (128,) array
-        The model that learnt the retain set only: what unlearning tries to reach.
+        The model trained on the retain set alone: the aim of unlearning.
     """
 
     alpha: float
     seed: int
-    X_forget: np.ndarray
-    y_forget: np.ndarray
-    X_retain: np.ndarray
-    y_retain: np.ndarray
-    y_other: np.ndarray
-    X_forget_test: np.ndarray
-    X_retain_test: np.ndarray
-    theta_init: np.ndarray
-    theta_retrained: np.ndarray
+    X_forget: FloatArray
+    y_forget: FloatArray
+    X_retain: FloatArray
+    y_retain: FloatArray
+    y_other: FloatArray
+    X_forget_test: FloatArray
+    X_retain_test: FloatArray
+    theta_init: FloatArray
+    theta_retrained: FloatArray
 
-    def __post_init__(self):
-        # a problem may be made from another by `dataclasses.replace`, with labels of the caller's own
+    def __post_init__(self) -> None:
+        # the labels may be the caller's, by `dataclasses.replace`
         for part in ("forget", "retain", "other"):
             name, rows = f"y_{part}", self.X_retain if part == "retain" else self.X_forget
             labels = check_labels(name, getattr(self, name), len(rows))
             labels.setflags(write=False)
             object.__setattr__(self, name, labels)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"SyntheticProblem(alpha={self.alpha:g}, seed={self.seed})"
 
 
-def make_problem(alpha, seed):
+@overload
+def make_problem(alpha: Real, seed: int) -> SyntheticProblem: ...
+@overload
+def make_problem(alpha: Real, seed: Sequence[int] | IntArray) -> list[SyntheticProblem]: ...
+def make_problem(alpha: Real, seed: int | Sequence[int] | IntArray) -> SyntheticProblem | list[SyntheticProblem]:
     """Draw the problem of a seed, or of several, and train its initial and its retrained model.
 
     x ~ N(μ, I) in 16 dimensions with μ_f = α·1, μ_r = −α·1; P(y = 1|x) = σ(⟨x − μ_f, θ_f⟩ + 1) for the forget cloud and
@@ -74,20 +81,13 @@ def make_problem(alpha, seed):
     Parameters
     ----------
     alpha : float
-        How far apart the clouds are, ≥ 0. The paper has 1 and 0; at 0 they lie on each other and only labels differ.
+        How far apart the clouds are, ≥ 0. The paper has 1 and 0; at 0 the clouds coincide and only labels differ.
     seed : int or sequence of int
-        ≥ 0. The same seed gives the same problem, made once and kept: its arrays cannot be written to.
+        ≥ 0. The same seed gives the same problem, made once and kept: its arrays are read-only.
 
     Returns
     -------
     SyntheticProblem, or a list with the problem of each seed
-
-    Raises
-    ------
-    ValueError
-        `alpha` is negative, infinite, NaN or so large that training overflows, `seed` is negative.
-    TypeError
-        `alpha` is not a real number, `seed` is not an integer.
 
     Notes
     -----
@@ -108,14 +108,14 @@ def make_problem(alpha, seed):
     return made if is_sequence(seed) else made[0]
 
 
-_made = {}
+_made: dict[tuple[float, int], SyntheticProblem] = {}
 
 
 def _problems(alpha, seeds):
     drawn = {seed: draw(alpha, seed) for seed in seeds if (alpha, seed) not in _made}
     _check_finite(alpha, *drawn.values())
     tasks = [data for arrays in drawn.values() for data in _training_data(**arrays)]
-    thetas = iter(side_by_side(_train, tasks, TRAINING_STEPS))
+    thetas = iter(on_all_cores(_train, tasks, TRAINING_STEPS))
     for seed, arrays in drawn.items():
         arrays |= {"theta_init": next(thetas), "theta_retrained": next(thetas)}
         _check_finite(alpha, arrays)
@@ -130,12 +130,12 @@ def _check_finite(alpha, *drawn):
         raise ValueError(f"alpha is too large, the features or the training overflowed: got {alpha!r}")
 
 
-def draw(alpha, seed):
-    """The data, by their names in `SyntheticProblem`."""
+def draw(alpha: float, seed: int) -> dict[str, FloatArray]:
+    """The data, under their names in `SyntheticProblem`."""
     rng = np.random.default_rng(seed)
     projection = rng.normal(0, DIMENSION**-0.5, (DIMENSION, N_FEATURES))
-    arrays = {}
-    # the forget cloud lies at +α and its labels depend on x by +1/4 and +1, the retain cloud's by −1/4 and −1
+    arrays: dict[str, FloatArray] = {}
+    # the forget cloud is at +α, and its labels depend on x with +1/4 and +1; the retain cloud has the opposite signs
     for name, sign, n in (("forget", 1, N_FORGET), ("retain", -1, N_RETAIN)):
         noise = rng.normal(size=(n + N_TEST, DIMENSION))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -150,14 +150,14 @@ def draw(alpha, seed):
 
 
 def _training_data(X_forget, y_forget, X_retain, y_retain, **_):
-    """Rows and labels of the initial and of the retrained model."""
+    """Rows and labels for training the initial and the retrained model."""
     return (np.concatenate([X_forget, X_retain]), np.concatenate([y_forget, y_retain])), (X_retain, y_retain)
 
 
 def _train(rows, labels, update):
     """θ after the paper's training from θ = 0."""
-    # products with one vector: a quarter of the time of products with the two columns of both models, and column by
-    # column a tenth less than row by row
+    # a product with one vector takes a quarter of the time of one with both models' columns, and with column-major
+    # rows a tenth less
     rows, step_size = np.asfortranarray(rows), TRAINING_STEP_SIZE / len(rows)
     theta, logits, gradient = np.zeros(N_FEATURES), np.empty(len(rows)), np.empty(N_FEATURES)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,25 +1,27 @@
-"""Unlearning runs, and how far they are from the retrained model along their way."""
+"""Unlearning runs, and their distance to the retrained model along the way."""
 
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 from npo_tutorial._checks import check_count
-from npo_tutorial._parallel import side_by_side
+from npo_tutorial._parallel import on_all_cores
+from npo_tutorial._records import warn_if_stopped
+from npo_tutorial._types import FloatArray, IntArray, Real, RetainTerm
 from npo_tutorial.logistic.descent import steps_to_record
 from npo_tutorial.synthetic.descent import LARGEST, descend
 from npo_tutorial.synthetic.objectives import Objective, has_retain_term
 from npo_tutorial.synthetic.problem import SyntheticProblem
-from npo_tutorial.synthetic.settings import checked_retain, is_sequence, setting_of, together
+from npo_tutorial.synthetic.settings import check_retain_term, is_sequence, setting_of, together
 
-TOGETHER = 16  # columns of a product: at most so many, that what is computed of them fits the processor's cache
+TOGETHER = 16  # most columns of a product, so that the results fit the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
 class SyntheticRun:
-    """What `run` measured at k records. Several problems add an axis in front, several runs one after it.
+    """The k records of `run`. Several problems add an axis in front, several runs one after it.
 
     Attributes
     ----------
@@ -28,33 +30,36 @@ class SyntheticRun:
     forget_distance, retain_distance : (..., k) array
         E KL(π_retrained(·|x) ‖ π_θ(·|x)) over fresh samples of the forget or the retain cloud, in nats.
     kl_model_ref, kl_ref_model : (..., k) array
-        KL(π_θ‖π_ref) and KL(π_ref‖π_θ), means over the forget set, in nats: how far the model has gone.
+        KL(π_θ‖π_ref) and KL(π_ref‖π_θ), means over the forget set, in nats: how far the model has drifted.
     theta : (..., k, 128) array
         Parameters.
+    stopped : str or None
+        Which run overflowed, and at which step; None if all are complete.
     """
 
-    steps: np.ndarray
-    forget_distance: np.ndarray
-    retain_distance: np.ndarray
-    kl_model_ref: np.ndarray
-    kl_ref_model: np.ndarray
-    theta: np.ndarray
+    steps: IntArray
+    forget_distance: FloatArray
+    retain_distance: FloatArray
+    kl_model_ref: FloatArray
+    kl_ref_model: FloatArray
+    theta: FloatArray
+    stopped: str | None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"SyntheticRun({len(self.steps)} records, forget_distance of shape {self.forget_distance.shape})"
 
 
 def run(
-    method,
-    problem,
+    method: str | Sequence[str],
+    problem: SyntheticProblem | Sequence[SyntheticProblem],
     *,
-    step_size=None,
-    beta=None,
-    n_steps=2000,
-    record=None,
-    retain=None,
-    retain_weight=1.0,
-):
+    step_size: Real | Sequence[Real | None] | FloatArray | None = None,
+    beta: Real | Sequence[Real | None] | FloatArray | None = None,
+    n_steps: int = 2000,
+    record: Sequence[int] | IntArray | None = None,
+    retain_term: RetainTerm | None = None,
+    retain_weight: Real | Sequence[Real] | FloatArray = 1.0,
+) -> SyntheticRun:
     """Unlearn by full-batch gradient descent, and measure the distances to the retrained model along the way.
 
     Each of `method`, `step_size`, `beta` and `retain_weight` may be a sequence, of one common length: that many runs,
@@ -70,35 +75,21 @@ def run(
     step_size : float or sequence, optional
         η > 0; by default the paper's for this method and this α, `TABLE_1`.
     beta : float or sequence, optional
-        Inverse temperature of NPO and DPO, > 0; by default the paper's. None for the other methods.
+        Inverse temperature of NPO and DPO, by default the paper's; in a sequence None for the other methods.
     n_steps : int
         Steps, at least 1.
     record : sequence of int, optional
         Steps to record, between 0 and `n_steps`. By default 0, up to two hundred logarithmically spaced ones and
         `n_steps`.
-    retain : {"cross_entropy", "kl_ref_model", "kl_model_ref"}, optional
+    retain_term : {"cross_entropy", "kl_ref_model", "kl_model_ref"}, optional
         The retain term: −E log π_θ(y|x), the default, E KL(π_ref‖π_θ) or E KL(π_θ‖π_ref), over the retain set.
     retain_weight : float or sequence
-        What it is multiplied by, ≥ 0.
+        Factor of the retain term, ≥ 0.
 
     Returns
     -------
     SyntheticRun
-        If a run overflows, a warning names it and the step, and the records before that step are returned.
-
-    Raises
-    ------
-    ValueError
-        Unknown method, retain term or record; a `beta` for a method without one, or a `retain` without a method with
-        RT; sequences of different lengths; a default asked for at an α that the paper does not have; numbers that are
-        not positive.
-    TypeError
-        Arguments of other types.
-
-    Warns
-    -----
-    RuntimeWarning
-        A run has overflowed.
+        All runs end early where one of them overflows. An interrupt (Ctrl-C) is raised: the runs are on several cores.
 
     Notes
     -----
@@ -114,39 +105,37 @@ def run(
     problems = _problems(problem)
     arguments, is_batch = together(method=method, step_size=step_size, beta=beta, retain_weight=retain_weight)
     settings = [[setting_of(one.alpha, *run) for run in arguments] for one in problems]
-    retain = checked_retain(retain, [setting.method for setting in settings[0]])
+    retain_term = check_retain_term(retain_term, [setting.method for setting in settings[0]])
     steps = steps_to_record(record, check_count("n_steps", n_steps))
     groups = _groups([setting.method for setting in settings[0]])
     tasks = [
-        (one, [of_problem[i] for i in group], retain, steps)
+        (one, [of_problem[i] for i in group], retain_term, steps)
         for one, of_problem in zip(problems, settings, strict=True)
         for group in groups
     ]
-    measured, overflows = zip(*side_by_side(_run, tasks, int(steps[-1])), strict=True)
-    for i in range(0, len(tasks), len(groups)):
-        first = min(filter(None, overflows[i : i + len(groups)]), default=None)
-        if first:
-            warnings.warn(f"{first[1]}; what is returned, of all runs, ends before", RuntimeWarning, stacklevel=2)
-    # as many records as the runs have of which one overflowed first
+    measured, overflows = zip(*on_all_cores(_run, tasks, int(steps[-1])), strict=True)
+    _, stopped = min(filter(None, overflows), default=(0, None))
+    # all runs have as many records as the first to overflow
     k = min(arrays["theta"].shape[1] for arrays in measured)
+    warn_if_stopped(stopped, k, len(steps))
     order = np.argsort(np.concatenate(groups))
     where = (0 if isinstance(problem, SyntheticProblem) else slice(None), slice(None) if is_batch else 0)
     result = {}
     for name in measured[0]:
         array = np.concatenate([arrays[name][:, :k] for arrays in measured])
         result[name] = array.reshape(len(problems), len(arguments), *array.shape[1:])[:, order][where]
-    return SyntheticRun(steps[:k], **result)
+    return SyntheticRun(steps=steps[:k], stopped=stopped, **result)
 
 
 def _problems(problem):
     problems = [problem] if isinstance(problem, SyntheticProblem) else problem
     if not (is_sequence(problems) and len(problems) and all(isinstance(one, SyntheticProblem) for one in problems)):
-        raise TypeError(f"problem must come from make_problem, or be a sequence of such, got {problem!r}")
+        raise TypeError(f"problem must be a SyntheticProblem from make_problem or a sequence of them, got {problem!r}")
     return problems
 
 
 def _groups(methods):
-    """The runs that descend together, by their indices: those without a retain term need not see the retain set."""
+    """Indices of the runs that descend together: those without a retain term do without the rows of the retain set."""
     groups = []
     for wanted in (False, True):
         runs = [i for i, method in enumerate(methods) if has_retain_term(method) == wanted]
@@ -154,29 +143,32 @@ def _groups(methods):
     return groups
 
 
-def _run(problem, settings, retain, steps, update):
-    """Runs × records of one problem, by the names in `SyntheticRun`; step and message of an overflow, or None."""
-    objective = Objective(problem, settings, retain)
+def _run(problem, settings, retain_term, steps, update):
+    """Runs × records of one problem, under the names in `SyntheticRun`; step and message of an overflow, or None."""
+    objective = Objective(problem, settings, retain_term)
     thetas = np.repeat(problem.theta_init[:, None], len(settings), axis=1)
     rates = np.array([setting.step_size for setting in settings])
     records, overflow = [], None
-    # what overflows is recognised by its value
+    # an overflow is recognised by the values
     with np.errstate(over="ignore", invalid="ignore"):
         for step, theta in descend(objective.rows, objective.derivative, thetas, rates, steps, update):
             finite = (np.abs(theta) < LARGEST).all(axis=0)
             if not finite.all():
                 setting = settings[int(np.argmin(finite))]
-                run = f"{setting.method} with step_size={setting.step_size:g} on {problem}"
-                overflow = step, f"{run} overflowed at step {step}"
+                which = f"{setting.method} on {problem}"
+                overflow = (
+                    step,
+                    f"step_size is too large, {which} overflowed at step {step}: got step_size={setting.step_size!r}",
+                )
                 break
             records.append(theta.T)
-        # of no records the array is still of the right shape
+        # without records the array still has the right shape
         thetas = np.array(records).reshape(len(records), *thetas.T.shape).swapaxes(0, 1).copy()
         return _measured(problem, thetas), overflow
 
 
 def _measured(problem, thetas):
-    """What `SyntheticRun` has of these θ's, (runs, records, 128)."""
+    """The measurements of these θ's, (runs, records, 128), under the names in `SyntheticRun`."""
     tests = {"forget_distance": problem.X_forget_test, "retain_distance": problem.X_retain_test}
     retrained = {name: _model((rows @ problem.theta_retrained)[:, None]) for name, rows in tests.items()}
     ref = _model((problem.X_forget @ problem.theta_init)[:, None])
@@ -186,19 +178,19 @@ def _measured(problem, thetas):
         now = slice(i, i + TOGETHER)
         for name, rows in tests.items():
             measured[name][now] = _kl(retrained[name], _model(rows @ flat[now].T))
-        # as a change, which is exactly 0 at the start
+        # computed from the change of θ, so that both are exactly 0 at the start
         model = _model(ref[0] + problem.X_forget @ (flat[now] - problem.theta_init).T)
         measured["kl_model_ref"][now], measured["kl_ref_model"][now] = _kl(model, ref), _kl(ref, model)
     return {name: values.reshape(thetas.shape[:2]) for name, values in measured.items()} | {"theta": thetas}
 
 
 def _model(logits):
-    """Logits z and log(1 + e^z), in a form that NumPy computes in a quarter of the time of `logaddexp`."""
+    """Logits z and log(1 + e^z), in a quarter of the time that `logaddexp` takes."""
     return logits, np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
 
 
 def _kl(model, other):
-    """KL(σ(z) ‖ σ(z′)) of two of `_model`, Bernoulli distributions, mean over the rows."""
+    """KL divergence of the Bernoulli distributions of two results of `_model`, mean over the rows."""
     (logits, log_norm), (other_logits, other_log_norm) = model, other
     kl = expit(logits) * (logits - other_logits) - log_norm + other_log_norm
     # rounding could make a zero negative

@@ -1,31 +1,41 @@
-"""The settings of one run or of several: checked, and completed by those of the paper."""
+"""The settings of one run or several: checked, and completed with those of the paper."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from npo_tutorial._checks import check_beta, check_choice, check_positive, check_real
-from npo_tutorial.synthetic.objectives import METHODS, NEEDS_BETA, RETAIN_TERMS, TERMS
+from npo_tutorial._types import Real, RetainTerm
+from npo_tutorial.synthetic.objectives import METHODS, NEEDS_BETA, RETAIN_TERMS, TERMS, has_retain_term
 
-# α → method → (step size, β): arXiv:2404.05868, Table 1
+
+class PaperSetting(NamedTuple):
+    """Step size and β that the paper has for a method; β is None for a method without one."""
+
+    step_size: float
+    beta: float | None
+
+
+# α → method → setting: arXiv:2404.05868, Table 1
 TABLE_1 = {
     1.0: {
-        "GA": (5e-4, None),
-        "GA+RT": (5e-4, None),
-        "IDK+RT": (5e-4, None),
-        "NPO": (5e-3, 1.0),
-        "NPO+RT": (5e-3, 1.0),
-        "DPO+RT": (5e-3, 0.1),
+        "GA": PaperSetting(5e-4, None),
+        "GA+RT": PaperSetting(5e-4, None),
+        "IDK+RT": PaperSetting(5e-4, None),
+        "NPO": PaperSetting(5e-3, 1.0),
+        "NPO+RT": PaperSetting(5e-3, 1.0),
+        "DPO+RT": PaperSetting(5e-3, 0.1),
     },
     0.0: {
-        "GA": (1e-4, None),
-        "GA+RT": (1e-4, None),
-        "IDK+RT": (1e-4, None),
-        "NPO": (5e-2, 10.0),
-        "NPO+RT": (5e-2, 10.0),
-        "DPO+RT": (5e-2, 5.0),
+        "GA": PaperSetting(1e-4, None),
+        "GA+RT": PaperSetting(1e-4, None),
+        "IDK+RT": PaperSetting(1e-4, None),
+        "NPO": PaperSetting(5e-2, 10.0),
+        "NPO+RT": PaperSetting(5e-2, 10.0),
+        "DPO+RT": PaperSetting(5e-2, 5.0),
     },
 }
 
@@ -40,18 +50,19 @@ class Setting:
     retain_weight: float
 
 
-def setting_of(alpha, method, step_size, beta, retain_weight):
+def setting_of(alpha: float, method: str, step_size: Real | None, beta: Real | None, retain_weight: Real) -> Setting:
+    """The setting of one run, with the defaults of the paper."""
     check_choice("method", method, METHODS)
     needs_beta = TERMS[method][0] in NEEDS_BETA
     if beta is not None and not needs_beta:
-        raise ValueError(f"beta must be left out or None with method {method!r}, got {beta!r}")
+        raise ValueError(f"beta must be left out with method={method!r}, got {beta!r}")
     if step_size is None or (beta is None and needs_beta):
         name = "step_size" if step_size is None else "beta"
         if alpha not in TABLE_1:
-            raise ValueError(f"{name} must be given for alpha={alpha:g}: the paper's table has alpha 0 and 1 only")
-        paper_step_size, paper_beta = TABLE_1[alpha][method]
-        step_size = paper_step_size if step_size is None else step_size
-        beta = paper_beta if beta is None else beta
+            raise ValueError(f"{name} must be given with alpha={alpha:g}: the paper's table has alpha 0 and 1 only")
+        paper = TABLE_1[alpha][method]
+        step_size = paper.step_size if step_size is None else step_size
+        beta = paper.beta if beta is None else beta
     retain_weight = check_real("retain_weight", retain_weight)
     if not 0 <= retain_weight < inf:
         raise ValueError(f"retain_weight must be at least 0 and finite, got {retain_weight!r}")
@@ -59,21 +70,23 @@ def setting_of(alpha, method, step_size, beta, retain_weight):
     return Setting(method, check_positive("step_size", step_size), beta, retain_weight)
 
 
-def checked_retain(retain, methods):
-    if retain is None:
+def check_retain_term(retain_term: RetainTerm | None, methods: Iterable[str]) -> RetainTerm:
+    """The retain term of these methods: the first of `RETAIN_TERMS` by default."""
+    if retain_term is None:
         return RETAIN_TERMS[0]
-    if not any(has_retain for _, has_retain in (TERMS[method] for method in methods)):
-        raise ValueError(f"retain must be left out with methods that have no retain term, got {retain!r}")
-    return check_choice("retain", retain, RETAIN_TERMS)
+    if not any(has_retain_term(method) for method in methods):
+        raise ValueError(f"retain_term must be left out with methods that have none, got {retain_term!r}")
+    return check_choice("retain_term", retain_term, RETAIN_TERMS)
 
 
-def is_sequence(value):
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether an argument is one value for each run, not one for all."""
     return (isinstance(value, Sequence) and not isinstance(value, str)) or (
-        isinstance(value, np.ndarray) and value.ndim
+        isinstance(value, np.ndarray) and value.ndim > 0
     )
 
 
-def together(**arguments):
+def together(**arguments: Any) -> tuple[list[tuple[Any, ...]], bool]:
     """The arguments of each run, and whether any of them was a sequence."""
     sequences = {name: list(value) for name, value in arguments.items() if is_sequence(value)}
     lengths = {name: len(values) for name, values in sequences.items()}

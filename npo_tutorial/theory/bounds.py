@@ -1,35 +1,37 @@
 """Theorem 1 with numbers: constants and bounds of both its forms (chapters "divergence" and "divergence-proof").
 
-Gradient descent with step size η moves the margins by m ← m − (η/n)Gh, G the signed Gram matrix. All bounds are
+Gradient descent with step size η moves the margins by m ← m − (η/n)Gh, with the signed Gram matrix G. All bounds are
 for Δ_i(t) = m_i(0) − m_i(t) at the time τ = ηt/n, and for ‖θ_t − θ_init‖_{XᵀX} = ‖Δ‖₂; π_ref = π_init throughout.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from npo_tutorial._checks import as_float64, check_flag, check_positive
+from npo_tutorial._types import ArrayLike, FloatArray, Loss, Real
 from npo_tutorial.logistic.model import checked_beta, signed_rows_and_theta
+from npo_tutorial.theory.form import Form, SharpConstants, UniformConstants
 from npo_tutorial.theory.sharp import sharp_ga, sharp_npo
 from npo_tutorial.theory.uniform import uniform_form
 
-# relative allowance for the rounding of the bounds and of a gradient descent in float64
+# relative allowance for the rounding of the bounds and of gradient descent in float64
 ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class DivergenceBounds:
-    """What `divergence_bounds` found.
+    """The result of `divergence_bounds`.
 
     Attributes
     ----------
     applies : bool
         Whether the theorem's conditions hold.
     reason : str or None
-        If not: which fails, and by how much.
+        If not: which condition fails, and by how much.
     load : float
-        How many times the inner products are too large for the condition on them: at most 1 if the bounds apply.
+        The inner products divided by the largest ones that the condition allows: at most 1 if the bounds apply.
     coherence : float
         Measured: max_{i≠j} |⟨x_i, x_j⟩|.
     C0 : float
@@ -37,11 +39,9 @@ class DivergenceBounds:
         ``sharp=False`` that is the condition; the sharp form measures each inner product and can hold beyond it.
         Infinite for one sample.
     epsilon : float or None
-        ε of the sharp form, the smallest that the condition allows: every bound is the tighter the smaller it is.
-    constants : dict
-        Uniform form: as `uniform_constants`, with the measured "r", "R" and "R0". Sharp form, each an (n,) array:
-        "a" = ‖x_i‖², "m0" the initial margins, "q" = σ(−m_i⁰), and for NPO "H", the largest speed h_i, "nu" =
-        max(p_i − βq_i/2, 0), "log_lambda_lo" and "log_lambda_hi", the logarithms of the two clock rates.
+        ε of the sharp form, the smallest that the condition allows: the smaller ε, the tighter the bounds.
+    constants : SharpConstants, UniformConstants or None
+        Those of the form that was asked for, from the measured rows; None if a row is zero.
     """
 
     applies: bool
@@ -50,36 +50,45 @@ class DivergenceBounds:
     coherence: float
     C0: float
     epsilon: float | None
-    constants: dict
-    _ratio: float = field(repr=False)
-    _lower: Callable | None = field(repr=False)
-    _upper: Callable | None = field(repr=False)
+    constants: UniformConstants | SharpConstants | None
+    _step_ratio: float = field(repr=False)
+    _form: Form | None = field(repr=False)
 
-    def lower(self, t, *, per_sample=False):
+    def lower(self, t: ArrayLike, *, per_sample: bool = False) -> FloatArray:
         """Lower bound of the distance after `t` steps, or of each Δ_i.
 
-        `t` is a number ≥ 0 or a (k,) array; the result has its shape, with ``per_sample=True`` and one more axis of n
-        samples. Raises ``ValueError`` where the theorem does not apply.
+        `t` is a number ≥ 0 or a (k,) array. The result has its shape; with ``per_sample=True`` it has one more axis of
+        n samples. If the theorem does not apply, this is a ``ValueError``.
         """
-        return self._at(self._lower, t, per_sample, np.finfo(float).max) * (1 - ROUNDING)
+        return self._at("lower", t, per_sample, np.finfo(float).max) * (1 - ROUNDING)
 
-    def upper(self, t, *, per_sample=False):
+    def upper(self, t: ArrayLike, *, per_sample: bool = False) -> FloatArray:
         """Upper bound of the distance after `t` steps, or of each Δ_i; see `lower`."""
-        return self._at(self._upper, t, per_sample, np.inf) * (1 + ROUNDING)
+        return self._at("upper", t, per_sample, np.inf) * (1 + ROUNDING)
 
-    def _at(self, bound, t, per_sample, largest):
+    def _at(self, side, t, per_sample, largest):
         if not self.applies:
             raise ValueError(f"the bounds do not apply: {self.reason}")
+        bound = getattr(self._form, side)
         t = as_float64("t", t, "iuf")
         if t.ndim > 1 or t.size == 0 or not ((t >= 0) & (t < np.inf)).all():
             raise ValueError(f"t must be a number of steps ≥ 0 or a one-dimensional array of them, got {t}")
         check_flag("per_sample", per_sample)
         with np.errstate(all="ignore"):
-            samples = bound(np.minimum(self._ratio * t[..., None], largest))
+            samples = bound(np.minimum(self._step_ratio * t[..., None], largest))
             return np.minimum(samples if per_sample else np.hypot.reduce(samples, axis=-1), largest)
 
 
-def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=True):
+def divergence_bounds(
+    X: ArrayLike,
+    y: ArrayLike,
+    theta_init: ArrayLike,
+    *,
+    loss: Loss,
+    beta: Real | None = None,
+    step_size: Real,
+    sharp: bool = True,
+) -> DivergenceBounds:
     """Bounds of Theorem 1 for gradient descent from `theta_init`, if its conditions hold.
 
     The sharp form, with D_i the exact flow of sample i alone (`ga_flow`, `npo_flow`), a_i = ‖x_i‖² and τ = ηt/n:
@@ -92,38 +101,31 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
 
     Parameters
     ----------
-    X : (n, d) array
-        Forget set, one sample a row.
-    y : (n,) array
-        Labels, each 0 or 1.
+    X, y : (n, d), (n,) array
+        Forget set and its labels, 0 or 1.
     theta_init : (d,) array
         Initial parameters; they also define the reference model of NPO.
     loss : {"ga", "npo"}
         What is minimised.
     beta : float, optional
-        Inverse temperature of NPO, > 0; must be left out with ``loss="ga"``.
+        Inverse temperature of NPO.
     step_size : float
         η > 0.
     sharp : bool
-        Whether to give the sharp form, or the one of `uniform_constants`, which is the theorem as the paper states it.
+        Whether to use the sharp form, or the form of `uniform_constants`, the theorem as the paper states it.
 
     Returns
     -------
     DivergenceBounds
-        With ``applies=False`` and a reason where the conditions do not hold.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `gradient_descent`.
+        With ``applies=False`` and a reason if the conditions do not hold.
 
     Notes
     -----
     The theorem is about exact arithmetic. So that it holds for gradient descent in float64 too, the bounds are widened
-    by 10⁻¹² of their value. A bound that overflows is inf above and stays finite and true below.
+    by 10⁻¹² of their value. An upper bound that overflows is inf; a lower one is then the largest float.
 
-    Of the ε that the NPO condition allows, an interval, the smallest gives the tightest bounds. Over ε the condition's
-    left side divided by ε first falls, then grows: its minimum tells whether there is one.
+    The NPO condition allows an interval of ε or none, and the smallest ε gives the tightest bounds. The condition's
+    left side divided by ε first falls, then grows with ε: its minimum tells whether the interval is empty.
 
     Source: Theorem 2 of arXiv:2404.05868, which has constants without values; constants and the sharp form are ours.
 
@@ -149,32 +151,52 @@ def divergence_bounds(X, y, theta_init, *, loss, beta=None, step_size, sharp=Tru
     with np.errstate(over="ignore", invalid="ignore"):
         products, m0, R0 = np.abs(Z @ Z.T), Z @ theta_init, np.hypot.reduce(theta_init)
     if not (np.isfinite(products).all() and np.isfinite(m0).all() and np.isfinite(R0)):
-        raise ValueError("X or theta_init is too large, the inner products overflow")
+        largest = max(np.abs(Z).max(), np.abs(theta_init).max())
+        raise ValueError(f"X or theta_init is too large, the inner products overflow: got entries up to {largest:g}")
     a = np.diag(products).copy()
     np.fill_diagonal(products, 0)
     i, j = np.unravel_index(products.argmax(), products.shape)
     coherence = float(products[i, j])
     if not a.all():
-        reason = f"row {int(np.argmin(a))} of X is zero, or too short to be squared: its margin cannot move"
-        return DivergenceBounds(False, reason, np.inf, coherence, 0.0, None, {}, step_ratio, None, None)
+        return DivergenceBounds(
+            applies=False,
+            reason=f"row {int(np.argmin(a))} of X is zero, or too short to be squared: its margin cannot move",
+            load=np.inf,
+            coherence=coherence,
+            C0=0.0,
+            epsilon=None,
+            constants=None,
+            _step_ratio=step_ratio,
+            _form=None,
+        )
+    uniform = partial(uniform_form, np.sqrt(a), R0, coherence, n, loss, beta, step_ratio)
     if not sharp:
-        form = uniform_form(np.sqrt(a), R0, coherence, n, loss, beta, step_ratio)
-    elif loss == "ga":
+        form = uniform()
+    elif beta is None:
         form = sharp_ga(products, a, m0, step_ratio)
     else:
         form = sharp_npo(products, a, m0, beta, step_ratio)
-    log_load, C0, epsilon, constants, lower, upper = form
     with np.errstate(over="ignore", under="ignore"):
-        load = float(np.exp(log_load))
-    if log_load <= 0:
-        return DivergenceBounds(True, None, load, coherence, C0, epsilon, constants, step_ratio, lower, upper)
-    reason = (
-        f"the inner products are {load:.3g} times too large: the largest, between samples {i} and {j}, is "
-        f"{coherence:.3g}; a coherence up to C0/n = {C0 / n:.3g} is always small enough"
+        load = float(np.exp(form.log_load))
+    reason = None
+    if form.log_load > 0:
+        reason = (
+            f"the inner products are {load:.3g} times too large: the largest, between samples {i} and {j}, is "
+            f"{coherence:.3g}; a coherence up to C0/n = {form.C0 / n:.3g} is always small enough"
+        )
+        if (Z[i] == -Z[j]).all():
+            reason += f"; samples {i} and {j} pull on one x in opposite directions"
+        if sharp:
+            reason += "; the form with sharp=False "
+            reason += "applies" if uniform().log_load <= 0 else "does not apply either"
+    return DivergenceBounds(
+        applies=reason is None,
+        reason=reason,
+        load=load,
+        coherence=coherence,
+        C0=form.C0,
+        epsilon=form.epsilon if reason is None else None,
+        constants=form.constants,
+        _step_ratio=step_ratio,
+        _form=form,
     )
-    if (Z[i] == -Z[j]).all():
-        reason += f"; samples {i} and {j} pull on one x in opposite directions"
-    if sharp:
-        uniform = divergence_bounds(X, y, theta_init, loss=loss, beta=beta, step_size=step_size, sharp=False)
-        reason += "; the form with sharp=False " + ("applies" if uniform.applies else "does not apply either")
-    return DivergenceBounds(False, reason, load, coherence, C0, None, constants, step_ratio, None, None)

@@ -1,7 +1,7 @@
 """Exact solutions of the gradient flow for orthogonal rows (chapter "divergence").
 
-If the rows are orthogonal, the samples do not see each other: in the limit of small steps the margin m of a sample with
-‖x‖² = a obeys dm/dτ = −a h(m), τ = ηt/n. The margin lost, Δ = m⁰ − m, is then found from aτ = F(Δ) = ∫₀^Δ ds/h.
+If the rows are orthogonal, the samples do not interact: in the limit of small steps the margin m of a sample with
+‖x‖² = a obeys dm/dτ = −a h(m), τ = ηt/n. The margin lost, Δ = m⁰ − m, then solves aτ = F(Δ) = ∫₀^Δ ds/h.
 With q = σ(−m⁰) and p = 1 − q,
 
     GA:   1/h = 1 + (p/q)e^{−s}                                     F = Δ + e^{m⁰}(1 − e^{−Δ})
@@ -9,8 +9,8 @@ With q = σ(−m⁰) and p = 1 − q,
 
 where J(Δ) = ½ ∫₀^Δ [(p + q e^s)^β − 1][1 + (p/q)e^{−s}] ds.
 
-F grows to about e^{m⁰} while Δ is still small, and only then do its other terms matter: with m⁰ = 27 the rounding of aτ
-is an error of 10⁻⁴ in their sum. So F_GA is kept apart from J, and in aτ − e^{m⁰} the power is a sum of two floats.
+F grows to about e^{m⁰} while Δ is still small, and its other terms matter only from then on: with m⁰ = 27 the rounding
+of aτ is an error of 10⁻⁴ in their sum. So F_GA is kept apart from J, and e^{m⁰} in aτ − e^{m⁰} is a sum of two floats.
 """
 
 from decimal import Context, Decimal
@@ -19,13 +19,14 @@ import numpy as np
 from scipy.special import expit, wrightomega
 
 from npo_tutorial._checks import as_float64, check_beta, check_flag
+from npo_tutorial._types import ArrayLike, FloatArray, Real
 
 MARGIN_LIMIT = 600.0
 CLOCK_LIMIT = 1e300
 BETA_LIMIT = 1e4
 
 
-def ga_flow(m0, tau, *, a=1.0, as_margin=False):
+def ga_flow(m0: ArrayLike, tau: ArrayLike, *, a: ArrayLike = 1.0, as_margin: bool = False) -> FloatArray:
     """The margin that one sample has lost at time τ under the flow of gradient ascent, all rows orthogonal.
 
     Δ solves Δ + e^{m⁰}(1 − e^{−Δ}) = aτ: m = z − ω(z) = log ω(z), with z = m⁰ + e^{m⁰} − aτ and Wright's ω.
@@ -37,27 +38,20 @@ def ga_flow(m0, tau, *, a=1.0, as_margin=False):
     tau : float or array
         Time τ = ηt/n ≥ 0.
     a : float or array
-        ‖x‖² > 0. `m0`, `tau` and `a` broadcast; aτ, rounded once, must be at most 10³⁰⁰.
+        ‖x‖² > 0. `m0`, `tau` and `a` are broadcast; aτ, rounded once, must be at most 10³⁰⁰.
     as_margin : bool
-        Return m(τ) = m⁰ − Δ in place of Δ.
+        Return m(τ) = m⁰ − Δ instead of Δ.
 
     Returns
     -------
     float or array
         Δ(τ) ≥ 0, or the margin, in the shape of the broadcast.
 
-    Raises
-    ------
-    ValueError
-        NaN, a margin, time or length outside these ranges, shapes that do not broadcast.
-    TypeError
-        Not numbers.
-
     Notes
     -----
-    The relative error of Δ is below 10⁻¹² for |m⁰| ≤ 30 and aτ from 10⁻⁶ to 10¹². Outside that holds too, but for one
-    case: from m⁰ ≈ 45 on, near aτ = e^{m⁰}, where Δ jumps from little to almost m⁰. There Δ is the exact one of a time
-    that differs from τ by less than 10⁻³⁰ of itself.
+    The relative error of Δ is below 10⁻¹² for |m⁰| ≤ 30 and aτ from 10⁻⁶ to 10¹². It is so outside this range as well,
+    with one exception: from m⁰ ≈ 45 on, near aτ = e^{m⁰}, where Δ jumps from a small value to almost m⁰. There Δ is
+    exact for a time that differs from τ by less than 10⁻³⁰ of itself.
 
     Source: the model of Theorem 2 in arXiv:2404.05868; the solution is ours.
 
@@ -83,7 +77,7 @@ def ga_flow(m0, tau, *, a=1.0, as_margin=False):
     return (m0 - lost if as_margin else lost)[()]
 
 
-def npo_flow(m0, tau, *, beta, a=1.0, as_margin=False):
+def npo_flow(m0: ArrayLike, tau: ArrayLike, *, beta: Real, a: ArrayLike = 1.0, as_margin: bool = False) -> FloatArray:
     """The margin that one sample has lost at time τ under the flow of NPO, all rows orthogonal and π_ref = π_init.
 
     Δ solves ½ ∫₀^Δ [1 + (p + q e^s)^β] [1 + (p/q)e^{−s}] ds = aτ, with q = σ(−m⁰) and p = 1 − q.
@@ -97,28 +91,21 @@ def npo_flow(m0, tau, *, beta, a=1.0, as_margin=False):
     beta : float
         Inverse temperature, > 0 and at most 10⁴.
     a : float or array
-        ‖x‖² > 0. `m0`, `tau` and `a` broadcast; aτ, rounded once, must be at most 10³⁰⁰.
+        ‖x‖² > 0. `m0`, `tau` and `a` are broadcast; aτ, rounded once, must be at most 10³⁰⁰.
     as_margin : bool
-        Return m(τ) = m⁰ − Δ in place of Δ.
+        Return m(τ) = m⁰ − Δ instead of Δ.
 
     Returns
     -------
     float or array
         Δ(τ) ≥ 0, or the margin, in the shape of the broadcast.
 
-    Raises
-    ------
-    ValueError
-        NaN, a margin, time, length or β outside these ranges, shapes that do not broadcast.
-    TypeError
-        Not numbers.
-
     Notes
     -----
-    The integral is elementary for β = 1. Otherwise it is done by Gauss's rule with 12 nodes on panels up to
-    Δ = max(m⁰, 0) + 40, from where on 1/h is ½[1 + (q e^s)^β] to all digits, and Wright's ω takes over. Within a panel
-    Newton's method inverts it. The accuracy is that of `ga_flow`, for every β. A panel is at most 6/β wide: with
-    β = 10⁴ and a margin of 600 there are a million of them for each margin, and a call takes seconds.
+    The integral is elementary for β = 1. Otherwise Gauss's rule with 12 nodes computes it on panels up to
+    Δ = max(m⁰, 0) + 40. From there on 1/h is ½[1 + (q e^s)^β] to all digits, and Wright's ω takes over. Within a panel
+    Newton's method inverts the integral. The accuracy is that of `ga_flow`, for every β. A panel is at most 6/β wide:
+    with β = 10⁴ and a margin of 600 each margin has a million panels, and a call takes seconds.
 
     Source: the model of Theorem 2 in arXiv:2404.05868; the solution is ours.
 
@@ -150,7 +137,7 @@ def npo_flow(m0, tau, *, beta, a=1.0, as_margin=False):
         J = np.concatenate([np.zeros((m0.size, 1)), np.cumsum(gains, axis=1)], axis=1)
 
         def time_left(k):
-            """aτ − F at an edge; only there where e^{m⁰} − e^{m⁰−Δ} cancels against aτ it is not the obvious sum."""
+            """aτ − F at an edge, summed so that the cancellation of e^{m⁰} − e^{m⁰−Δ} against aτ costs no digits."""
             left = ((clock - high) - low) + np.exp(m - edges[k]) - edges[k] - J[sample, k]
             return np.where(k == 0, clock, left)
 
@@ -200,16 +187,16 @@ def _invert_panel(time, start, m0, beta, width):
         passed = delta - np.exp(m0 - start) * np.expm1(-delta) + _gain(start, delta, m0, beta)
         step = (time - passed) / slope(delta)
         delta = np.clip(delta + step, 0, width)
-        if (np.abs(step) <= 1e-8 * delta).all():  # the next step would be below rounding
+        if (np.abs(step) <= 1e-8 * delta).all():  # the next step is below rounding
             break
     return delta
 
 
 def _invert_tail(time, start, m0, beta):
-    """The same where e^{m⁰−s} has vanished: y + e^y grows by 2β·time, y = β log(p + q e^s)."""
+    """As `_invert_panel`, where e^{m⁰−s} has vanished: y + e^y grows by 2β·time, y = β log(p + q e^s)."""
     y = beta * np.log1p(expit(-m0) * np.expm1(start))
     delta = (np.log(wrightomega(y + np.exp(y) + 2 * beta * time)) - y) / beta
-    # a small β takes digits from that difference; Newton's method gives them back
+    # that difference loses digits for a small β; Newton's method restores them
     for _ in range(2):
         passed = (delta + np.exp(y) * np.expm1(beta * delta) / beta) / 2
         delta = delta + (time - passed) * 2 / (1 + np.exp(y + beta * delta))

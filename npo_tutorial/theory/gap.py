@@ -11,9 +11,10 @@ import numpy as np
 from scipy.special import zeta
 
 from npo_tutorial._checks import check_beta, check_count, check_finite_array, check_positive
+from npo_tutorial._types import ArrayLike, Real
 
 
-def npo_gap(log_ratio, *, beta):
+def npo_gap(log_ratio: ArrayLike, *, beta: Real) -> float:
     """The gap of Proposition 1: centred NPO loss minus E[u], accurate to rounding.
 
     gap = (2/β) E[log cosh(βu/2)].
@@ -23,24 +24,17 @@ def npo_gap(log_ratio, *, beta):
     log_ratio : (n,) array
         u = log π_θ − log π_ref of each forget sample, in nats.
     beta : float
-        Inverse temperature, > 0.
+        Inverse temperature.
 
     Returns
     -------
     float
         In nats, ≥ 0.
 
-    Raises
-    ------
-    ValueError
-        β ≤ 0, an empty array, NaN or infinite values.
-    TypeError
-        Not numbers.
-
     Notes
     -----
-    Why not subtract? The gap is about βE[u²]/4, the two losses are not small, and for small β the difference is all
-    rounding:
+    Why not subtract? The gap is about βE[u²]/4 and the two losses are not small, so that for small β their difference
+    is all rounding:
 
     >>> import numpy as np
     >>> from npo_tutorial.losses import npo_loss
@@ -57,7 +51,7 @@ def npo_gap(log_ratio, *, beta):
     return float(np.mean(np.where(x < 1, near, far)) * 2 / beta)
 
 
-def npo_gap_series(log_ratio, *, beta, n_terms=2):
+def npo_gap_series(log_ratio: ArrayLike, *, beta: Real, n_terms: int = 2) -> float:
     """The first terms of the gap's power series in β: (β/4)E[u²] − (β³/96)E[u⁴] + ….
 
     gap = (2/β) Σ_k (−1)^{k+1} (1 − 4^{−k}) ζ(2k)/k · E[(βu/π)^{2k}], with Riemann's ζ; it converges for β max|u| < π.
@@ -67,19 +61,14 @@ def npo_gap_series(log_ratio, *, beta, n_terms=2):
     log_ratio : (n,) array
         u = log π_θ − log π_ref of each forget sample, in nats.
     beta : float
-        Inverse temperature, > 0.
+        Inverse temperature.
     n_terms : int
-        How many terms, at least 1.
+        Number of terms, at least 1.
 
     Returns
     -------
     float
-        In nats. Outside the radius of convergence it is still the sum of those terms, and no approximation.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `npo_gap`; fewer than one term.
+        In nats. Outside the radius of convergence it is still the sum of these terms, but not an approximation.
 
     Examples
     --------
@@ -95,8 +84,8 @@ def npo_gap_series(log_ratio, *, beta, n_terms=2):
     return float(powers @ coefficients * 2 / beta)
 
 
-def npo_gap_bound(log_ratio, *, beta):
-    """An upper bound of the gap that needs no small β: E[min(βu²/4, |u|)].
+def npo_gap_bound(log_ratio: ArrayLike, *, beta: Real) -> float:
+    """An upper bound of the gap for every β: E[min(βu²/4, |u|)].
 
     It shows that E|u| < ∞ suffices for Proposition 1: the integrand is dominated by |u| and tends to 0.
 
@@ -105,17 +94,12 @@ def npo_gap_bound(log_ratio, *, beta):
     log_ratio : (n,) array
         u = log π_θ − log π_ref of each forget sample, in nats.
     beta : float
-        Inverse temperature, > 0.
+        Inverse temperature.
 
     Returns
     -------
     float
         In nats; at least `npo_gap`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `npo_gap`.
 
     Examples
     --------
@@ -127,7 +111,7 @@ def npo_gap_bound(log_ratio, *, beta):
     return float(np.mean(u * np.minimum(beta * u / 4, 1)))
 
 
-def log_ratio_at_weight(weight, *, beta):
+def log_ratio_at_weight(weight: Real, *, beta: Real) -> float:
     """The log-ratio at which the adaptive weight 2σ(βu) has a given value: u = log(w/(2 − w))/β.
 
     Parameters
@@ -135,17 +119,12 @@ def log_ratio_at_weight(weight, *, beta):
     weight : float
         Between 0 and 2, ends excluded.
     beta : float
-        Inverse temperature, > 0.
+        Inverse temperature.
 
     Returns
     -------
     float
         In nats.
-
-    Raises
-    ------
-    ValueError, TypeError
-        A weight outside (0, 2), β ≤ 0, not numbers.
 
     Examples
     --------
@@ -156,5 +135,5 @@ def log_ratio_at_weight(weight, *, beta):
     if weight >= 2:
         raise ValueError(f"weight must be below 2, got {weight!r}")
     beta = check_beta(beta)
-    # near w = 1 the quotient of the formula has lost the digits of w − 1
+    # near w = 1 the quotient of the formula loses the digits of w − 1
     return (2 * math.atanh(weight - 1) if weight > 0.5 else math.log(weight) - math.log(2 - weight)) / beta

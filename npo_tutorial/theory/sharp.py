@@ -1,7 +1,4 @@
-"""Theorem 1, sharper: gradient descent runs between two clocks of the exact flow (chapter "divergence-proof").
-
-The two forms here return what `divergence_bounds` asks for, as in `uniform`.
-"""
+"""Theorem 1, sharper: gradient descent runs between two clocks of the exact flow (chapter "divergence-proof")."""
 
 import math
 from functools import partial
@@ -9,7 +6,9 @@ from functools import partial
 import numpy as np
 from scipy.special import expit, log_expit
 
+from npo_tutorial._types import FloatArray
 from npo_tutorial.theory.flow import BETA_LIMIT, CLOCK_LIMIT, MARGIN_LIMIT, ga_flow, npo_flow
+from npo_tutorial.theory.form import Form, SharpConstants
 from npo_tutorial.theory.uniform import log_phi, logarithmic
 
 # κ*, the maximum over z of (log z + z − 1)/(1 + z), which is 1 + 1/z at log z = 3 + 1/z; rounded upwards
@@ -18,7 +17,8 @@ KAPPA_STAR = 1.0474784910248656
 X_LIMIT = 700.0
 
 
-def sharp_ga(products, a, m0, step_ratio):
+def sharp_ga(products: FloatArray, a: FloatArray, m0: FloatArray, step_ratio: float) -> Form:
+    """The form for GA: the absolute inner products of the rows, 0 on the diagonal, and their squared lengths `a`."""
     n, log_q = len(a), log_expit(-m0)
     with np.errstate(divide="ignore", over="ignore"):
         log_load = np.max(np.log(products.sum(axis=1)) - np.log(a) - log_q)
@@ -26,11 +26,13 @@ def sharp_ga(products, a, m0, step_ratio):
     C0 = n / (n - 1) * float(np.min(a * np.exp(log_q))) if n > 1 else math.inf
     lower = partial(_ga_lower, m0, a, epsilon, step_ratio)
     upper = partial(_ga_upper, m0, a, epsilon)
-    return log_load, C0, epsilon, {"a": a, "m0": m0, "q": np.exp(log_q)}, lower, upper
+    constants = SharpConstants(a=a, m0=m0, q=np.exp(log_q))
+    return Form(log_load, C0, epsilon=epsilon, constants=constants, lower=lower, upper=upper)
 
 
-def sharp_npo(products, a, m0, beta, step_ratio):
-    from scipy.optimize import minimize_scalar  # loading it would double the time of `import npo_tutorial`
+def sharp_npo(products: FloatArray, a: FloatArray, m0: FloatArray, beta: float, step_ratio: float) -> Form:
+    """The form for NPO; arguments as of `sharp_ga`."""
+    from scipy.optimize import minimize_scalar  # imported where used: it is slow to load
 
     n, log_a, log_q = len(a), np.log(a), log_expit(-m0)
     with np.errstate(over="ignore"):
@@ -49,7 +51,7 @@ def sharp_npo(products, a, m0, beta, step_ratio):
         ratio = (log_hi + log_a)[:, None] - log_lo - log_a - log_q
         factors = np.logaddexp(log_H - log_q[:, None], math.log(KAPPA_STAR) + ratio)
         pairs = np.add(log_products, factors, out=np.full((n, n), -np.inf), where=log_products > -np.inf)
-        # finite, for the search subtracts one from another
+        # finite, because the search subtracts one value from another
         return min(np.max(np.logaddexp.reduce(pairs, axis=1) - log_a) - log_expit(x), 1e300)
 
     def lightest(log_products):
@@ -67,11 +69,12 @@ def sharp_npo(products, a, m0, beta, step_ratio):
                 middle = (low + x) / 2
                 low, x = (low, middle) if log_load(middle, log_products) <= 0 else (middle, x)
         log_lo, log_hi = log_rates(x)
-    constants = {"a": a, "m0": m0, "q": np.exp(log_q), "H": np.exp(log_H), "nu": nu}
-    constants |= {"log_lambda_lo": log_lo, "log_lambda_hi": log_hi}
+    constants = SharpConstants(
+        a=a, m0=m0, q=np.exp(log_q), H=np.exp(log_H), nu=nu, log_lambda_lo=log_lo, log_lambda_hi=log_hi
+    )
     lower = partial(_npo_clock, m0, log_a + log_lo, math.log(beta) + log_q, beta)
     upper = partial(_npo_clock, m0, log_a + log_hi, log_kappa, beta)
-    return load, C0, float(expit(x)), constants, lower, upper
+    return Form(load, C0, epsilon=float(expit(x)), constants=constants, lower=lower, upper=upper)
 
 
 def _log_peak_speed(m0, beta):

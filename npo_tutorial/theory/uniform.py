@@ -1,8 +1,4 @@
-"""Theorem 1 with uniform constants, the form that the paper states (chapter "divergence").
-
-A form is what `divergence_bounds` asks for: the logarithm of how many times the inner products are too large, C₀, ε,
-the constants, and two functions of τ that bound the (n,) numbers Δ_i.
-"""
+"""Theorem 1 with uniform constants, the form that the paper states (chapter "divergence")."""
 
 import math
 from functools import partial
@@ -11,10 +7,14 @@ import numpy as np
 from scipy.special import exprel, log_expit
 
 from npo_tutorial._checks import check_positive, check_real
+from npo_tutorial._types import FloatArray, Loss, Real
 from npo_tutorial.logistic.model import checked_beta
+from npo_tutorial.theory.form import Form, UniformConstants
 
 
-def uniform_constants(r, R, R0, *, loss, beta=None, step_ratio=1.0):
+def uniform_constants(
+    r: Real, R: Real, R0: Real, *, loss: Loss, beta: Real | None = None, step_ratio: Real = 1.0
+) -> UniformConstants:
     """Constants of Theorem 1 as the paper states it, from the radii alone.
 
     With q = σ(−RR₀), a coherence of at most C₀/n, τ = ηt/n, and for every step t ≥ 0 and sample i:
@@ -34,22 +34,13 @@ def uniform_constants(r, R, R0, *, loss, beta=None, step_ratio=1.0):
     loss : {"ga", "npo"}
         What is minimised.
     beta : float, optional
-        Inverse temperature of NPO, > 0; must be left out with ``loss="ga"``.
+        Inverse temperature of NPO.
     step_ratio : float
-        η/n > 0; the paper's η ≤ 1 has it at most 1. Not used by GA.
+        η/n > 0, at most 1 with the paper's η ≤ 1. GA's constants do not depend on it.
 
     Returns
     -------
-    dict
-        "q" and "C0"; for GA "C1" and "C2"; for NPO "kappa_lo" and "kappa_hi". Because all these leave the range of
-        float64 for large βRR₀, as 0 or inf, there also are "log_q", "log_C0", "log_kappa_lo" and "log_kappa_hi".
-
-    Raises
-    ------
-    ValueError
-        r > R, a number out of range, an unknown loss, β missing or superfluous.
-    TypeError
-        Not numbers.
+    UniformConstants
 
     Notes
     -----
@@ -57,9 +48,9 @@ def uniform_constants(r, R, R0, *, loss, beta=None, step_ratio=1.0):
 
     Examples
     --------
-    >>> uniform_constants(1, 1, 0, loss="ga")["C0"]
+    >>> uniform_constants(1, 1, 0, loss="ga").C0
     0.25
-    >>> [f"{uniform_constants(1, 1, 0, loss='npo', beta=1, step_ratio=ratio)['C0']:.2e}" for ratio in (1, 1e-6)]
+    >>> [f"{uniform_constants(1, 1, 0, loss='npo', beta=1, step_ratio=ratio).C0:.2e}" for ratio in (1, 1e-6)]
     ['1.85e-03', '3.68e-03']
     """
     r, R, R0 = check_positive("r", r), check_positive("R", R), check_real("R0", R0)
@@ -72,35 +63,38 @@ def uniform_constants(r, R, R0, *, loss, beta=None, step_ratio=1.0):
         log_q = log_expit(-R * R0)
         log_half = 2 * math.log(r) + log_q - math.log(2)
         log_most = np.logaddexp(2 * math.log(R), log_half)
-        logs = {"log_q": log_q, "log_C0": log_half}
         if loss == "ga":
-            named = {"C1": log_half, "C2": log_most}
+            log_C0, named = log_half, {"C1": log_half, "C2": log_most}
         else:
             log_lo = math.log(beta) + log_half
             log_hi = math.log(beta) + np.logaddexp(math.log(2) + 2 * math.log(R) - beta * log_q, log_half)
             log_hi += log_phi(beta * step_ratio * np.exp(log_most))
-            logs |= {"log_C0": log_half + beta * log_q - math.log(2) + log_lo - log_hi}
-            logs |= {"log_kappa_lo": log_lo, "log_kappa_hi": log_hi}
+            log_C0 = log_half + beta * log_q - math.log(2) + log_lo - log_hi
             named = {"kappa_lo": log_lo, "kappa_hi": log_hi}
-        named = {"q": log_q, "C0": logs["log_C0"]} | named
-        return {name: float(np.exp(x)) for name, x in named.items()} | {name: float(x) for name, x in logs.items()}
+        values = {name: float(np.exp(x)) for name, x in ({"q": log_q, "C0": log_C0} | named).items()}
+        if loss == "npo":
+            values |= {f"log_{name}": float(x) for name, x in named.items()}
+        return UniformConstants(r=r, R=R, R0=R0, log_q=float(log_q), log_C0=float(log_C0), **values)
 
 
-def uniform_form(norms, R0, coherence, n, loss, beta, step_ratio):
-    radii = {"r": float(norms.min()), "R": float(norms.max()), "R0": float(R0)}
-    constants = uniform_constants(**radii, loss=loss, beta=beta, step_ratio=step_ratio)
+def uniform_form(
+    norms: FloatArray, R0: float, coherence: float, n: int, loss: Loss, beta: float | None, step_ratio: float
+) -> Form:
+    """The form for rows of these norms."""
+    constants = uniform_constants(
+        float(norms.min()), float(norms.max()), float(R0), loss=loss, beta=beta, step_ratio=step_ratio
+    )
     with np.errstate(divide="ignore"):
-        log_load = np.log(coherence) + math.log(n) - constants["log_C0"] if coherence else -math.inf
+        log_load = np.log(coherence) + math.log(n) - constants.log_C0 if coherence else -math.inf
     if loss == "ga":
-        lower, upper = (partial(_linear, np.full(n, constants[name])) for name in ("C1", "C2"))
+        lower, upper = (partial(_linear, np.full(n, slope)) for slope in (constants.C1, constants.C2))
     else:
-        lower, upper = (
-            partial(logarithmic, np.full(n, constants[name]), beta) for name in ("log_kappa_lo", "log_kappa_hi")
-        )
-    return log_load, constants["C0"], None, radii | constants, lower, upper
+        log_kappas = constants.log_kappa_lo, constants.log_kappa_hi
+        lower, upper = (partial(logarithmic, np.full(n, log_kappa), beta) for log_kappa in log_kappas)
+    return Form(log_load, constants.C0, epsilon=None, constants=constants, lower=lower, upper=upper)
 
 
-def log_phi(x):
+def log_phi(x: FloatArray | float) -> FloatArray:
     """log((eˣ − 1)/x)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.isinf(x), x, np.maximum(x, 0) + np.log(exprel(-np.abs(x))))
