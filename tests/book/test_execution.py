@@ -15,33 +15,38 @@ from tests.conftest import ROOT
 CONF = """
 import signal
 import sys
-from types import SimpleNamespace
 
 # a shell that runs the tests in the background lets its processes ignore Ctrl-C
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.path.insert(0, {extensions!r})
-from booksite import execution
-
-extensions = ["myst_nb", "sphinx.ext.autodoc"]
+sys.path[:0] = [{extensions!r}, "."]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "life"]
 exclude_patterns = ["out"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = "elsewhere"
-own = {{"depends_on": ["pins.txt"], "environment": {{"OMP_NUM_THREADS": "1"}}}}
+"""
+# what `booksite` does of it; Sphinx makes its folders when extensions are loaded
+LIFE = """
+from types import SimpleNamespace
+
+from booksite import execution
+
+own = {"depends_on": ["pins.txt"], "environment": {"OMP_NUM_THREADS": "1"}}
 
 
 def setup(app):
+    execution.lock(app)
     app.add_config_value("booksite", SimpleNamespace(execution=own), "")
     app.add_config_value("execution_surroundings", "", "env", str)
     app.connect("config-inited", execution.configure)
     app.connect("env-get-outdated", execution.outdated)
     app.connect("env-before-read-docs", execution.before_reading)
     app.connect("env-updated", execution.after_reading)
-    app.connect("build-finished", execution.end, priority=1000)
 """
 CHAPTER = "---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n---\n# Title\n\n```{{code-cell}}\n{}\n```\n"
 # both chapters import shapes; one of them reaches the numbers too, through an import in a function
 FILES = {
+    "life.py": LIFE,
     "pins.txt": "numpy==2\n",
     "index.md": "# Index\n\n```{toctree}\none\ntwo\napi\n```\n",
     "one.md": CHAPTER.format("from tiny import shapes\nprint(shapes.area(2))"),
@@ -229,6 +234,13 @@ def test_an_interrupted_build_leaves_no_kernel_and_no_half_of_a_result(book, sen
     assert build.returncode != 0 and book.stored() == [] and not list(book.folder.glob("out/execution/*.part"))
 
 
+def test_a_folder_that_cannot_be_made_gets_one_sentence(book):
+    book.write("out", "a file")
+    said = book.build(succeeds=False).said.splitlines()[-1]
+    assert said.startswith(f"{book.folder / 'out'} must be a folder that this build can make or write to, got: "), said
+    assert "Traceback" not in book.said and "Exception" not in book.said
+
+
 @pytest.fixture
 def package(tmp_path):
     for name, text in FILES.items():
@@ -264,32 +276,47 @@ def test_reach_follows_relative_imports(package):
     assert {"shapes.py", "more.py"} <= files
 
 
+def test_reach_follows_the_name_of_a_package_to_its_program(package):
+    (package / "tiny/inner/__main__.py").write_text("import tiny.shapes\n", "utf-8")
+    for cell, is_reached in (("!python -m tiny.inner", True), ("import tiny.inner", False)):
+        files = {path.relative_to(package).as_posix() for path in Reach(package).files([cell])}
+        assert ({"tiny/inner/__main__.py", "tiny/shapes.py"} <= files) == is_reached
+
+
+def test_data_belong_to_the_package_around_them(package):
+    (package / "tiny/tables").mkdir()
+    for name in ("tables/a.csv", "tables/.hidden", "inner/b.csv"):
+        (package / "tiny" / name).write_text("1", "utf-8")
+    files = {path.relative_to(package).as_posix() for path in Reach(package).files(["import tiny"])}
+    assert files == {"tiny/__init__.py", "tiny/tables/a.csv"}
+
+
 def test_a_module_that_python_cannot_read_counts_as_its_text(package):
     digests = set()
     for text in ("def (", "def ((", FILES["tiny/shapes.py"]):
         (package / "tiny/shapes.py").write_text(text, "utf-8")
-        digests.add(Reach(package).digest(["from tiny import shapes"]))
+        digests.add(tuple(Reach(package).content(["from tiny import shapes"])))
     assert len(digests) == 3
 
 
 def test_comments_and_docstrings_count_only_where_code_may_read_them(package):
     shapes, cells = package / "tiny/shapes.py", ["from tiny import shapes"]
-    text, before = shapes.read_text("utf-8"), Reach(package).digest(cells)
+    text, before = shapes.read_text("utf-8"), Reach(package).content(cells)
 
     def same_with(new, cells=cells, before=before):
         shapes.write_text(new, "utf-8")
-        return Reach(package).digest(cells) == before
+        return Reach(package).content(cells) == before
 
     assert same_with("# a comment\n" + text.replace("Of a square", "Of any square"))
     assert not same_with(text.replace("x * x", "x * 2"))
     for reader in ("print(shapes.area.__doc__)", "help(shapes)", "inspect.getsource(shapes)"):
         shapes.write_text(text, "utf-8")
-        whole = Reach(package).digest([*cells, reader])
+        whole = Reach(package).content([*cells, reader])
         assert not same_with(text.replace("Of a square", "Of any square"), [*cells, reader], whole)
     # a module that reads them does so for all
     (package / "tiny/__init__.py").write_text("def show(f):\n    print(f.__doc__)\n", "utf-8")
     shapes.write_text(text, "utf-8")
-    whole = Reach(package).digest(cells)
+    whole = Reach(package).content(cells)
     assert not same_with(text.replace("Of a square", "Of any square"), cells, whole)
 
 

@@ -1,6 +1,6 @@
 """All settings of the site's machinery: `booksite` under `sphinx.config` in `_config.yml`, checked when it is read."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -21,48 +21,31 @@ class Settings:
     """What `_config.yml` says; an empty value switches its part of the machinery off."""
 
     editions: tuple
-    # the edition in whose language shared pages speak
-    default_edition: str
-    # files that every chapter depends on, and the environment of its kernel
-    execution: dict
-    # of Open Graph: `path` in the site, and `alt`
-    picture: dict
-    # `page` to write, `data` to read, and the `demo` beside the map
-    concept_map: dict = field(default_factory=dict)
-    # name of a service → pattern of an address
-    launch: dict = field(default_factory=dict)
-    # `sources`, the `module` that reads them, and the `package` that a notebook installs
-    homework: dict = field(default_factory=dict)
-    # `host` of giscus and what it asks for, in its own words
-    comments: dict = field(default_factory=dict)
-    # the `module` of the demos, the `folder` of their pages, `height` of a frame in pixels, `heights` of some
-    embeds: dict = field(default_factory=dict)
-    # the script that mounts widgets, in the source folder
-    mount_script: str = ""
-    # name of the ZIP with the whole site
-    archive: str = ""
+    default_edition: str  # the edition in whose language shared pages speak
+    execution: dict  # files that every chapter depends on, and the environment of its kernel
+    picture: dict  # of Open Graph: `path` in the site, and `alt`
+    concept_map: dict = field(default_factory=dict)  # `page` to write, `data` to read, the `demo` beside the map
+    launch: dict = field(default_factory=dict)  # name of a service → pattern of an address
+    homework: dict = field(default_factory=dict)  # `sources`, the `module` that reads them, the `package` to install
+    comments: dict = field(default_factory=dict)  # `host` of giscus and what it asks for, in its own words
+    embeds: dict = field(default_factory=dict)  # `module` of the demos, `folder` of their pages, `height` and `heights`
+    mount_script: str = ""  # the script that mounts widgets, in the source folder
+    archive: str = ""  # name of the ZIP with the whole site
 
     @classmethod
     def read(cls, raw):
-        known = {each.name for each in fields(cls)}
-        if unknown := sorted(raw.keys() - known):
-            raise ValueError(
-                f"booksite in _config.yml must have keys out of {', '.join(sorted(known))}, got {unknown[0]!r}"
-            )
+        if unknown := raw.keys() - cls.__dataclass_fields__.keys():
+            raise ValueError(f"keys must be out of {', '.join(cls.__dataclass_fields__)}, got {min(unknown)!r}")
         editions = tuple(Edition(key, **values) for key, values in raw["editions"].items())
         return cls(**{name: value or {} for name, value in raw.items()} | {"editions": editions})
 
-    def edition(self, key):
-        return next(edition for edition in self.editions if edition.key == key)
-
     def edition_of(self, pagename):
         """The edition that a page belongs to (`book/zh/npo` to zh), or None for a page that all share."""
-        folders = pagename.split("/")[:-1]
-        return next((edition for edition in self.editions if edition.key in folders), None)
+        return next((edition for edition in self.editions if edition.key in pagename.split("/")[:-1]), None)
 
     def language_of(self, pagename):
         """The edition whose language a page speaks: its own, or for a shared page the default one."""
-        return self.edition_of(pagename) or self.edition(self.default_edition)
+        return self.edition_of(pagename) or self.edition_of(f"{self.default_edition}/")
 
     def twin(self, pagename, edition):
         """The name that a page has in another edition."""

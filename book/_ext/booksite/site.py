@@ -16,10 +16,8 @@ class Document:
     name: str
     file: str
     title: str
-    # None for a page that all editions share
-    edition: Edition | None = None
-    # the same page in every language: (hreflang, address on the web)
-    alternates: tuple = ()
+    edition: Edition | None = None  # None for a page that all editions share
+    alternates: tuple = ()  # the same page in every language: (hreflang, address on the web)
 
 
 @dataclass(frozen=True)
@@ -28,9 +26,8 @@ class Demo:
 
     name: str
     document: Document
-    # ipywidgets' model id, and its state with those that it refers to
-    model: str
-    models: dict
+    model: str  # the id that ipywidgets gave it
+    models: dict  # its state, and those that it refers to
 
 
 @dataclass
@@ -42,24 +39,18 @@ class Site:
     """
 
     root: Path
-    # the folder of the sources, and one that the next build finds again
-    source: Path
-    memory: Path
+    source: Path  # the folder of the sources
+    memory: Path  # a folder that the next build finds again
     settings: Settings
-    # the published address of the site, and of its repository
-    base: str = "http://127.0.0.1/"
-    repository: str = ""
+    base: str = "http://127.0.0.1/"  # the published address of the site
+    repository: str = ""  # and that of its repository
     favicon: Path | None = None
     documents: tuple[Document, ...] = ()
-    # the first page of the whole site
-    root_document: str = "index"
-    # label of a section → (address in the site, title with the chapter before it)
-    sections: dict = field(default_factory=dict)
+    root_document: str = "index"  # the first page of the whole site
+    sections: dict = field(default_factory=dict)  # label → (address in the site, title with the chapter before it)
     demos: tuple[Demo, ...] = ()
-    # a warning fails a strict build
-    warn: Callable[[str], None] = warn
+    warn: Callable[[str], None] = warn  # a warning fails a strict build
     pages: dict[str, str] = field(default_factory=dict)
-    as_read: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
         for path in sorted(self.root.rglob("*.html")):
@@ -77,21 +68,22 @@ class Site:
         """The text of a file that is not a page."""
         return (self.root / name).read_text("utf-8")
 
-    def write(self, name, text):
-        """Write a file that is not a page; its lines end alike on every system."""
+    def place(self, name):
+        """Where to write a file, in a folder that exists."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8", newline="\n")
+        return path
+
+    def write(self, name, text):
+        """Write a file that is not a page; its lines end alike on every system."""
+        self.place(name).write_text(text, "utf-8", newline="\n")
 
     def copy(self, source, name):
         """Copy a file, which can be written again even if its source cannot."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        copyfile(source, path)
+        copyfile(source, self.place(name))
 
     def save(self):
         """Write the pages that a step has changed or made."""
         for name, text in self.pages.items():
             if text != self.as_read.get(name):
                 self.write(name, text)
-        self.as_read = dict(self.pages)

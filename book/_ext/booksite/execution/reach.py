@@ -1,19 +1,19 @@
-"""What code can reach: the modules that it imports, those that these import, and the data beside them.
+"""What code can reach: the modules that it imports, those that these import, and the data next to them.
 
 Import statements count wherever they stand, and so do dotted names in texts (`python -m npo_tutorial.language`). A
 module is its statements: comments and docstrings change nothing that a chapter shows, unless code may read them.
 """
 
 import ast
-import hashlib
 import re
 from functools import cache
 from pathlib import Path
+from time import time
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 # where code says one of these, docstrings, comments and line numbers may be part of what it shows
-READS_SOURCES = re.compile(r"__doc__|getdoc|getsource|\bhelp\(|traceback|lineno")
+READS_SOURCES = re.compile(rb"__doc__|getdoc|getsource|\bhelp\(|traceback|lineno")
 
 
 class Statements(ast.NodeTransformer):
@@ -31,64 +31,65 @@ def parse(source):
         return ast.Module([], [])
 
 
-def mentioned(tree, package=()):
+def mentioned(tree, package):
     """Dotted names of all that is imported, or named in a text; `package` is where relative imports start."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            base = [*above, *filter(None, [node.module])]
-            yield from (".".join([*base, alias.name]) for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from re.findall(r"\w+(?:\.\w+)+", node.value)
+        match node:
+            case ast.Import(names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module, names, level):
+                above = package[: len(package) - level + 1] if level else ()
+                yield from (".".join(filter(None, [*above, module, alias.name])) for alias in names)
+            case ast.Constant(str(text)):
+                yield from (f"{name}.__main__" for name in re.findall(r"\w+(?:\.\w+)+", text))
+
+
+def data(package):
+    """The files of a package that are not Python's; a package within it has its own."""
+    files = {path for path in package.rglob("[!.]*") if path.is_file() and path.suffix != ".py"}
+    files = {path for path in files if "__pycache__" not in path.parts}
+    return {path for path in files if next(p for p in path.parents if (p / "__init__.py").is_file()) == package}
 
 
 class Reach:
-    """Reads the modules and data below a folder, each once."""
+    """Reads what is below a folder, each file once, so that a build knows it as it found it."""
 
     def __init__(self, root):
-        self.root = Path(root)
-        self.module = cache(self.module)
-        self.data = cache(self.data)
+        self.root, self.began = Path(root), time()
+        self.read = cache(self.read)
 
-    def module(self, path):
-        """Its text, its statements, and the modules that it mentions."""
-        text = path.read_text("utf-8")
-        tree = parse(text)
-        return text, ast.dump(tree) if tree.body else text, self.named(tree, path.relative_to(self.root).parts[:-1])
+    def read(self, path):
+        """A file, its statements, and all that it leads to; a package leads to its data."""
+        content = path.read_bytes()
+        if path.suffix != ".py":
+            return content, content, set()
+        tree = parse(content)
+        found = self.modules(tree, path.relative_to(self.root).parts[:-1])
+        if path.name == "__init__.py":
+            found |= data(path.parent)
+        return content, ast.dump(tree).encode() if tree.body else content, found
 
-    def named(self, tree, package=()):
+    def modules(self, tree, package=()):
         """The modules that a tree mentions, with the packages around them."""
-        names = set(mentioned(tree, package))
-        places = {self.root.joinpath(*name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 2)}
-        files = {file for place in places for file in (place.with_name(f"{place.name}.py"), place / "__init__.py")}
-        return {file for file in files if file.is_file()}
-
-    def data(self, init):
-        """The files of a package that are not Python's; a package within it has its own."""
-        files = {path for path in init.parent.rglob("*") if path.suffix != ".py" and path.is_file()}
-        own = {path for path in files if next(p for p in path.parents if (p / "__init__.py").is_file()) == init.parent}
-        return {path for path in own if not re.search(r"/(__pycache__/|\.)", path.relative_to(self.root).as_posix())}
-
-    def modules(self, cells):
-        plain = map(TransformerManager().transform_cell, cells)
-        found = list(set().union(*(self.named(parse(cell)) for cell in plain)))
-        for path in found:
-            found += self.module(path)[2] - set(found)
-        return set(found)
+        names = {tuple(name.split(".")) for name in mentioned(tree, package)}
+        places = {self.root.joinpath(*name[:n]) for name in names for n in range(1, len(name) + 1)}
+        files = {file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")}
+        return set(filter(Path.is_file, files))
 
     def files(self, cells):
-        modules = self.modules(cells)
-        return modules.union(*(self.data(path) for path in modules if path.name == "__init__.py"))
+        """All that cells can reach."""
+        found = list(set().union(*(self.modules(parse(TransformerManager().transform_cell(cell))) for cell in cells)))
+        for path in found:
+            found += self.read(path)[2] - set(found)
+        return set(found)
 
-    def digest(self, cells):
-        """A hash of all that the cells can reach, which they themselves are not."""
-        files = self.files(cells)
-        texts = {path: self.module(path)[:2] for path in files if path.suffix == ".py"}
-        whole = any(READS_SOURCES.search(text) for text in [*cells, *(text for text, _ in texts.values())])
-        total = hashlib.sha256()
-        for path in sorted(files):
-            content = texts[path][0 if whole else 1].encode() if path in texts else path.read_bytes()
-            total.update(path.relative_to(self.root).as_posix().encode() + b"\0" + content + b"\0")
-        return total.hexdigest()
+    def content(self, cells):
+        """Names and contents of all that cells can reach: what decides what they show."""
+        files = {path.relative_to(self.root).as_posix(): self.read(path) for path in sorted(self.files(cells))}
+        contents = [*(cell.encode() for cell in cells), *(content for content, _, _ in files.values())]
+        whole = any(map(READS_SOURCES.search, contents))
+        return [(name, file[0] if whole else file[1]) for name, file in files.items()]
+
+    def has_changed(self, path):
+        """Whether a file was written to after the build began."""
+        return max(path.stat().st_mtime, path.stat().st_ctime) >= self.began

@@ -5,9 +5,8 @@ resolved and written. Strings that a catalogue lacks are in `words.yml`.
 """
 
 import gettext
-import importlib.util
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 
 from sphinx import locale
 
@@ -26,8 +25,7 @@ CATALOGUES = {
 class OwnStrings(gettext.NullTranslations):
     """The strings of `words.yml`; any other is looked up in the packages' catalogues."""
 
-    def __init__(self, strings):
-        super().__init__()
+    def _parse(self, strings):
         self.strings = strings
 
     def gettext(self, message):
@@ -41,8 +39,7 @@ def translator(name, catalogue):
     spellings = [name, name.replace("_", "-").lower(), name.split("_")[0]]
     for place in CATALOGUES[catalogue]:
         package, _, folder = place.partition("/")
-        root = Path(importlib.util.find_spec(package).origin).parent
-        chain.add_fallback(gettext.translation(catalogue, root / folder, spellings, fallback=True))
+        chain.add_fallback(gettext.translation(catalogue, files(package) / folder, spellings, fallback=True))
     return chain
 
 
@@ -52,7 +49,7 @@ def speak(edition):
         locale.translators["general", catalogue] = translator(edition.locale, catalogue)
 
 
-def before_reading(app, docname, source):
+def speak_while_reading(app, docname, source):
     edition = app.config.booksite.language_of(docname)
     speak(edition)
     app.config.proof_title_format = "%t".join(WORDS[edition.locale]["titles"])

@@ -4,6 +4,7 @@ Sphinx counts figures, equations, theorems and exercises through the whole site,
 where the first one stopped. Sphinx counts anew in every build, and the counts are corrected here right after.
 """
 
+from collections import Counter
 from copy import deepcopy
 
 from sphinx.environment.collectors.toctree import TocTreeCollector
@@ -14,36 +15,28 @@ def keep_counts():
 
     Without this it compares them with the corrected ones, and with those that sphinx-external-toc has corrected.
     """
-    for method, attribute in (
-        ("assign_section_numbers", "toc_secnumbers"),
-        ("assign_figure_numbers", "toc_fignumbers"),
-    ):
-        setattr(TocTreeCollector, method, counting(getattr(TocTreeCollector, method), attribute))
+    for method, numbers in ("assign_section_numbers", "toc_secnumbers"), ("assign_figure_numbers", "toc_fignumbers"):
+        setattr(TocTreeCollector, method, counting(getattr(TocTreeCollector, method), numbers, f"counted_{numbers}"))
 
 
-def counting(assign, attribute):
+def counting(assign, numbers, counted):
     def count(self, env):
-        setattr(env, attribute, getattr(env, f"counted_{attribute}", getattr(env, attribute)))
+        setattr(env, numbers, getattr(env, counted, getattr(env, numbers)))
         changed = assign(self, env)
-        setattr(env, f"counted_{attribute}", deepcopy(getattr(env, attribute)))
+        setattr(env, counted, deepcopy(getattr(env, numbers)))
         return changed
 
     return count
 
 
 def restart(app, env):
-    counts = {}
-    for docname in reading_order(env, env.config.root_doc):
+    counts = Counter()
+    # in the order of the contents
+    for docname in env.collect_relations():
         edition = app.config.booksite.edition_of(docname)
         for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
-            for target, number in sorted(numbers.items(), key=lambda item: item[1]):
-                series = (edition, kind, number[:-1])
-                counts[series] = counts.get(series, 0) + 1
-                numbers[target] = (*number[:-1], counts[series])
+            for target, (*chapter, _) in numbers.items():
+                series = (edition, kind, *chapter)
+                counts[series] += 1
+                numbers[target] = (*chapter, counts[series])
     return []
-
-
-def reading_order(env, docname):
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from reading_order(env, child)
