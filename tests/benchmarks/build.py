@@ -65,8 +65,8 @@ def add_sentence(folder, chapter):
     for edition, sentence in CHAPTER.items():
         page = folder / f"book/{edition}/{chapter}.md"
         # below the first heading: a label stands directly above it
-        text = re.sub(r"\n## .*\n", lambda heading: f"{heading[0]}\n{sentence}\n", page.read_text("utf-8"), count=1)
-        page.write_text(text, "utf-8")
+        above, heading, below = re.split(r"(\n## .*\n)", page.read_text("utf-8"), maxsplit=1)
+        page.write_text(f"{above}{heading}\n{sentence}\n{below}", "utf-8")
 
 
 def main():

@@ -39,7 +39,7 @@ def test_chapters_and_appendices_have_comments_and_no_other_page(site):
 ON = {"host": "https://example.invalid", "repo": "owner/name"}
 CONF = """
 from booksite import Settings, each, read_settings
-from booksite.page.comments import add_comments
+from booksite.page.foot import add_comments
 
 extensions = ["myst_nb"]
 exclude_patterns = ["_build"]

@@ -6,14 +6,25 @@ import json
 import os
 import re
 import stat
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 import yaml
-from booksite.finish import archive, assets, concept_map, embeds, extra_pages, fonts, policy, run, search
+from booksite.document.katex import render
+from booksite.finish import (
+    archive,
+    assets,
+    concept_map,
+    embeds,
+    extra_pages,
+    fonts,
+    policy,
+    run,
+    search,
+    unused_styles,
+)
 from booksite.settings import Settings
 from booksite.site import Demo, Document, Site
 from fontTools.ttLib import TTFont
@@ -33,7 +44,7 @@ FORMULA = """<span class="katex"><span class="katex-html" aria-hidden="true"><sp
 mathnormal">x</span><span class="mord mathbf">w</span><span class="mord">7</span></span></span></span>""".replace(
     "\n", " "
 )
-THEME = Path(find_spec("pydata_sphinx_theme").origin).parent / "theme/pydata_sphinx_theme/static"
+SHEET_OF_ICONS = "styles/pydata-sphinx-theme.css"
 DATA = {
     "title": {"zh": "图", "en": "Map"},
     "description": {"zh": "概念", "en": "Concepts"},
@@ -105,13 +116,13 @@ def make(tmp_path, output):
         path = root / "_static" / listed.replace("*", "1")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"/* {listed} */\n", "utf-8")
-    (root / "_static/styles/pydata-sphinx-theme.css").write_bytes((THEME / fonts.THEME[8:]).read_bytes())
-    for font in (THEME / fonts.WEBFONTS[8:]).glob("*.woff2"):
-        path = root / fonts.WEBFONTS / font.name
+    (root / "_static" / SHEET_OF_ICONS).write_bytes((fonts.THEME / SHEET_OF_ICONS).read_bytes())
+    for font in fonts.THEME.glob("vendor/fontawesome/webfonts/*.woff2"):
+        path = root / "_static" / font.relative_to(fonts.THEME)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(font.read_bytes())
     (root / "_static/pygments.css").write_text('html[data-theme="dark"] .k { color: red }', "utf-8")
-    for name, text, _ in assets.CORRECTED:
+    for name, text, _ in assets.LISTS["corrected"]:
         (root / "_static" / name).write_text(text, "utf-8")
     (source / "mount.js").write_text("// why\n(() => {})();\n", "utf-8")
     (source / "mount.js").chmod(0o444)
@@ -250,8 +261,7 @@ def test_a_file_is_published_with_ordinary_rights_and_one_date(site, monkeypatch
 
 def test_copies_of_read_only_files_can_be_written_again(site):
     for _ in range(2):
-        assets.copy_mount_script(site)
-        assets.copy_katex(site)
+        assets.copy_files(site)
         for name in ("_static/mount.js", "_static/katex/katex.min.css"):
             assert (site.root / name).stat().st_mode & stat.S_IWUSR, name
 
@@ -276,8 +286,7 @@ def test_a_file_in_no_list_stays_in_the_head_and_is_named():
 
 
 def test_the_joined_files_have_all_files_in_their_order(site):
-    assets.copy_katex(site)
-    assets.copy_mount_script(site)
+    assets.copy_files(site)
     (site.root / "_static/proof.css").write_text("a { b: url(x.svg) url(data:y) }", "utf-8")
     (site.root / "_static/styles/theme.css").write_text('@import "../site.css";\n.t { b: url("../i/z.png") }', "utf-8")
     (site.root / "_static/print.js").write_text("run();\n//# sourceMappingURL=print.js.map", "utf-8")
@@ -290,16 +299,14 @@ def test_the_joined_files_have_all_files_in_their_order(site):
 
 
 def test_a_listed_file_that_is_missing_is_named(site):
-    assets.copy_katex(site)
-    assets.copy_mount_script(site)
+    assets.copy_files(site)
     (site.root / "_static/togglebutton.js").unlink()
     assets.join_assets(site)
-    assert site.said == ["_static/togglebutton.js does not exist: remove it from the lists in finish/assets.py"]
+    assert site.said == ["_static/togglebutton.js does not exist: remove it from the lists in assets.yml"]
 
 
 def test_steps_that_run_before_the_theme_has_written_the_colours_of_code_are_named(site):
-    assets.copy_katex(site)
-    assets.copy_mount_script(site)
+    assets.copy_files(site)
     (site.root / "_static/pygments.css").write_text(".k { color: red }", "utf-8")
     assets.join_assets(site)
     assert site.said == ["pygments.css has no colours for a dark page: the last steps must run after the theme's own"]
@@ -308,60 +315,82 @@ def test_steps_that_run_before_the_theme_has_written_the_colours_of_code_are_nam
 def test_a_script_that_says_something_else_is_named(site):
     (site.root / "_static/copybutton.js").write_text("'zh': {", "utf-8")
     assets.correct_scripts(site)
-    assert site.said == ["""copybutton.js no longer says "'zh-CN': {": see CORRECTED in finish/assets.py"""]
-    assert site.read("_static/togglebutton.js") == assets.CORRECTED[1][2]
+    assert site.said == ["""copybutton.js no longer says "'zh-CN': {": see `corrected` in assets.yml"""]
+    assert site.read("_static/togglebutton.js") == assets.LISTS["corrected"][1][2]
 
 
-def test_only_listed_icons_are_left(site):
-    fonts.subset_icons(site)
-    sheet = site.read(fonts.THEME)
-    assert site.said == [] and set(re.findall(r"\.fa-([\w-]+):before", sheet)) >= fonts.ICONS
-    assert ".fa-anchor:before" not in sheet and len(sheet) < 350_000
-    solid = max(re.findall(r"url\((data:font/woff2[^)]+)\)", sheet), key=len)
-    assert {"\uf121", "\uf002"} <= characters(solid) and "\uf13d" not in characters(solid)
+def finished_sheet(site):
+    for step in (assets.copy_files, assets.join_assets, unused_styles.drop_unused_rules, fonts.embed_fonts):
+        step(site)
+    return site.read(assets.SHEET)
 
 
-def test_an_icon_outside_the_list_is_named(site, monkeypatch):
-    site.pages["book/en/one.html"] += '<i class="fa-solid fa-anchor fa-lg"></i>'
-    monkeypatch.setattr(fonts, "ICONS", fonts.ICONS | {"unheard-of"})
-    fonts.subset_icons(site)
-    assert site.said == [
-        "book/en/one.html shows the icon anchor: add it to ICONS in finish/fonts.py",
-        "the theme has no icon unheard-of of ICONS in finish/fonts.py",
-    ]
+@pytest.mark.parametrize("name", ["code", "anchor"])
+def test_icons_that_a_page_shows_are_left_and_no_others(site, name):
+    site.pages["book/en/one.html"] += f'<i class="fa-solid fa-{name} fa-lg"></i>'
+    sheet = finished_sheet(site)
+    assert site.said == [] and len(sheet) < 350_000
+    assert set(re.findall(r"\.fa-([\w-]+):before", sheet)) == {"code", name}
+    (solid,) = re.findall(r"@font-face\{[^}]*Awesome 6 Free[^}]*weight:900[^}]*url\((data:font/woff2[^)]+)\)", sheet)
+    assert characters(solid) == {"\uf121"} | ({"\uf13d"} if name == "anchor" else set())
 
 
 def test_fonts_of_formulas_have_the_characters_of_the_pages_and_no_others(site):
-    assets.copy_katex(site)
-    fonts.subset_formula_fonts(site)
-    sheet = site.read(fonts.KATEX)
+    sheet = finished_sheet(site)
     faces = {
         tuple(re.search(rf"font-{name}:([^;}}]+)", body)[1] for name in ("family", "style", "weight")): characters(data)
-        for body, data in re.findall(r"@font-face\{([^}]*url\((data:[^)]+)\)[^}]*)\}", sheet)
+        for body, data in re.findall(r"@font-face\{([^}]*KaTeX[^}]*url\((data:[^)]+)\)[^}]*)\}", sheet)
     }
+    # text that is bold, or in italics, is also in the plain font of its family
     assert faces == {
-        ("KaTeX_Main", "normal", "400"): {"7"},
+        ("KaTeX_Main", "normal", "400"): {"7", "w"},
         ("KaTeX_Main", "normal", "700"): {"w"},
         ("KaTeX_Math", "italic", "400"): {"x"},
     }
 
 
 @pytest.mark.parametrize(
-    ("classes", "face"),
+    ("tex", "font", "drawn"),
     [
-        (["mord mathnormal", "mord mathrm"], ("KaTeX_Math", "normal", "400")),
-        (["mord textbf", "mord textit"], ("KaTeX_Main", "italic", "700")),
-        (["delimsizing mult", "delim-size1", ""], ("KaTeX_Size1", "normal", "400")),
+        (r"\mathrm{y} \operatorname{z} \text{w}", "Main-Regular", "yzw"),
+        (r"\mathbf{y} \textbf{z}", "Main-Bold", "yz"),
+        (r"\text{\textbf{\textit{y}}}", "Main-BoldItalic", "y"),
+        (r"\boldsymbol{y}", "Math-BoldItalic", "y"),
+        (r"\mathbb{E} \gtrsim", "AMS-Regular", "E≳"),
+        (r"\mathcal{L} \mathbf{\mathcal{K}}", "Caligraphic-Regular", "LK"),
+        (r"\textstyle\sum", "Size1-Regular", "∑"),
+        (r"\displaystyle\sum", "Size2-Regular", "∑"),
+        (r"\bigl( \Bigl( \biggl( \Biggl(", "Size3-Regular", "("),
+        (r"\left\{\begin{matrix}1\\2\\3\\4\end{matrix}\right.", "Size4-Regular", "⎧⎨⎩"),
         # a smaller formula inside a large bracket is not the bracket
-        (["delimsizing mult", "katex-sizing reset-size6 size3", "mord"], ("KaTeX_Main", "normal", "400")),
-        (["mord mathcal", "mord textit"], ("KaTeX_Caligraphic", "normal", "400")),
+        (r"\Biggl(\frac{x_{7}}{8}\Biggr)", "Main-Regular", "78"),
     ],
 )
-def test_a_text_keeps_every_face_that_it_could_have(classes, face):
-    faces, rules = fonts.read_faces((assets.KATEX / "katex.min.css").read_text("utf-8"))
-    found = fonts.faces_of(tuple(classes), faces, rules)
-    assert face in found or {one[0] for one in found} == {face[0]}
-    assert len(found) <= 4
+def test_a_font_keeps_what_katex_draws_with_it(site, tex, font, drawn):
+    site.pages = {"page.html": render(tex, True)["html"]}
+    assert fonts.characters_of_formulas(site)[f"KaTeX_{font}.woff2"] >= set(drawn)
+
+
+def test_rules_and_variables_go_only_if_nothing_could_use_them(site):
+    site.pages = {"page.html": '<p class="shown" style="color: var(--page)"></p><script>add("said")</script>'}
+    site.write(assets.SCRIPT, 'toggle("joined"); style("--read")')
+    kept = [".shown", ".said", ".joined{", "p:not(.gone)", ".bs-tooltip-top", "a:hover", "@keyframes fade", ":root"]
+    site.write(
+        assets.SHEET,
+        # the rule with a list of selectors stays as long as one of them finds something
+        """/*! licence */ .shown{animation:fade 1s} .said{color:red} .joined .gone{color:red} .joined{color:blue}
+        p:not(.gone){color:red} .bs-tooltip-top{color:blue} a:hover,.gone{color:red} #gone{color:blue}
+        @keyframes fade{to{color:red}} .fade{color:red} @media print{.gone{color:red}} :is(.shown, .gone){color:red}
+        @media (min-width:9px){b{color:red}}
+        :root{--page:1;--read:2;--first:3;--second:var(--first);--third:4} .gone{color:var(--second)}""",
+    )
+    unused_styles.drop_unused_rules(site)
+    sheet = site.read(assets.SHEET)
+    assert all(rule in sheet for rule in kept) and sheet.startswith("/*! licence */")
+    assert "print" not in sheet and sheet.count("gone") == 3
+    assert set(re.findall(r"--\w+", sheet)) == {"--page", "--read"}
+    # older browsers do not understand (width>=9px)
+    assert "(min-width:9px)" in sheet
 
 
 def test_a_demo_has_a_page_made_of_the_output_and_its_ids(site, output):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from booksite.document.numbers import typeset
+from booksite.document.text import typeset
 
 from tests.book.pages import TWINS, parse
 

@@ -1,5 +1,6 @@
 """What was cut from the site's style sheet, to be held against pages."""
 
+import re
 from functools import cache
 from types import SimpleNamespace
 
@@ -46,12 +47,17 @@ LOST = r"""(whole) => {
 }"""
 
 
+FACE = re.compile(r"@font-face\s*\{[^}]*\}")
+
+
 @cache
 def whole_sheet():
     """All that was joined, as it was before it was cut."""
     root = ROOT / "_build/html"
     site = SimpleNamespace(root=root, read=lambda name: (root / name).read_text("utf-8"))
-    return "\n".join(assets.sheet(site, name) for name in assets.listed(site, assets.SHEETS))
+    sheets = "\n".join(assets.sheet(site, name) for name in assets.find(site, assets.SHEETS))
+    # with the fonts as they were cut: whole ones have hints, by which they are drawn a little differently
+    return "".join([FACE.sub("", sheets), *FACE.findall(site.read(assets.SHEET))])
 
 
 def lost_rules(page, whole=None):

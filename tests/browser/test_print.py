@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pypdfium2
 import pytest
-from booksite.finish import pdf
 from pypdf import PdfReader
 
+from book import pdf
 from tests.book.pages import BASE, EDITIONS, article, editions, nightly, parse
 from tests.browser.visit import scripts_ready
 

@@ -5,36 +5,30 @@ What Sphinx does not have to do for a page happens at the end, on the finished f
 
 from sphinx.errors import ConfigError
 
-from booksite import execution, upstream
-from booksite.demos import embeds, state
-from booksite.document import After, Before, docstrings, formulas, plain_code
-from booksite.document.distant_blocks import SCRIPT as DISTANT_BLOCKS
-from booksite.document.reading_times import ReadingTimes, reading_times
+from booksite import demos, execution, notebooks, upstream
+from booksite.document import After, Before, formulas, text
+from booksite.document.reading_times import ReadingTimes
 from booksite.finish import run
 from booksite.handover import site_of
 from booksite.language import catalogues, navigation, numbering
-from booksite.notebooks import write as notebooks
-from booksite.page import Page, assets, buttons, comments, footer, head, images, search
+from booksite.page import Page, buttons, foot, head, images
 from booksite.settings import Settings
 
 # the theme's templates and menus speak the language of the page
 BEFORE_THE_THEME = (catalogues.speak_while_writing,)
 # the theme drops templates that say nothing
-WITH_THE_THEME = (comments.add_comments,)
+WITH_THE_THEME = (foot.add_comments,)
 # the theme has made its menus, and Sphinx the body
 AFTER_THE_THEME = (
-    search.add_search_words,
     upstream.name_for_screen_readers,
-    buttons.add_launch_buttons,
+    buttons.add_buttons,
     navigation.show_one_edition,
     head.describe,
-    footer.add_footer,
+    foot.add_footer,
     images.wait_for_images,
-    state.move_state,
+    demos.move_state,
     notebooks.write_notebook,
-    buttons.add_notebook_button,
-    assets.read_fonts_first,
-    assets.join_assets,
+    head.join_assets,
 )
 
 
@@ -47,19 +41,16 @@ def setup(app):
     # what decides the outputs of every chapter: a new value makes Sphinx read all pages again
     app.add_config_value("execution_surroundings", "", "env", str)
     app.connect("builder-inited", upstream.leave_out_search)
-    app.connect("builder-inited", plain_code.replace_formatter)
-    # in the page: it has to come before anything is laid out
-    app.add_js_file(None, body=DISTANT_BLOCKS, priority=100)
+    app.connect("builder-inited", text.replace_formatter)
 
     app.connect("env-get-outdated", execution.outdated)
     app.connect("env-before-read-docs", execution.before_reading)
     app.connect("source-read", catalogues.before_reading)
     app.add_directive_to_domain("prf", "proof", upstream.TranslatedProof, override=True)
     app.add_directive("reading-times", ReadingTimes)
-    app.add_node(reading_times)
     # before napoleon
-    app.connect("autodoc-process-docstring", docstrings.keep_bars, priority=400)
-    app.connect("doctree-read", embeds.note_demos)
+    app.connect("autodoc-process-docstring", text.keep_bars, priority=400)
+    app.connect("doctree-read", demos.note_demos)
 
     app.connect("env-updated", execution.after_reading)
     numbering.keep_counts()
@@ -67,7 +58,7 @@ def setup(app):
     app.connect("env-get-updated", numbering.restart, priority=900)
     app.add_post_transform(Before)
     app.add_post_transform(After)
-    app.connect("doctree-resolved", embeds.offer_lines)
+    app.connect("doctree-resolved", demos.offer_lines)
 
     app.add_html_math_renderer(
         "katex", inline_renderers=(formulas.visit_math, None), block_renderers=(formulas.visit_math_block, None)
@@ -79,7 +70,7 @@ def setup(app):
     app.connect("build-finished", finish_site, priority=900)
     app.connect("build-finished", execution.end, priority=1000)
     # the catalogues are global to a process, and pages of two languages would speak one
-    return {"env_version": 1, "parallel_read_safe": False, "parallel_write_safe": False}
+    return {"env_version": 2, "parallel_read_safe": False, "parallel_write_safe": False}
 
 
 def read_settings(app, config):
@@ -91,7 +82,7 @@ def read_settings(app, config):
 
 def each(steps):
     def write_page(app, pagename, templatename, context, doctree):
-        page = Page(app, pagename, context, doctree)
+        page = context["page"] = Page(app, pagename, context, doctree)
         for step in steps:
             step(page)
 

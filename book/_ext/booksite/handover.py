@@ -5,7 +5,7 @@ from pathlib import Path
 from sphinx.util import logging
 from sphinx.util.nodes import clean_astext
 
-from booksite.demos.embeds import demos_of
+from booksite.demos import demos_of
 from booksite.page.head import alternates
 from booksite.site import Document, Site
 

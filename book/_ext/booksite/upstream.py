@@ -6,13 +6,13 @@ Some have to be elsewhere:
   #14081, `numfig_restart`, would restart figures, but not equations and theorems.
 - `document/reading_times.py` uses `env.app`, which Sphinx 9 deprecates (sphinx-doc/sphinx#13627). Gone when a link can
   be made without the builder.
-- `document/katex.py`: KaTeX writes an empty `columnspacing`, not reported yet. Gone when it writes none.
+- `document/formulas.py`: KaTeX writes an empty `columnspacing`, not reported yet. Gone when it writes none.
 - `templates/layout.html`: the theme opens downloads in a tab (executablebooks/sphinx-book-theme#863, open), has its
   contents outside all landmarks (pull request pydata/pydata-sphinx-theme#1454, open), loads Sphinx's search index on
   every page, and at once the pictures of closed menus (neither reported yet). Gone one by one.
 - `templates/static/webpack-macros.html`, `finish/assets.py`: the theme loads many files, among them 1.4 MB of icons as
   a script (pydata/pydata-sphinx-theme#2379, open, with pull request #2494). Gone when a site can choose.
-- `CORRECTED` in `finish/assets.py`: sphinx-copybutton knows "zh-CN", but not "zh-Hans" (not reported yet);
+- `corrected` in `assets.yml`: sphinx-copybutton knows "zh-CN", but not "zh-Hans" (not reported yet);
   sphinx-togglebutton leaves a button's name in English (its pull request #66 translates the rest).
 - `nb_ipywidgets_js` in `_config.yml`: MyST-NB loads the scripts of widgets from other hosts (since its pull request
   #491, which chose them). Gone when it names none by default.

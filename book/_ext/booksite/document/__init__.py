@@ -3,29 +3,19 @@
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from booksite import upstream
-from booksite.demos.state import stand_in_for_widgets
+from booksite.demos import stand_in_for_widgets
 from booksite.document.distant_blocks import mark_distant_blocks
-from booksite.document.numbers import typeset_numbers
-from booksite.document.punctuation import keep_punctuation
 from booksite.document.reading_times import make_tables
+from booksite.document.text import keep_punctuation, typeset_numbers
 from booksite.language.catalogues import speak_while_resolving
-
-# while "Figure 1.2" is not yet a text, and MyST-NB has not yet chosen one form of each output
-FIRST = (speak_while_resolving, stand_in_for_widgets, make_tables)
-# when all references are texts
-LAST = (
-    upstream.own_parentheses,
-    typeset_numbers,
-    keep_punctuation,
-    upstream.drop_repeated_ids,
-    mark_distant_blocks,
-)
 
 
 class Before(SphinxPostTransform):
+    """While "Figure 1.2" is not yet a text, and MyST-NB has not yet chosen one form of each output."""
+
     default_priority = 0
     formats = ("html",)
-    steps = FIRST
+    steps = (speak_while_resolving, stand_in_for_widgets, make_tables)
 
     def run(self, **kwargs):
         for step in self.steps:
@@ -33,5 +23,13 @@ class Before(SphinxPostTransform):
 
 
 class After(Before):
+    """When all references are texts."""
+
     default_priority = 900
-    steps = LAST
+    steps = (
+        upstream.own_parentheses,
+        typeset_numbers,
+        keep_punctuation,
+        upstream.drop_repeated_ids,
+        mark_distant_blocks,
+    )

@@ -7,13 +7,11 @@ at once, and each block that is not laid out would cost a layout of its own.
 """
 
 from math import ceil, log2
-from pathlib import Path
 from unicodedata import east_asian_width
 
 from docutils import nodes
 from sphinx_proof.nodes import proof_node
 
-SCRIPT = Path(__file__).parents[1].joinpath("templates").joinpath("distant-blocks.js").read_text("utf-8")
 # in letters: a paragraph, for what else is on the first screen comes with it, and a line of it
 FIRST, LINE = 300, 80
 # of TeX, whose commands are longer than what they draw

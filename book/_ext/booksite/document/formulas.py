@@ -1,28 +1,50 @@
-"""Formulas become HTML and MathML while the page is written, so that a reader needs no script and no other host.
+"""Formulas become HTML and MathML while the page is written, by KaTeX in an embedded JavaScript engine."""
 
-A formula that KaTeX does not understand is a Sphinx warning, hence with `-W` a failed build.
-"""
-
+import json
 import re
+from functools import cache
+from pathlib import Path
 
+import quickjs
 from docutils import nodes
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-from booksite.document.katex import render
-
+KATEX = Path(__file__).parents[1] / "katex/katex.min.js"
+# as JSON, because the engine hands over no string that is put together from pieces
+RENDER = ";function render(request) { return JSON.stringify(katex.renderToString(...JSON.parse(request))); }"
+# without `strict` Chinese words in a formula are an error; they are drawn in the page's own font
+OPTIONS = {"throwOnError": True, "strict": "ignore", "output": "htmlAndMathml"}
 # KaTeX would number these by itself, but the numbers are Sphinx's
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|gather|equation)\}")
 log = logging.getLogger(__name__)
+
+
+@cache
+def engine():
+    context = quickjs.Context()
+    context.eval(KATEX.read_text("utf-8") + RENDER)
+    return context.get("render")
+
+
+@cache
+def render(tex, display):
+    """`{"html": …}`, or `{"error": …}` where KaTeX does not understand the formula."""
+    try:
+        html = json.loads(engine()(json.dumps([tex, OPTIONS | {"displayMode": display}])))
+    except quickjs.JSException as error:
+        # below the first line is where in KaTeX it happened
+        return {"error": str(error).splitlines()[0]}
+    # KaTeX writes this where an alignment has one column only, and HTML does not allow it
+    return {"html": html.replace(' columnspacing=""', "")}
 
 
 def to_html(self, node, tex, display):
     answer = render(tex, display)
     if "error" in answer:
         log.warning("%s in %r", answer["error"], tex, location=node, type="katex")
-        return f"<code>{self.encode(tex)}</code>"
-    return answer["html"]
+    return answer.get("html", f"<code>{self.encode(tex)}</code>")
 
 
 def visit_math(self, node):
@@ -34,11 +56,10 @@ def visit_math(self, node):
 def one_display(tex):
     """What the `math` directive promises: lines may be aligned, and a blank line starts another formula."""
     parts = [part.strip() for part in tex.split("\n\n") if part.strip()]
-    # a formula that is one environment aligns its lines itself
-    parts = [
-        rf"\begin{{split}}{part}\end{{split}}" if r"\\" in part and not part.startswith(r"\begin") else part
-        for part in parts
-    ]
+    for i, part in enumerate(parts):
+        # a formula that is one environment aligns its lines itself
+        if r"\\" in part and not part.startswith(r"\begin"):
+            parts[i] = rf"\begin{{split}}{part}\end{{split}}"
     return parts[0] if len(parts) == 1 else r"\begin{gathered}" + r"\\".join(parts) + r"\end{gathered}"
 
 

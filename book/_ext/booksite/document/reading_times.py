@@ -1,7 +1,4 @@
-"""`{reading-times}`: a table of the numbered chapters of the page's edition, with the minutes each one takes.
-
-The minutes are estimated from the sources at each build, so that they stay true when a chapter grows.
-"""
+"""`{reading-times}`: a table of the numbered chapters of the page's edition, with the minutes each one takes."""
 
 import math
 import re
@@ -23,16 +20,14 @@ EXERCISE, MINUTES_PER_EXERCISE = r"^\s*[`:]{3,}\{exercise\}", 6
 NO_PROSE = rf"\A---\n.*?\n---\n|{BLOCK}|{DISPLAY}|{INLINE}"
 
 
-class reading_times(nodes.Element):
-    """Where the table will stand: the chapters are known only when all pages have been read."""
-
-
 class ReadingTimes(SphinxDirective):
+    """An empty table: the chapters are known only when all pages have been read."""
+
     def run(self):
         # a change in any page of the edition makes Sphinx read this page again
         for source in Path(self.env.doc2path(self.env.docname)).parent.glob("*.md"):
             self.env.note_dependency(str(source))
-        return [reading_times()]
+        return [nodes.table(classes=["reading-times"])]
 
 
 def estimate(text):
@@ -44,26 +39,24 @@ def estimate(text):
 
 
 def make_tables(document, env):
-    for place in list(document.findall(reading_times)):
-        place.replace_self(table(env, env.config.booksite.edition_of(env.docname)))
+    edition_of = env.config.booksite.edition_of
+    edition = edition_of(env.docname)
+    for table in [table for table in document.findall(nodes.table) if "reading-times" in table["classes"]]:
+        numbers = {name: found[""] for name, found in env.toc_secnumbers.items() if found.get("")}
+        chapters = [name for name in sorted(numbers, key=numbers.get) if edition_of(name) == edition]
+        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 1, 1, 1)), cols=4)
+        group += nodes.thead("", row(words(edition, "reading_times")))
+        group += nodes.tbody("", *(row(about(env, name, numbers[name][0])) for name in chapters))
+        table += group
 
 
-def table(env, edition):
-    numbers = {name: found[""] for name, found in env.toc_secnumbers.items() if found.get("")}
-    chapters = [name for name in sorted(numbers, key=numbers.get) if env.config.booksite.edition_of(name) == edition]
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 1, 1, 1)), cols=4)
-    group += nodes.thead("", row(nodes.Text(heading) for heading in words(edition, "reading_times")))
-    group += nodes.tbody("", *(row(cells(env, name, numbers[name])) for name in chapters))
-    return nodes.table("", group, classes=["reading-times"])
-
-
-def cells(env, chapter, number):
+def about(env, chapter, number):
     minutes, exercises = estimate(Path(env.doc2path(chapter)).read_text("utf-8"))
-    title = f"{number[0]}. {env.titles[chapter].astext()}"
-    link = make_refnode(env.app.builder, env.docname, chapter, "", nodes.Text(title))
-    counts = (minutes, exercises, minutes + exercises * MINUTES_PER_EXERCISE)
-    return [link, *(nodes.Text(str(count)) for count in counts)]
+    title = nodes.Text(f"{number}. {env.titles[chapter].astext()}")
+    link = make_refnode(env.app.builder, env.docname, chapter, "", title)
+    return link, minutes, exercises, minutes + exercises * MINUTES_PER_EXERCISE
 
 
 def row(cells):
+    cells = [cell if isinstance(cell, nodes.Node) else nodes.Text(str(cell)) for cell in cells]
     return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))

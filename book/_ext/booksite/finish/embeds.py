@@ -6,18 +6,12 @@ It is made from the state of the widget in the chapter's output; no demo is run 
 import os
 import re
 from html import escape
+from pathlib import Path
 
 # the title stands on the demo as well; in a frame there is no room for both
-STYLE = """
-h1 { position: absolute; clip-path: inset(50%); }
-body { padding: .5rem 1rem; }
-section, section .npo-explorer { margin: 0; }
-a { color: inherit; }
-"""
+STYLE = (Path(__file__).parents[1] / "templates/embed.css").read_text("utf-8")
 # of a script, which may begin with one
 COMMENT = re.compile(r"(?:^\s*|(?<=<script>))//.*\n", re.M)
-
-
 # in a chapter the picture of a widget follows its view
 PICTURE = r'"model_id": "%s".*?<img [^>]*src="[./]*(_images/[^"]+\.svg)"'
 
@@ -44,11 +38,6 @@ def write_embeds(site):
         head += f'\n<meta content="{escape(f"{title} · {name}")}" name="description">'
         # not in the frame itself, where the chapter would be a page within a page
         link = f'<a href="{escape(chapter)}" target="_blank">{escape(name)}</a>'
-        for old, new in {
-            f'<html lang="{edition.key}">': f'<html lang="{edition.tag}">',
-            "</style>": f"{STYLE}</style>",
-            "</head>": f"{head}\n</head>",
-            "</main>": f"{link}\n</main>",
-        }.items():
-            text = text.replace(old, new, 1)
-        site.pages[place] = COMMENT.sub("", text)
+        text = text.replace(f'<html lang="{edition.key}">', f'<html lang="{edition.tag}">', 1)
+        text = text.replace("</style>\n</head>", f"\n{STYLE}</style>\n{head}\n</head>", 1)
+        site.pages[place] = COMMENT.sub("", text.replace("</main>", f"{link}\n</main>", 1))

@@ -1,6 +1,5 @@
 """Files that a web server, search engines and students look for: `404.html`, `sitemap.xml`, `robots.txt`, homework."""
 
-from html import escape
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlparse
@@ -24,18 +23,8 @@ def write_404(site):
 
 
 def write_sitemap(site):
-    lines = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml">',
-    ]
-    for document in site.documents:
-        lines.append(f"<url><loc>{escape(site.base + document.file)}</loc>")
-        for tag, url in document.alternates:
-            lines.append(f'<xhtml:link rel="alternate" hreflang="{tag}" href="{escape(url)}"/>')
-        lines.append("</url>")
-    if page := site.settings.concept_map.get("page"):
-        lines.append(f"<url><loc>{escape(site.base + page)}</loc></url>")
-    site.write("sitemap.xml", "\n".join([*lines, "</urlset>", ""]))
+    facts = {"base": site.base, "documents": site.documents, "map": site.settings.concept_map.get("page")}
+    site.write("sitemap.xml", TEMPLATES.get_template("sitemap.xml").render(facts) + "\n")
 
 
 def write_robots(site):

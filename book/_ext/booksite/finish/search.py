@@ -22,13 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from booksite.finish import search_pieces
-from booksite.finish.search_pieces import pieces
 
 FOLDER = "pagefind"
-# made by Sphinx for its own search, by this build or one before
-SPHINX = ("search.html", "searchindex.js", "_static/searchtools.js", "_static/language_data.js")
-# boxes that Pagefind brings, and what its script does without
-UNUSED = ("*-ui.*", "pagefind-highlight.js", "pagefind-worker.js")
 HAN = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 # code is repeated from chapter to chapter, and a word of it says less than a word of the text
 CODE_WEIGHT = 0.2
@@ -62,7 +57,7 @@ def write_documents(site, folder):
     """A file for each piece and language, from whose name the script can tell the address; titles of piece and page."""
     titles = {}
     for document, html in articles(site):
-        found = pieces(html)
+        found = search_pieces.pieces(html)
         for edition in [document.edition] if document.edition else site.settings.editions:
             place = Path(edition.key, document.file)
             Path(folder, place).mkdir(parents=True)
@@ -85,23 +80,12 @@ def write_titles(folder, titles):
         (folder / f"titles.{language}.json").write_text(text, "utf-8")
 
 
-def digest(site):
-    """A hash of all that the index is made of and by."""
-    made = hashlib.sha256(version("pagefind").encode())
-    for file in (__file__, search_pieces.__file__):
-        made.update(Path(file).read_bytes())
-    for document, html in articles(site):
-        made.update(f"\0{document}\0{html}".encode())
-    return made.hexdigest()
-
-
 def index_for_search(site):
-    stamp, wanted = site.memory / "search-index", digest(site)
-    for name in SPHINX:
-        (site.root / name).unlink(missing_ok=True)
-    site.pages.pop("search.html", None)
-    target = site.root / FOLDER
-    if (target / "pagefind-entry.json").is_file() and stamp.is_file() and stamp.read_text("utf-8") == wanted:
+    programs = [version("pagefind"), *(Path(file).read_bytes() for file in (__file__, search_pieces.__file__))]
+    wanted = hashlib.sha256(repr([*programs, *articles(site)]).encode()).hexdigest()
+    stamp, target = site.memory / "search-index", site.root / FOLDER
+    entry = target / "pagefind-entry.json"
+    if entry.is_file() and stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(target, ignore_errors=True)
@@ -111,14 +95,10 @@ def index_for_search(site):
         # its messages are UTF-8, whatever the console's encoding
         utf8 = {"encoding": "utf-8", "errors": "replace", "env": os.environ | {"PYTHONUTF8": "1"}}
         made = subprocess.run(command, capture_output=True, **utf8)
-    if made.returncode or not (target / "pagefind-entry.json").is_file():
+    if made.returncode or not entry.is_file():
         site.warn(f"search: Pagefind made no index:\n{made.stdout}{made.stderr}")
         return
     write_titles(target, titles)
     # Pagefind lists the languages in any order
-    entry = json.loads((target / "pagefind-entry.json").read_text("utf-8"))
-    (target / "pagefind-entry.json").write_text(json.dumps(entry, ensure_ascii=False, sort_keys=True), "utf-8")
-    for pattern in UNUSED:
-        for path in target.glob(pattern):
-            path.unlink()
+    entry.write_text(json.dumps(json.loads(entry.read_text("utf-8")), ensure_ascii=False, sort_keys=True), "utf-8")
     stamp.write_text(wanted, "utf-8")

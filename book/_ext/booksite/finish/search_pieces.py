@@ -5,28 +5,23 @@ A formula in the line stays as plain text, a displayed one as an ellipsis.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SKIPPED_TAGS = {"annotation", "button", "iframe", "noscript", "script", "style", "svg"}
 SKIPPED_CLASSES = {
-    "cell_output",
-    "embed",
-    "eqno",
-    "headerlink",
-    "katex-html",
-    "reading-times",
-    "site-archive",
-    "solution",
+    "cell_output", "embed", "eqno", "headerlink", "katex-html", "reading-times", "site-archive", "solution",
     "toctree-wrapper",
-}
+}  # fmt: skip
 HEADING = re.compile(r"h[1-6]")
 # words on both sides of these stay together
-INLINE = re.compile(r"a|abbr|code|em|i|kbd|m\w+|semantics|span|strong|sub|sup")
+INLINE = re.compile(r"a|abbr|code|em|i|kbd|m\w+|semantics|span|strong|sub|sup|wbr")
 # what stands between the parts of a formula in plain text
 BETWEEN = {"mfrac": "/", "msub": "_", "msup": "^"}
-SEPARATOR = " · "
+# by which KaTeX separates operators
+WIDTHLESS = re.compile("[\u200b\u2061\u2062]")
+# the module, in small letters, and a name in it, perhaps of a member of a class
+CALLABLE = re.compile(r"([a-z\d_.]+)\.(.+)")
 
 
 @dataclass
@@ -45,16 +40,7 @@ class Element:
     piece: Piece
     # the field of the piece that gets the words inside
     kind: str
-    children: int = field(default=0)
-
-
-def callable_name(anchor, owner):
-    """What is looked for first, the module after it; a member of a class bears the name of the class."""
-    if owner.anchor and anchor.startswith(f"{owner.anchor}."):
-        name, dot, module = owner.title.partition(SEPARATOR)
-        return name + anchor.removeprefix(owner.anchor) + dot + module
-    module, _, name = anchor.rpartition(".")
-    return name + SEPARATOR + module
+    has_children: bool = False
 
 
 class Pieces(HTMLParser):
@@ -63,51 +49,45 @@ class Pieces(HTMLParser):
         self.pieces = [Piece("")]
         self.open = [Element("", self.pieces[0], "text")]
 
-    def start_piece(self, anchor):
-        self.pieces.append(Piece(anchor))
-        return self.pieces[-1]
-
     def handle_starttag(self, tag, attributes):
-        if tag in VOID:
-            return
-        attributes = dict(attributes)
+        parent, attributes = self.open[-1], dict(attributes)
         classes, anchor = set((attributes.get("class") or "").split()), attributes.get("id")
-        parent = self.open[-1]
         piece, kind = parent.piece, parent.kind
-        if kind and (tag in SKIPPED_TAGS or classes & SKIPPED_CLASSES):
+        if tag in SKIPPED_TAGS or classes & SKIPPED_CLASSES:
             kind = ""
-        elif anchor and (tag == "section" or "admonition" in classes):
-            piece = self.start_piece(anchor)
-        elif tag == "dt" and "sig" in classes and anchor:
-            # the name and, beside it, what is said of it
-            owner = parent.piece
-            piece = parent.piece = self.start_piece(anchor)
-            piece.title = callable_name(anchor, owner)
+        elif anchor and (tag == "section" or "admonition" in classes or (tag == "dt" and "sig" in classes)):
+            piece = Piece(anchor)
+            self.pieces.append(piece)
+            if tag == "dt":
+                # what is looked for first, the module after it
+                piece.title = CALLABLE.sub(r"\2 · \1", anchor)
+                # what is said of a name stands beside it
+                parent.piece = piece
         elif HEADING.fullmatch(tag) or ("admonition-title" in classes and not piece.title):
             kind = kind and "title"
         elif "cell_input" in classes:
             kind = kind and "code"
-        if "math-display" in classes and kind:
+        if "math-display" in classes:
             self.handle_data(" … ")
             kind = ""
-        if parent.children and parent.tag in BETWEEN:
+        if parent.has_children and parent.tag in BETWEEN:
             self.handle_data(BETWEEN[parent.tag])
         elif not INLINE.fullmatch(tag):
             self.handle_data(" ")
-        parent.children += 1
+        parent.has_children = True
         self.open.append(Element(tag, piece, kind))
 
     def handle_endtag(self, tag):
-        if tag in VOID:
-            return
-        self.open.pop()
+        # an element like <br> has no end
+        while self.open.pop().tag != tag:
+            pass
         if not INLINE.fullmatch(tag):
             self.handle_data(" ")
 
     def handle_data(self, data):
-        element = self.open[-1]
-        if element.kind:
-            setattr(element.piece, element.kind, getattr(element.piece, element.kind) + data)
+        piece, kind = self.open[-1].piece, self.open[-1].kind
+        if kind:
+            setattr(piece, kind, getattr(piece, kind) + data)
 
 
 def pieces(html):
@@ -115,8 +95,6 @@ def pieces(html):
     parser = Pieces()
     parser.feed(html)
     for piece in parser.pieces:
-        for name in ("title", "text", "code"):
-            # KaTeX separates operators by characters of no width
-            words = re.sub("[\u200b\u2061\u2062]", "", getattr(piece, name))
-            setattr(piece, name, " ".join(words.split()))
+        for kind, words in vars(piece).items():
+            setattr(piece, kind, " ".join(WIDTHLESS.sub("", words).split()))
     return [piece for piece in parser.pieces if piece.title]

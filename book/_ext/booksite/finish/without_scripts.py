@@ -17,15 +17,15 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 CONDITION = {"light": "print, (prefers-color-scheme: light)", "dark": "screen and (prefers-color-scheme: dark)"}
 
 
-def colours(sheets, scheme):
-    """The rules for one scheme, as rules for a page that names none."""
-    wanted = re.compile(rf"""\[data-theme=["']?{scheme}["']?\]""")
-    rules = [rule for sheet in sheets for rule in THEMED.findall(COMMENT.sub("", sheet)) if wanted.search(rule[0])]
-    text = "\n".join(wanted.sub("[data-theme=auto]", selectors.strip()) + body for selectors, body in rules)
-    return f"@media {CONDITION[scheme]} {{\n{text}\n}}\n"
-
-
 def write_sheet_without_scripts(site):
-    sheets = [site.read(f"_static/{name}") for name in SHEETS]
-    own = (Path(__file__).parents[1] / "templates" / SHEET).read_text("utf-8")
-    site.write(f"_static/{SHEET}", own + "".join(colours(sheets, scheme) for scheme in CONDITION))
+    rules = THEMED.findall(COMMENT.sub("", "\n".join(site.read(f"_static/{name}") for name in SHEETS)))
+    text = (Path(__file__).parents[1] / "templates" / SHEET).read_text("utf-8")
+    for scheme, condition in CONDITION.items():
+        wanted = re.compile(rf"""\[data-theme=["']?{scheme}["']?\]""")
+        own = [
+            wanted.sub("[data-theme=auto]", selectors.strip()) + body
+            for selectors, body in rules
+            if wanted.search(selectors)
+        ]
+        text += "\n".join([f"@media {condition} {{", *own, "}\n"])
+    site.write(f"_static/{SHEET}", text)

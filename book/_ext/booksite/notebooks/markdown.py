@@ -7,10 +7,12 @@ import re
 from textwrap import indent
 from urllib.parse import urljoin
 
-from booksite.notebooks.pieces import Cell, details, join, quote
+from nbformat.v4 import new_code_cell
 
 # what only a page shows
 SKIPPED = "script, style, .headerlink, .katex-html, .cell_output, .embed, .sd-tab-set > input"
+# the site's text takes results over by myst_nb's function; a notebook shows the figures among them
+GLUE = "from myst_nb import glue\n"
 
 
 class Writer:
@@ -19,49 +21,37 @@ class Writer:
     def __init__(self, address, words):
         self.address, self.words = address, words
 
-    def pieces(self, article):
-        """Blocks of Markdown (str) and code cells (Cell), in the order of the page."""
-        for element in article.select(SKIPPED):
-            element.decompose()
-        return self.blocks(article)
-
     def blocks(self, node):
-        found = []
-        for child in node.find_all(True, recursive=False):
-            found += self.block(child, set(child.get("class", [])))
-        return found
+        """Blocks of Markdown, which are strings, and code cells, in the order of the page."""
+        return [piece for child in node.find_all(True, recursive=False) for piece in self.block(child)]
 
-    def block(self, node, classes):
-        if re.fullmatch("h[1-6]", node.name):
-            return [f"{'#' * int(node.name[1])} {self.inline(node)}"]
-        if node.name == "p":
-            return [self.inline(node)]
-        if node.name == "label":
-            # of a tab: in a notebook they stand one below the other
-            return [emphasis("strong", self.inline(node))]
-        if node.name in ("ul", "ol"):
-            return [self.listing(node)]
-        if node.name == "table":
-            return [self.table(node)]
-        if node.name == "figure":
-            return [self.figure(node)]
-        if node.name == "iframe":
-            return [self.link(node["title"], node["src"])]
-        if node.name in ("a", "span"):
+    def block(self, node):
+        name, classes = node.name, node.get("class", [])
+        if re.fullmatch("h[1-6]", name):
+            return [f"{'#' * int(name[1])} {self.inline(node)}"]
+        if name in ("p", "a", "span"):
             # an empty one is the place that a label names
             return [text] if (text := self.inline_of(node).strip()) else []
+        if name == "label":
+            # of a tab: in a notebook they stand one below the other
+            return [emphasis("strong", self.inline(node))]
+        if write := {"ul": self.listing, "ol": self.listing, "table": self.table, "figure": self.figure}.get(name):
+            return [write(node)]
+        if name == "iframe":
+            return [self.link(node["title"], node["src"])]
         if "math-display" in classes:
             return [self.formula(node)]
         if "cell" in classes:
             # the source begins with an empty element, and ends with a newline
-            return [Cell(node.select_one(".cell_input pre").get_text().rstrip("\n"))]
+            source = node.select_one(".cell_input pre").get_text().rstrip("\n")
+            return [new_code_cell(source.replace(GLUE, ""))]
         if "highlight" in classes:
             return [f"```\n{node.get_text().strip()}\n```"]
         if "admonition" in classes:
             return self.box(node, classes)
-        if node.name in ("section", "div"):
+        if name in ("section", "div"):
             return self.blocks(node)
-        raise ValueError(f"no Markdown for <{node.name} class={' '.join(classes)!r}>")
+        raise ValueError(f"no Markdown for <{name} class={' '.join(classes)!r}>")
 
     def box(self, node, classes):
         title = node.find("p", class_="admonition-title", recursive=False)
@@ -79,7 +69,7 @@ class Writer:
         lines = []
         for i, item in enumerate(node.find_all("li", recursive=False), int(node.get("start", 1))):
             mark = "- " if node.name == "ul" else f"{i}. "
-            text = join(self.blocks(item)) if item.find("p", recursive=False) else self.inline(item)
+            text = "\n\n".join(self.blocks(item)) if item.find("p", recursive=False) else self.inline(item)
             lines.append(mark + indent(text, " " * len(mark)).lstrip())
         return "\n".join(lines)
 
@@ -93,7 +83,7 @@ class Writer:
     def figure(self, node):
         number = node.figcaption.find(class_="caption-number").extract().get_text().strip()
         caption = f"**{number}** {self.inline(node.figcaption)}"
-        return join([caption, *details(self.words["alt"], [escape(node.img["alt"])])])
+        return "\n\n".join([caption, *details(self.words["alt"], [escape(node.img["alt"])])])
 
     def formula(self, node):
         number = node.find(class_="eqno")
@@ -104,7 +94,7 @@ class Writer:
         return self.text(node).strip()
 
     def text(self, node):
-        return "".join(self.inline_of(child) for child in node.children)
+        return "".join(map(self.inline_of, node.children))
 
     def inline_of(self, node):
         if isinstance(node, str):
@@ -138,3 +128,30 @@ def emphasis(tag, text):
     # Markdown's stars do not close between a punctuation mark and a letter, as in Chinese, nor after a space
     star = {"em": "*", "strong": "**"}[tag]
     return f"{star}{text}{star}" if re.fullmatch(r"\w(.*\w)?", text) else f"<{tag}>{text}</{tag}>"
+
+
+def grouped(pieces):
+    """The same pieces, blocks of text that follow each other made one; a heading begins another."""
+    found = []
+    for piece in pieces:
+        if found and isinstance(piece, str) and isinstance(found[-1], str) and not piece.startswith("#"):
+            found[-1] += "\n\n" + piece
+        else:
+            found.append(piece)
+    return found
+
+
+def quote(pieces):
+    for piece in grouped(pieces):
+        is_text = isinstance(piece, str)
+        yield "\n".join(f"> {line}".rstrip() for line in piece.split("\n")) if is_text else piece
+
+
+def details(summary, pieces):
+    """Closed until asked for. A cell cannot lie inside, so its code is folded and the text goes on after it."""
+    for piece in grouped(pieces):
+        if isinstance(piece, str):
+            yield f"<details>\n<summary>{summary}</summary>\n\n{piece}\n\n</details>"
+        else:
+            piece.metadata["jupyter"] = {"source_hidden": True}
+            yield piece

@@ -1,53 +1,25 @@
 """What a page is given while it is written: functions of one `Page`, called in the order that `booksite` lists."""
 
-from dataclasses import dataclass
+from pathlib import Path
 
 from docutils import nodes
-from sphinx.application import Sphinx
 
 from booksite.words import words
 
 
-@dataclass
 class Page:
-    """A page that Sphinx is about to write; `doctree` is None for a page without a source."""
+    """A page of the site. While Sphinx writes it, it has a `context` and, if it has a source, a `doctree`."""
 
-    app: Sphinx
-    name: str
-    context: dict
-    doctree: nodes.document | None
-
-    @property
-    def settings(self):
-        return self.app.config.booksite
-
-    @property
-    def edition(self):
-        """The edition that it belongs to, or None."""
-        return self.settings.edition_of(self.name)
-
-    @property
-    def language(self):
-        return self.settings.language_of(self.name)
-
-    @property
-    def address(self):
-        return address(self.app, self.name)
-
-    @property
-    def repository(self):
-        return self.app.config.html_theme_options["repository_url"]
-
-    @property
-    def notebook(self):
-        """The place of its notebook in the site."""
-        return f"notebooks/{self.edition.key}/{self.name.rsplit('/', 1)[1]}.ipynb"
-
-    @property
-    def has_cells(self):
-        return self.doctree is not None and any(
-            node.get("nb_element") == "cell_code" for node in self.doctree.findall(nodes.container)
-        )
+    def __init__(self, app, name, context=None, doctree=None):
+        self.app, self.name, self.context, self.doctree = app, name, context, doctree
+        self.settings = app.config.booksite
+        # the edition that it belongs to, or None, and the one whose language it speaks
+        self.edition, self.language = self.settings.edition_of(name), self.settings.language_of(name)
+        # on the web
+        self.address = app.config.html_baseurl + app.builder.get_target_uri(name)
+        # a place in the site; None for a page without cells
+        has_cells = doctree and self.edition and any(doctree.findall(is_cell))
+        self.notebook = f"notebooks/{self.edition.key}/{Path(name).name}.ipynb" if has_cells else None
 
     def words(self, part):
         return words(self.language, part)
@@ -62,17 +34,15 @@ class Page:
 
     def twin(self, edition):
         """The name of the same page in another edition, or None."""
-        return twin(self.app, self.name, edition)
+        name = self.edition and self.settings.twin(self.name, edition)
+        return name if name in self.app.env.found_docs else None
+
+    def publish(self, name, text):
+        """Write a file that the page needs next to it."""
+        target = Path(self.app.outdir, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8", newline="\n")
 
 
-def address(app, name):
-    """Where a page is on the web."""
-    return app.config.html_baseurl + app.builder.get_target_uri(name)
-
-
-def twin(app, name, edition):
-    settings = app.config.booksite
-    if settings.edition_of(name) is None:
-        return None
-    other = settings.twin(name, edition)
-    return other if other in app.env.found_docs else None
+def is_cell(node):
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"

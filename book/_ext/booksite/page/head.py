@@ -1,53 +1,39 @@
-"""What a page tells search engines and chats about itself: address, description, its twin pages, a picture."""
-
-from html import escape
+"""The head of a page: what it tells search engines and chats about itself, and the files that it asks for."""
 
 from docutils import nodes
+from sphinx.util import logging
 
-from booksite.page import address, twin
+from booksite.finish.assets import swap
+from booksite.page import Page
+
+log = logging.getLogger(__name__)
 
 
 def alternates(app, name):
     """The same page in every language, as (hreflang, address); shared pages have none, the front page has all."""
-    settings, root = app.config.booksite, app.config.root_doc
+    page, root = Page(app, name), app.config.root_doc
+    editions = page.settings.editions
     if name == root:
-        found = [(edition.tag, address(app, edition.home)) for edition in settings.editions]
-        return [*found, ("x-default", address(app, root))]
-    own = settings.edition_of(name)
-    if own is None:
+        names = {edition.tag: edition.home for edition in editions} | {"x-default": root}
+    elif page.edition is None:
         return []
-    found = [(edition.tag, twin(app, name, edition)) for edition in settings.editions]
-    found = [(tag, address(app, other)) for tag, other in found if other]
-    default = root if name == own.home else twin(app, name, settings.language_of(root)) or name
-    return [*found, ("x-default", address(app, default))]
+    else:
+        default = root if name == page.edition.home else page.twin(page.settings.language_of(root)) or name
+        names = {edition.tag: page.twin(edition) for edition in editions} | {"x-default": default}
+    return [(tag, Page(app, other).address) for tag, other in names.items() if other]
 
 
 def describe(page):
-    context, edition, picture = page.context, page.language, page.settings.picture
-    context["pageurl"] = page.address
-    metas = {node.get("name"): node.get("content") for node in page.doctree.findall(nodes.meta)} if page.doctree else {}
-    # a page may carry the description in two places of its front matter; browsers expect one
-    tags = [] if metas.get("description") else [meta("name", "description", edition.description)]
-    tags += [
-        f'<link rel="alternate" hreflang="{tag}" href="{escape(url)}" />'
-        for tag, url in alternates(page.app, page.name)
-    ]
-    properties = {
-        "og:title": context["docstitle"] if context["is_home"] else context.get("pagetitle", edition.title),
-        "og:description": metas.get("description") or edition.description,
-        "og:type": "website" if context["is_home"] else "article",
-        "og:url": context["pageurl"],
-        "og:site_name": context["docstitle"],
-        "og:locale": "en_US" if edition.locale == "en" else edition.locale,
-        "og:image": page.app.config.html_baseurl + picture["path"],
-        "og:image:width": "1200",
-        "og:image:height": "630",
-        "og:image:alt": picture["alt"],
-    }
-    tags += [meta("property", name, content) for name, content in properties.items()]
-    tags.append(meta("name", "twitter:card", "summary_large_image"))
-    context["metatags"] = context.get("metatags", "") + "\n".join(tags)
+    """`templates/describe.html` puts it into words."""
+    metas = {meta.get("name"): meta.get("content") for meta in page.doctree.findall(nodes.meta)} if page.doctree else {}
+    page.context["own_description"] = nodes.unescape(metas.get("description", ""))
+    page.context |= {"pageurl": page.address, "alternates": alternates(page.app, page.name)}
 
 
-def meta(kind, name, content):
-    return f'<meta {kind}="{name}" content="{escape(nodes.unescape(content))}" />'
+def join_assets(page):
+    """One sheet and one script, which the last steps put together."""
+    sheets, scripts, unknown = swap(page.context["css_files"], page.context["script_files"], page.context["pathto"])
+    page.context |= {"css_files": sheets, "script_files": scripts}
+    for name in unknown:
+        rule = "which is in no list of assets.yml: add it to `sheets`, `scripts` or `dropped`"
+        log.warning("%s asks for %s, %s", page.name, name, rule, type="booksite")

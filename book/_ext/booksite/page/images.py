@@ -2,18 +2,11 @@
 
 import re
 from pathlib import Path
-from xml.etree import ElementTree
 
 IMAGE = re.compile(r'<img (?![^>]*\bloading=)([^>]*?\bsrc="[^"]*/_images/([^"]+)"[^>]*)>')
-# of CSS, in a point
-PIXELS = 96 / 72
-
-
-def size(path):
-    """Width and height of a drawing of matplotlib in CSS pixels, as attributes."""
-    _, root = next(ElementTree.iterparse(path, events=["start"]))
-    points = {side: float(root.get(side).removesuffix("pt")) for side in ("width", "height")}
-    return " ".join(f'{side}="{round(length * PIXELS)}"' for side, length in points.items())
+# of a drawing of matplotlib, in points
+SIZE = re.compile(r'<svg\b[^>]*\swidth="([\d.]+)pt" height="([\d.]+)pt"')
+PIXELS_IN_A_POINT = 96 / 72
 
 
 def wait_for_images(page):
@@ -21,9 +14,11 @@ def wait_for_images(page):
 
     def waiting(image):
         attributes, name = image.groups()
-        source = Path(page.app.srcdir, sources[name])
-        sized = f"{size(source)} " if source.suffix == ".svg" else ""
-        return f'<img loading="lazy" {sized}{attributes}>'
+        if name.endswith(".svg"):
+            drawing = Path(page.app.srcdir, sources[name]).read_text("utf-8")
+            width, height = (round(float(points) * PIXELS_IN_A_POINT) for points in SIZE.search(drawing).groups())
+            attributes = f'width="{width}" height="{height}" {attributes}'
+        return f'<img loading="lazy" {attributes}>'
 
     if "body" in page.context:
         page.context["body"] = IMAGE.sub(waiting, page.context["body"])

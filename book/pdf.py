@@ -17,16 +17,15 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urldefrag, urljoin
 
 import yaml
+from booksite.settings import Settings
+from booksite.words import words
 from bs4 import BeautifulSoup
 from jinja2 import Environment
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import Fit
 
-from booksite.settings import Settings
-from booksite.words import words
-
-ROOT = Path(__file__).parents[4]
-TEMPLATE = Path(__file__).parents[1] / "templates/pdf.html"
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "book/_ext/booksite/templates/pdf.html"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 BASE = CONFIG["html"]["baseurl"]
 SETTINGS = Settings.read(CONFIG["sphinx"]["config"]["booksite"])

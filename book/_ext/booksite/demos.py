@@ -1,0 +1,128 @@
+"""Demos in the chapters: they move in a static page, with no kernel and no other host, and can be framed elsewhere.
+
+A demo is a cell whose last line reads `module.function()`, with the `module` of `embeds` in the settings. The state of
+its widget, which MyST-NB writes into the page, goes to a file that is fetched when the demo comes near, and what all
+widgets share to one more. Until then, in print, and without JavaScript, the page shows the picture in the output.
+"""
+
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+
+from booksite.page import Page, is_cell
+from booksite.site import Demo
+from booksite.words import words
+
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+# the same in every widget of a kind, and much of what a state weighs
+SHARED = ("_esm", "_css")
+LINE = '<iframe src="{src}" title="{title}" width="100%" height="{height}" style="border: 0" loading="lazy"></iframe>'
+MODEL = re.compile(r'"model_id": "(\w+)"')
+FRAME = re.compile(r'<iframe\b[^>]*\bsrc="(?![a-z]+:)([^"]+)"[^>]*\btitle="([^"]+)"')
+
+
+def note_demos(app, doctree):
+    """Note on a cell which demo it shows, and for the last steps, from which state; MyST-NB has it only now."""
+    env, settings = app.env, app.config.booksite
+    edition = settings.edition_of(env.docname)
+    if not settings.embeds or edition is None:
+        return
+    files = [given for _, given in NbMetadataCollector.get_js_files(env, env.docname).values()]
+    models = next((json.loads(given["body"])["state"] for given in files if given.get("type") == STATE), {})
+    call = re.compile(rf"^{settings.embeds['module'].rpartition('.')[2]}\.(\w+)\(\)\s*\Z", re.M)
+    noted = []
+    for cell in doctree.findall(is_cell):
+        source = next((block.astext() for block in cell.findall(nodes.literal_block)), "")
+        views = [form.astext() for form in cell.findall(nodes.container) if form.get("mime_type") == VIEW]
+        if (match := call.search(source)) and views:
+            model = MODEL.search(views[-1])[1]
+            cell["demo"], cell["title"] = match[1], models[model]["state"]["chart"]["title"][edition.key]
+            noted.append((match[1], model, {id: models[id] for id in reached(models, model)}))
+    NbMetadataCollector.set_doc_data(env, env.docname, "demos", noted)
+
+
+def demos_of(env, document):
+    """What the last steps need to know of the demos in a page."""
+    noted = NbMetadataCollector.get_doc_data(env)[document.name].get("demos", [])
+    return [Demo(name, document, model, models) for name, model, models in noted]
+
+
+def reached(models, start):
+    """The ids of a model and of all that it refers to."""
+    found = [start]
+    for model in found:
+        found += sorted(models.keys() & set(re.findall(r"IPY_MODEL_(\w+)", json.dumps(models[model]))) - set(found))
+    return found
+
+
+def stand_in_for_widgets(document, env):
+    """Before MyST-NB keeps one form of each output and drops the others."""
+    mount_script = Path(env.srcdir, env.config.booksite.mount_script).read_text("utf-8")
+    for bundle in [node for node in document.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
+        forms = {form["mime_type"]: form for form in bundle.children}
+        # a widget brings the script for pages that have none
+        if "text/html" in forms and mount_script in forms["text/html"].astext():
+            bundle.parent.remove(bundle)
+        elif VIEW in forms and "image/svg+xml" in forms:
+            picture = nodes.image("", **next(forms["image/svg+xml"].findall(nodes.image)).attributes)
+            picture["alt"] = forms["text/plain"].astext()
+            forms[VIEW] += nodes.container("", picture, classes=["widget-stand-in"])
+
+
+def offer_lines(app, doctree, docname):
+    """Under each demo, and each frame that shows a page of this site, the line that frames it elsewhere."""
+    settings, edition = app.config.booksite.embeds, app.config.booksite.edition_of(docname)
+    if app.builder.format != "html" or not settings or edition is None:
+        return
+    say, height = words(edition, "embeds"), settings["height"]
+    for cell in list(doctree.findall(nodes.container)):
+        if name := cell.get("demo"):
+            source = f"{app.config.html_baseurl}{settings['folder']}/{edition.key}/{name}.html"
+            offer(cell, say, source, cell["title"], settings["heights"].get(name, height))
+    for raw in list(doctree.findall(nodes.raw)):
+        if match := FRAME.search(raw.astext()):
+            place, title = map(html.unescape, match.groups())
+            offer(raw, say, urljoin(Page(app, docname).address, place), title, height)
+
+
+def offer(node, say, source, title, height):
+    """Below a node the line in a block of code, which the copy button finds, folded."""
+    line = LINE.format(src=html.escape(source), title=html.escape(title), height=height)
+    block = nodes.literal_block(line, line, language="html", force=False, linenos=False, highlight_args={})
+    opening = f'<details class="embed"><summary>{say["title"]}</summary><p>{say["what"]}</p>'
+    start, end = (nodes.raw("", tag, format="html") for tag in (opening, "</details>"))
+    place = node.parent.index(node) + 1
+    node.parent[place:place] = [start, block, end]
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def move_state(page):
+    """The state of a page's widgets goes into files: first what is shared, then one for each widget."""
+    context = page.context
+    for file in [file for file in context["script_files"] if file.attributes.get("type") == STATE]:
+        context["script_files"].remove(file)
+        models, shared = json.loads(file.attributes["body"])["state"], {}
+        for id, model in models.items():
+            if base := {name: model["state"].pop(name) for name in SHARED if name in model["state"]}:
+                model["base"] = "base-" + digest(json.dumps(base))
+                shared.setdefault(model["base"], ({model["base"]: {"state": base}}, []))[1].append(id)
+        shown = re.findall(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', context["body"])
+        views = dict.fromkeys(json.loads(view)["model_id"] for view in shown)
+        groups = [reached(models, view) for view in views if view in models]
+        for state, ids in [*shared.values(), *(({id: models[id] for id in ids}, ids) for ids in groups)]:
+            # a script, because a page that was opened as a file may not fetch
+            script = f"npoWidgetState({json.dumps({'state': state}, sort_keys=True)});\n"
+            name = f"_static/widgets/{digest(script)}.js"
+            page.publish(name, script)
+            source = f'data-src="{page.path(name)}" data-models="{" ".join(ids)}"'
+            context["body"] += f'<script type="{STATE}" {source}></script>\n'

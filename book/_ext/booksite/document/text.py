@@ -1,0 +1,88 @@
+"""Text as its authors set it: computed numbers, punctuation beside formulas, bars in docstrings; and plain code."""
+
+import re
+
+from docutils import nodes
+from pygments.formatters import HtmlFormatter
+from pygments.styles import get_style_by_name
+from pygments.token import STANDARD_TYPES, Text
+
+NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
+WORD = re.compile(r"[^\W\d_]{2}")
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+OPENING = re.compile(r"[(\[‘“（《]+\Z")
+CLOSING = re.compile(r"[,.;:!?)\]’”，。；：、！？）》…]+|[-–][^\W\d_]+")
+# TeX characters; a formula of this length fits a line of 320 pixels
+SHORT = 45
+BAR = re.compile(r"(``.*?``|`.*?`)|\|")
+
+
+def typeset(text):
+    """A number as Python writes it as a text has it; a bound, or a value with its spread, stays on one line."""
+    if not (found := NUMBER.fullmatch(text)):
+        return text if WORD.search(text) else text.replace(" ", "\N{NO-BREAK SPACE}")
+    minus, digits, sign, power = found.groups()
+    if power:
+        digits += "·10" + (sign.strip("+") + power).translate(SUPERSCRIPTS)
+    return ("\N{MINUS SIGN}" if minus else "") + digits
+
+
+def typeset_numbers(document, env):
+    for node in document.findall(nodes.inline):
+        if "pasted-text" in node["classes"]:
+            node[:] = [nodes.Text(typeset(node.astext()))]
+
+
+def keep_punctuation(document, env):
+    """A comma after a formula stays on its line, and so does a bracket before one.
+
+    To a browser a formula is a box, and a line may break on both sides of a box. Here the formula and the signs that
+    touch it go into one element, which the style sheet keeps on one line. A long formula must be able to break.
+    """
+    for formula in [node for node in document.findall(nodes.math) if len(node.astext()) <= SHORT]:
+        before = cut(formula, -1, OPENING.search)
+        after = cut(formula, 1, CLOSING.match)
+        if before or after:
+            group = nodes.inline(classes=["unbroken"])
+            formula.replace_self(group)
+            group += [*before, formula, *after]
+            place = group.parent.index(group) + 1
+            # between two such elements Firefox breaks no line unless it is told that it may
+            if after and not group.parent[place].astext():
+                group.parent[place] = nodes.raw("", "<wbr>", format="html")
+
+
+def cut(formula, side, find):
+    """Take the signs that touch the formula out of the text on one side of it."""
+    place = formula.parent.index(formula) + side
+    neighbour = formula.parent[place] if 0 <= place < len(formula.parent) else None
+    if not isinstance(neighbour, nodes.Text) or not (found := find(neighbour)):
+        return []
+    # by place: `replace` would take the first text of the paragraph that reads the same
+    formula.parent[place] = nodes.Text(neighbour[: found.start()] + neighbour[found.end() :])
+    return [nodes.Text(found[0])]
+
+
+def keep_bars(app, what, name, documented, options, lines):
+    """Docstrings are written for `help()`, where |u| is an absolute value; Sphinx would take it for a substitution."""
+    lines[:] = [line if ">>>" in line else BAR.sub(lambda found: found[1] or r"\|", line) for line in lines]
+
+
+class PlainCode(HtmlFormatter):
+    """No marks that nothing shows: a long chapter would have thousands of them, and each is styled and laid out."""
+
+    # the kinds of tokens that look like text in all styles: names, punctuation and blanks
+    plain = ()
+
+    def format_unencoded(self, tokensource, outfile):
+        tokens = ((Text if kind in self.plain else kind, text) for kind, text in tokensource)
+        super().format_unencoded(tokens, outfile)
+
+
+def replace_formatter(app):
+    if app.builder.format == "html":
+        options = app.builder.theme.get_options(app.config.html_theme_options)
+        styles = [get_style_by_name(options[f"pygments_{scheme}_style"]) for scheme in ("light", "dark")]
+        looks = {kind: [style.style_for_token(kind) for style in styles] for kind in STANDARD_TYPES}
+        PlainCode.plain = {kind for kind in looks if looks[kind] == looks[Text]}
+        app.builder.highlighter.formatter = PlainCode
