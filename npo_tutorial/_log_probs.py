@@ -1,4 +1,4 @@
-"""Checks of log-probabilities, and of what goes with them, in the arrays of any library.
+"""Checks of log-probabilities, lengths and β, in the arrays of any library.
 
 Shapes, types and hyperparameters are always checked. *Values* of arrays are read only where that costs neither a device
 synchronisation nor a trace: on NumPy arrays and on eager PyTorch and JAX arrays in CPU memory.
@@ -71,8 +71,8 @@ def check_scalar(name: str, value: Any, check: Callable[[Any], float], logp: Any
 
 def namespace(x: Any) -> Any:
     """The functions of the library of an array."""
-    # What array_api_compat would find after some cached look-ups: `torch.compile` warns of each. NumPy follows the
-    # standard itself, and array_api_compat.numpy would load all that NumPy has.
+    # array_api_compat finds the same by cached look-ups, and `torch.compile` warns of each. NumPy 2 itself follows the
+    # standard; array_api_compat.numpy would load all of NumPy.
     if _is_numpy(x):
         return np
     if _is_torch(x):
@@ -83,7 +83,7 @@ def namespace(x: Any) -> Any:
 
 
 def is_readable(x: Any) -> bool:
-    """Whether to read the values of an array costs neither a device synchronisation nor a trace."""
+    """Whether reading the values of an array costs neither a device synchronisation nor a trace."""
     if _is_numpy(x):
         return True
     if _is_torch(x):

@@ -1,5 +1,4 @@
-"""Unlearning losses: gradient ascent, NPO, DPO and SimNPO, and their weights (chapters "preference-optimization" to
-"language-model").
+"""Unlearning losses and their weights: GA, NPO, DPO, SimNPO (chapters "preference-optimization" to "language-model").
 
 **Conventions** of all functions here:
 
@@ -12,9 +11,10 @@
   a scalar, or with ``"none"`` an array of the shape of its arguments. A weight is dimensionless and has that shape.
 - Signs and factors are those of the NPO paper [1]: gradient ascent is the loss E[log π_θ], which is *minimised*; DPO
   carries 1/β, NPO carries 2/β.
-- Values are exact to the rounding of the exponent z, of which a loss is log(1 + e^z) times a factor.
-- A ``TypeError`` names what is not a real number or an array of them, or comes from another library; a ``ValueError``
-  names a value, a shape or an option that cannot be right. Values are only read on the CPU and outside of traces.
+- NPO, DPO and SimNPO are a factor times log(1 + e^z). Losses and weights are exact to the rounding of z.
+- A ``TypeError`` names the argument that is not a real number or an array of them, or that comes from another library.
+  A ``ValueError`` names the argument whose value, shape or choice is wrong; it also names NaN and log-probabilities
+  above 0, but only in arrays on the CPU and outside traces, where reading values is free.
 
 References:
 
@@ -294,7 +294,7 @@ def simnpo_weight(logp: Numbers, n_tokens: Numbers, *, beta: Real | Array, gamma
     return weight_at(z, partial(_sigmoid, xp))
 
 
-# Solvers need the exponent and the weight at every step, without checks and with a faster sigmoid. -------------------
+# The solvers call these two at every step, without checks and with a faster sigmoid. ----------------------------------
 
 
 def npo_exponent(logp: Any, ref_logp: Any, beta: Any) -> Any:

@@ -232,7 +232,7 @@ def test_sparse_samples_have_log_probs_and_must_be_dense_to_be_forgotten(make):
     expected = classifier_logp(classifier, numbers.to_numpy(), SIDE)
     np.testing.assert_allclose(classifier_logp(classifier, make(numbers), SIDE), expected)
     np.testing.assert_allclose(classifier_logp(classifier.sparsify(), make(numbers), SIDE), expected)
-    with pytest.raises(TypeError, match=r"X_forget must be dense, .* got sparse samples: pass X_forget\.toarray\(\)$"):
+    with pytest.raises(TypeError, match=r"X_forget must be dense, got sparse samples, .*: pass X_forget\.toarray\(\)$"):
         unlearn(classifier, make(numbers), SIDE, **SETTINGS)
 
 

@@ -75,7 +75,9 @@ def unlearn(
     samples = check_samples(classifier, X_forget, "X_forget")
     if not isinstance(samples, np.ndarray):
         dense = "X_forget.toarray()" if hasattr(X_forget, "toarray") else "X_forget.sparse.to_dense()"
-        raise TypeError(f"X_forget must be dense, for descent fills what is empty, got sparse samples: pass {dense}")
+        raise TypeError(
+            f"X_forget must be dense, got sparse samples, which descent would not keep sparse: pass {dense}"
+        )
     y = is_second_class(classifier, y_forget, len(samples), "y_forget")
     check_choice("loss", loss, LOSSES)
     forgotten = copy.deepcopy(classifier).densify()

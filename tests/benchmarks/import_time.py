@@ -1,4 +1,4 @@
-"""What `import npo_tutorial` costs, alone and beyond NumPy, and what the first losses and the first steps cost after it.
+"""What `import npo_tutorial` costs beyond NumPy, and what a first loss and a first step of descent cost after it.
 
 python -m tests.benchmarks.import_time: medians of eleven interpreters, which take turns.
 """
@@ -40,9 +40,7 @@ def main():
             rows.append(milliseconds(first))
     for first, rows in runs.items():
         numpy, package, loss, step = (statistics.median(column) for column in zip(*rows, strict=True))
-        print(
-            f"{first}: {package:.0f} ms after {numpy:.0f} ms for NumPy; first loss {loss:.1f} ms, first step {step:.0f} ms"
-        )
+        print(f"{first}: {package:.0f} ms after {numpy:.0f} ms for NumPy; a loss {loss:.1f} ms, a step {step:.0f} ms")
     print(f"budget of import npo_tutorial: {BUDGET} ms")
 
 
