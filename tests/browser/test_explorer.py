@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, html, save_html
+from npo_tutorial._locale import LANGUAGES
+from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, save_html
 from tests.book.pages import editions
 from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
 from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
@@ -75,8 +76,8 @@ def explorers():
 @pytest.fixture(scope="module")
 def folder(explorers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorers")
-    for lang in html.LANGUAGES:
-        save_html(explorers.values(), folder / f"{lang}.html", title="Explorers", lang=lang)
+    for lang in LANGUAGES:
+        save_html(explorers.values(), folder / f"{lang}.html", title="Explorers", language=lang)
     return folder
 
 
@@ -302,11 +303,11 @@ def test_it_prints_as_a_picture(browser, folder, explorers):
 
 def test_without_scripts_a_picture_stands_in(browser, folder, explorers):
     with opened(browser, folder, java_script_enabled=False) as page:
-        pictures = page.locator("figure img")
+        pictures = page.locator("figure svg")
         assert pictures.count() == len(explorers)
         for picture in pictures.all():
             assert picture.bounding_box()["height"] > 150
-            assert picture.get_attribute("alt")
+            assert picture.get_attribute("aria-label")
         assert "beta is 0.2. beta is 0.2." in page.inner_text("main")
 
 
@@ -383,7 +384,7 @@ BROKEN = {
     "no state": (state_edited(lambda states: states.clear()), "its numbers are missing or damaged."),
     "another widget": (
         state_edited(lambda states: [model["state"].pop("_esm", 0) for model in states.values()]),
-        "it works in a running notebook only.",
+        "it only works in a running notebook.",
     ),
     "broken script": (state_edited(break_script), "its numbers are missing or damaged."),
     "no file": (
