@@ -39,9 +39,9 @@ def inline_svg(svg: str, words: str, prefix: str) -> str:
     """
     svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.S)
     svg = re.sub(r' style="([^"]*)"', _as_attributes, svg)
-    used = set(re.findall(r'#(\w+)[")]', svg))
+    used = set(re.findall(r'(?:href="|url\()#(\w+)', svg))
     svg = re.sub(r' id="(\w+)"', lambda id: f' id="{prefix}-{id[1]}"' if id[1] in used else "", svg)
-    svg = re.sub(r'#(\w+)(?=[")])', lambda id: f"#{prefix}-{id[1]}" if id[1] in used else id[0], svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg.strip())
     # in tags a hundredth of a point is enough; numbers in the text stay
     svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)

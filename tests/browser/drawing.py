@@ -77,7 +77,10 @@ def assert_drawn(figure, chart, index, curves, *, linear=False, panel=0):
     def pixels(axis, numbers):
         return origin[axis] + sign[axis] * unit[axis] * (undo[axis](numbers) - ends[axis][0])
 
-    paths = {path.get_attribute("style"): path.get_attribute("d") for path in plot.locator("path.npo-curve").all()}
+    paths = {
+        path.get_attribute("style").rstrip(";"): path.get_attribute("d")
+        for path in plot.locator("path.npo-curve").all()
+    }
     for curve in chart["curves"]:
         returned = np.atleast_2d(np.array(curves[curve["name"]], float))
         if curve["kind"] == "images":

@@ -141,7 +141,10 @@ def test_one_legend_for_both_panels(browser, folder):
         assert [entry.locator("path").count() for entry in entries.all()] == [1, 1, 2]
         for panel in page.locator(".npo-panel").all():
             styles = {
-                path.get_attribute("class"): (path.get_attribute("style"), path.get_attribute("stroke-dasharray"))
+                path.get_attribute("class"): (
+                    path.get_attribute("style").rstrip(";"),
+                    path.get_attribute("stroke-dasharray"),
+                )
                 for path in panel.locator("path.npo-curve").all()
             }
             assert ("--npo-color: var(--npo-curve-1)", "12 4") in styles.values()
