@@ -8,6 +8,7 @@ import pytest
 
 from npo_tutorial._locale import LANGUAGES
 from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, save_html
+from tests import explore_golden
 from tests.book.pages import editions
 from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
 from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
@@ -404,3 +405,16 @@ def test_what_goes_wrong_is_said_in_the_widget_s_place(browser, folder, case):
         alert = page.locator("section [role=alert]").first
         assert alert.inner_text().startswith("This demo could not be started: " + words)
         assert visit.complaints
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_script_reads_the_file_as_python_does(browser, tmp_path, lang):
+    golden = explore_golden.read()
+    save_html(explore_golden.explorer_of(golden), tmp_path / "golden.html", title="Golden", language=lang)
+    with opened(browser, tmp_path, "golden.html") as page:
+        figure = page.locator(".npo-explorer")
+        for seen in golden["seen"]:
+            stand(figure, seen["index"])
+            for panel, curves in enumerate(seen["curves"]):
+                assert_drawn(figure, golden["state"]["chart"], seen["index"], curves, panel=panel)
+            assert figure.locator(".npo-text").all_text_contents() == seen["words"][lang]
