@@ -198,7 +198,8 @@ function chartOf(panel, { model, images, id, title, lang, words, inLanguage }) {
     // never narrower than before, or the plot would jump from one grid point to the next
     left = Math.max(left, unit * (10 + 7.5 * Math.max(...yTicks.map(([, words]) => words.length))));
     box = { width: Math.max(40, width - left - 16), height: height - 32 * unit };
-    const xTicks = x.ticks(x.limits, box.width / (70 * unit));
+    // one number alone would not tell the scale
+    const xTicks = x.ticks(x.limits, Math.max(2.5, box.width / (70 * unit)));
     const [xPixel, yPixel] = [pixels(x.limits, 0, box.width), pixels(y.limits, box.height, 0)];
     at = { x: (v) => xPixel(x.at(v)), y: (v) => yPixel(y.at(v)), shared: sharedX, height: box.height };
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);

@@ -4,6 +4,7 @@ import functools
 import http.server
 import threading
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -185,4 +186,4 @@ def test_letters_are_as_large_as_the_reader_wants_and_all_fits_a_phone(browser, 
             ticks = figure.locator(".npo-chart text[text-anchor=middle]").all()
             ends = [(tick.bounding_box()["x"], tick.bounding_box()["width"]) for tick in ticks]
             assert len(ends) > 1
-            assert all(x + width < after for (x, width), (after, _) in zip(ends, ends[1:], strict=False))
+            assert all(x + width < after for (x, width), (after, _) in pairwise(ends))
