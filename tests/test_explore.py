@@ -564,7 +564,7 @@ BAD = {
         "labels must have only names of curves as keys, line, band, points, marker, got 'lines'",
     ),
     "label": (lambda: made(labels={"line": 3}), TypeError, r"labels\['line'\] must be a str or a dict"),
-    "images": (lambda: made(with_images, images=PICTURES[:, :3]), ValueError, "images must hold square .* rows of 3"),
+    "images": (lambda: made(with_images, images=PICTURES[:, :3]), ValueError, "images must be square .* rows of 3"),
     "dark images": (lambda: made(with_images, images=2 * PICTURES), ValueError, "images must .* between 0 and 2"),
     "no images": (lambda: made(with_images), ValueError, r"\['images'\] must be of length 0, got 2"),
     "strength": (

@@ -151,7 +151,7 @@ def explore(
     read_grids = [read_grid(name, grid, animated=name == animate) for name, grid in grids.items()]
     addresses = [] if images is None else pixel_images("images", images)
 
-    found = evaluate(panels, say, passages, read_grids, len(addresses))
+    found = evaluate(panels, say, passages, passages_label, read_grids, len(addresses))
     all_curves = [curve for curves in found.curves for curve in curves]
     names, coloured = list(dict.fromkeys(curve["name"] for curve in all_curves)), coloured_names(found.curves)
     texts = dict(zip(names, check_texts("labels", labels, names, "names of curves"), strict=True))
@@ -173,7 +173,7 @@ def explore(
         "animate": animate,
         "images": addresses,
         "sentences": found.sentences,
-        "passages": {"label": passages_label, **found.passages} if found.passages else None,
+        "passages": found.passages,
     }
     return Explorer(
         chart=chart,

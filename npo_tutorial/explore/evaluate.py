@@ -11,7 +11,7 @@ import numpy as np
 
 from npo_tutorial._checks import check_finite_array
 from npo_tutorial._extras import require
-from npo_tutorial.explore.chart import Curve, GridState
+from npo_tutorial.explore.chart import Curve, GridState, PassagesState
 from npo_tutorial.explore.kinds import KINDS, Images, channels_of, kind_of
 from npo_tutorial.explore.panels import Panel
 from npo_tutorial.explore.passages import check_passages, describe_passages
@@ -23,19 +23,20 @@ MOST_BYTES = 2_000_000
 
 
 class Evaluated(NamedTuple):
-    """The curves of each panel as described in the chart, without labels and looks; and for each grid point its numbers
-    in a row and its sentence; and the described passages without their label."""
+    """The curves of each panel as described in the chart, without their looks; and for each grid point its numbers
+    in a row and its sentence; and the described passages."""
 
     curves: list[list[Curve]]
     table: np.ndarray
     sentences: list[Text]
-    passages: dict[str, Any] | None
+    passages: PassagesState | None
 
 
 def evaluate(
     panels: Mapping[str, Panel],
     say: Callable[..., Text] | None,
     passages: Callable[..., Sequence[Any]] | None,
+    passages_label: Text | None,
     grids: Sequence[GridState],
     n_images: int,
 ) -> Evaluated:
@@ -73,7 +74,7 @@ def evaluate(
                 raise ValueError(f"{' and '.join(panels)} must have 1 to {len(COLORS)} curves, got {n_names}")
             _reject_large(n_points, channels, sentences, grids)
         rows.append(np.concatenate(channels))
-    described_passages = describe_passages(passage_rows) if passage_rows else None
+    described_passages = describe_passages(passages_label or "", passage_rows) if passage_rows else None
     if described_passages:
         # only now, because repeated passages take no room
         _reject_large(n_points, channels, sentences[:1], grids, described_passages)
@@ -94,10 +95,12 @@ def _evaluate_panel(where, panel, values, before, n_images):
     drawing = dict(sorted(drawing.items(), key=lambda item: isinstance(item[1], Images)))
     if {curve["name"] for curve in before} == set(drawing):
         drawing = {curve["name"]: drawing[curve["name"]] for curve in before}
-    described, channels = [], []
+    described: list[Curve] = []
+    channels = []
     for name, curve in drawing.items():
         kind, arrays = _check_curve(f"{where}[{name!r}]", curve, panel, n_images)
-        described.append({"name": name, "kind": kind, "length": len(arrays[0])})
+        # its label follows when all names are known
+        described.append({"name": name, "kind": kind, "length": len(arrays[0]), "label": name})
         channels += arrays
     if not coloured_names([described]):
         raise ValueError(f"{where} must have 1 to {len(COLORS)} curves, got 0")

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +18,8 @@ from npo_tutorial.explore.picture import pictures
 from npo_tutorial.explore.scripts import FILES, drawing_script, nbconvert_script
 from npo_tutorial.explore.texts import Text, format_values, in_all_languages
 
-anywidget, traitlets = require("anywidget"), require("traitlets")
+anywidget: Any = require("anywidget")
+traitlets: Any = require("traitlets")
 
 
 class Explorer(anywidget.AnyWidget):
@@ -141,7 +141,7 @@ class Explorer(anywidget.AnyWidget):
         lengths = self._lengths
         positions = list(index) if isinstance(index, Iterable) else []
         if len(positions) != len(lengths) or not all(
-            isinstance(i, Integral) and 0 <= i < n for i, n in zip(positions, lengths, strict=True)
+            isinstance(i, (int, np.integer)) and 0 <= i < n for i, n in zip(positions, lengths, strict=True)
         ):
             raise ValueError(f"index must contain one position for each grid, of lengths {lengths}, got {index!r}")
         return int(np.ravel_multi_index(positions, lengths))

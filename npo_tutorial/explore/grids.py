@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,9 +32,10 @@ class Grid:
 def read_grid(name: str, grid: Grid | ArrayLike | Sequence[str], *, animated: bool) -> GridState:
     """A grid as described in the chart."""
     grid = grid if isinstance(grid, Grid) else Grid(grid)
-    is_list = isinstance(grid.values, (Sequence, np.ndarray)) and not isinstance(grid.values, str)
-    has_names = is_list and any(isinstance(value, str) for value in grid.values)
-    values, start, texts = (_read_names if has_names else _read_numbers)(name, grid)
+    given: Any = grid.values
+    is_list = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str)
+    has_names = is_list and any(isinstance(value, str) for value in given)
+    values, start, texts = _read_names(name, grid) if has_names else _read_numbers(name, grid)
     return {
         "name": name,
         "label": check_text(f"{name}.label", name if grid.label is None else grid.label),
@@ -44,7 +46,7 @@ def read_grid(name: str, grid: Grid | ArrayLike | Sequence[str], *, animated: bo
     }
 
 
-def _read_numbers(name, grid):
+def _read_numbers(name: str, grid: Any) -> tuple[list[Any], int, None]:
     values = check_finite_array(name, grid.values, ndim=1)
     steps = np.diff(values)
     if not (steps > 0).all():
@@ -64,7 +66,7 @@ def _read_numbers(name, grid):
     return np.asarray(grid.values).tolist() if is_integer else values.tolist(), start, None
 
 
-def _read_names(name, grid):
+def _read_names(name: str, grid: Any) -> tuple[list[str], int, list[Text]]:
     for i, value in enumerate(grid.values):
         if not isinstance(value, str):
             raise TypeError(f"{name} must contain numbers or names, not both, got {value!r} at index {i}")

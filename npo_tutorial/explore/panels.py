@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npo_tutorial._checks import check_choice, check_finite_array
-from npo_tutorial.explore.chart import Chart, Curve, Limits, PanelState
+from npo_tutorial.explore.chart import Chart, Curve, Limits, LinearLimits, PanelState
 from npo_tutorial.explore.kinds import KINDS
 from npo_tutorial.explore.scales import SCALES, on_scale
 from npo_tutorial.explore.texts import Text, check_text
@@ -49,25 +49,29 @@ def check_panel(prefix: str, panel: Panel) -> Panel:
             raise ValueError(f"{prefix}y_limits must be a pair (lo, hi) with lo < hi, got {y_limits.tolist()}")
         y_limits = y_limits.tolist()
     labels = {name: check_text(prefix + name, getattr(panel, name)) for name in ("x_label", "y_label")}
-    return replace(panel, x=x, y_limits=y_limits, **labels)
+    return replace(panel, x=x, y_limits=y_limits, x_label=labels["x_label"], y_label=labels["y_label"])
 
 
 def describe(panel: Panel, curves: list[Curve], ranges: np.ndarray, *, switch_axes: bool) -> PanelState:
     """A panel as described in the chart; `ranges` are those of its channels, on the scales of their axes."""
     axes = np.array(list("".join(KINDS[curve["kind"]].channels for curve in curves)))
-    x_range = np.append(ranges[:, axes == "x"], on_scale("x", panel.x, panel.x_scale))
-    y_frames, y_limits = ranges[:, axes == "y"], [panel.y_limits]
+    x = np.asarray(panel.x, float)
+    x_range = np.append(ranges[:, axes == "x"], on_scale("x", x, panel.x_scale))
+    y_frames = ranges[:, axes == "y"]
     if panel.y_limits is None:
         y_limits = [_limits(y_frames, panel.y_scale)]
-    elif panel.y_limits == "frame":
+    elif isinstance(panel.y_limits, str):
         y_limits = [_limits(frame, panel.y_scale) for frame in y_frames]
-    x_limits, linear = _limits(x_range, panel.x_scale), None
+    else:
+        y_limits = [list(panel.y_limits)]
+    x_limits = _limits(x_range, panel.x_scale)
+    linear: LinearLimits | None = None
     if switch_axes and "log" in panel.scales.values():
         x_range = 10**x_range if panel.x_scale == "log" else x_range
         frames = 10**y_frames if panel.y_scale == "log" else y_frames
         linear = {"x": _limits(x_range, "linear"), "y": [_limits(frame, "linear") for frame in frames]}
     return {
-        "x": {"label": panel.x_label, "scale": panel.x_scale, "limits": x_limits, "values": panel.x.tolist()},
+        "x": {"label": panel.x_label, "scale": panel.x_scale, "limits": x_limits, "values": x.tolist()},
         "y": {"label": panel.y_label, "scale": panel.y_scale, "limits": y_limits},
         "curves": curves,
         "linear": linear,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,8 +23,8 @@ class Passage(NamedTuple):
     strengths: ArrayLike
 
 
-def describe_passages(rows: list[list[Passage]]) -> dict[str, Any]:
-    """Passages as described in the chart, without their label, from the checked passages of each grid point.
+def describe_passages(label: Text, rows: list[list[Passage]]) -> PassagesState:
+    """Passages as described in the chart, from the checked passages of each grid point.
 
     A repeated passage is kept once, and so is a repeated piece: the most frequent pieces have the shortest numbers.
     """
@@ -33,9 +33,12 @@ def describe_passages(rows: list[list[Passage]]) -> dict[str, Any]:
     counts = Counter(piece for pieces, _ in numbers for piece in pieces)
     places = {piece: place for place, (piece, _) in enumerate(counts.most_common())}
     return {
+        "label": label,
         "titles": [passage.title for passage in rows[0]],
         "pieces": list(places),
-        "texts": [[[places[piece] for piece in pieces], list(strengths)] for pieces, strengths in numbers],
+        "texts": [
+            [[places[piece] for piece in pieces], np.asarray(strengths).tolist()] for pieces, strengths in numbers
+        ],
         "frames": [numbers[part] for row in parts for part in row],
         # for each title the text that needs most room, so that what is below keeps its place
         "longest": [numbers[max(column, key=_room)] for column in zip(*parts, strict=True)],

@@ -16,6 +16,10 @@ from npo_tutorial.explore.texts import in_all_languages, in_language
 from npo_tutorial.plots import COLORS, DASHES, STYLE
 
 MARKERS = "os^Dvp"
+# Matplotlib lists the names of all its settings as a type
+LOOK: Any = STYLE
+# the same picture always has the same bytes
+NO_VERSION: Any = {"Software": None}
 
 
 def picture(explorer: Any) -> dict[str, str]:
@@ -28,7 +32,7 @@ def pictures(explorer: Any) -> dict[str, str]:
     """The same, and a PNG for hosts that show no SVG, such as nbconvert with `sanitize_html`."""
     # in one language, because Matplotlib's own font has no Han characters
     figure = _draw(explorer, lambda text, separator="": in_language(text, explorer.language or "en"))
-    return {} if figure is None else picture(explorer) | {"image/png": _png(figure)}
+    return {} if figure is None else {**picture(explorer), "image/png": _png(figure)}
 
 
 def inline_svg(svg: str, words: str, prefix: str) -> str:
@@ -53,17 +57,17 @@ def pixel_images(name: str, pixels: ArrayLike) -> list[str]:
     """Square pictures as data: addresses: ink on a transparent ground, which suits a dark page too."""
     from matplotlib.image import imsave
 
-    pixels = check_finite_array(name, pixels, ndim=2)
-    side = math.isqrt(pixels.shape[1])
-    if side**2 != pixels.shape[1] or pixels.min() < 0 or pixels.max() > 1:
+    rows = check_finite_array(name, pixels, ndim=2)
+    side = math.isqrt(rows.shape[1])
+    if side**2 != rows.shape[1] or rows.min() < 0 or rows.max() > 1:
         raise ValueError(
-            f"{name} must hold square pictures of pixels between 0 and 1, got rows of {pixels.shape[1]} pixels "
-            f"between {pixels.min():g} and {pixels.max():g}"
+            f"{name} must be square pictures of pixels between 0 and 1, got rows of {rows.shape[1]} pixels "
+            f"between {rows.min():g} and {rows.max():g}"
         )
     addresses = []
-    for image in pixels.reshape(-1, side, side):
+    for image in rows.reshape(-1, side, side):
         file = io.BytesIO()
-        imsave(file, np.dstack([np.zeros((side, side, 3)), image]), format="png", metadata={"Software": None})
+        imsave(file, np.dstack([np.zeros((side, side, 3)), image]), format="png", metadata=NO_VERSION)
         addresses.append(f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}")
     return addresses
 
@@ -75,21 +79,20 @@ def _draw(explorer, say):
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    panels = panels_of(explorer.chart)
-    with matplotlib.rc_context(STYLE):
+    panels, handles = panels_of(explorer.chart), dict[str, Any]()
+    with matplotlib.rc_context(LOOK):
         # in the legend each name once
         labels = {curve["name"]: curve["label"] for panel in reversed(panels) for curve in panel["curves"]}
         columns = 2 if any(isinstance(label, dict) for label in labels.values()) else 3
         n_rows = math.ceil(len(labels) / columns)
         # one below the other, as on a phone
         figure = Figure(figsize=(5.4, 3.1 * len(panels) + (5 - columns) * 0.17 * n_rows), layout="constrained")
-        all_axes, handles = figure.subplots(len(panels), squeeze=False).ravel(), {}
+        all_axes = figure.subplots(len(panels), squeeze=False).ravel()
         for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
             handles |= _draw_panel(axes, panel, explorer.drawn(panel=number).values(), say)
             axes.set_ylim(limits_at(panel, explorer.frame))
-        figure.legend(
-            handles=list(handles.values()), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
-        )
+        legend: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "frameon": False, "fontsize": 9}
+        figure.legend(handles=list(handles.values()), **legend)
     return figure
 
 
@@ -104,7 +107,7 @@ def _svg(figure):
     import matplotlib
 
     # text as text: small, and set by the reader's machine; the same picture always has the same bytes
-    style = STYLE | {"svg.fonttype": "none", "svg.hashsalt": "npo-tutorial"}
+    style: Any = STYLE | {"svg.fonttype": "none", "svg.hashsalt": "npo-tutorial"}
     file = io.StringIO()
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # Matplotlib measures text with its own font, which has no Han characters
@@ -117,10 +120,10 @@ def _png(figure):
     import matplotlib
 
     file = io.BytesIO()
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(LOOK), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
         # on white, because a host's dark page would hide black letters
-        figure.savefig(file, format="png", dpi=100, facecolor="white", metadata={"Software": None})
+        figure.savefig(file, format="png", dpi=100, facecolor="white", metadata=NO_VERSION)
     return base64.b64encode(file.getvalue()).decode()
 
 
