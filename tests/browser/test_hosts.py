@@ -2,6 +2,10 @@
 
 import functools
 import http.server
+import os
+import re
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from itertools import pairwise
@@ -14,6 +18,7 @@ from tests.book.pages import nightly
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.drawing import drawing, opened, put
 from tests.browser.visit import DESKTOP, PHONE, Visit, too_wide
+from tests.project import ROOT
 
 X = np.linspace(-10, 10, 21)
 HEBREW = "ההפסד יורד."
@@ -139,11 +144,10 @@ def test_the_picture_is_in_the_page_before_the_script_and_is_small(folder):
     assert page.index("</svg>") - picture < 12_000
 
 
-@pytest.mark.parametrize("sandbox", ["allow-scripts", *nightly("allow-scripts allow-same-origin")])
-def test_it_moves_in_a_frame_with_a_sandbox(browser, folder, sandbox):
+def test_it_moves_in_a_frame_with_a_sandbox(browser, folder):
     (folder / "frame.html").write_text(
-        f'<!doctype html><title>Course</title><link rel="icon" href="data:,">'
-        f'<iframe src="en.html" sandbox="{sandbox}" width="800" height="900"></iframe>',
+        '<!doctype html><title>Course</title><link rel="icon" href="data:,">'
+        '<iframe src="en.html" sandbox="allow-scripts" width="800" height="900"></iframe>',
         "utf-8",
     )
     with guarded(folder, "frame-src 'self'") as address, Visit(browser, address, **DESKTOP) as visit:
@@ -187,3 +191,56 @@ def test_letters_are_as_large_as_the_reader_wants_and_all_fits_a_phone(browser, 
             ends = [(tick.bounding_box()["x"], tick.bounding_box()["width"]) for tick in ticks]
             assert len(ends) > 1
             assert all(x + width < after for (x, width), (after, _) in pairwise(ends))
+
+
+CELL = """---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# Another page
+
+```{code-cell} ipython3
+%s```
+"""
+# the files of a site, the command that builds it, and its page
+SITES = {
+    "Jupyter Book": (
+        {
+            "_toc.yml": "format: jb-book\nroot: page\n",
+            "_config.yml": "title: Other\nsphinx: {config: {nb_ipywidgets_js: {}}}\n",
+        },
+        ["jupyter_book.cli.main", "build", ".", "-W", "--keep-going"],
+        "_build/html/page.html",
+    ),
+    "Sphinx": (
+        {"conf.py": 'extensions = ["myst_nb"]\nroot_doc = "page"\nnb_ipywidgets_js = {}\n'},
+        ["sphinx", "-W", ".", "html"],
+        "html/page.html",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", nightly(*SITES))
+def test_the_cell_of_the_page_about_it_works_in_another_site(browser, tmp_path, case):
+    files, command, page = SITES[case]
+    code = re.search(r"```python\n(.*?)```", (ROOT / "book/en/explorers.md").read_text("utf-8"), re.S)[1]
+    for name, text in (files | {"page.md": CELL % code}).items():
+        (tmp_path / name).write_text(text, "utf-8")
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    # the site's own scripts may ask for other hosts
+    with Visit(browser, tmp_path.as_uri() + "/", **DESKTOP) as visit:
+        visit.page.goto((tmp_path / page).as_uri())
+        figure = visit.page.locator(".npo-explorer")
+        figure.locator(".npo-chart[viewBox]").wait_for()
+        before = drawing(figure)
+        put(figure.locator("input[type=range]"), 2)
+        assert drawing(figure) != before
