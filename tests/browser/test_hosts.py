@@ -5,7 +5,7 @@ import http.server
 import os
 import re
 import subprocess
-import sys
+import sysconfig
 import threading
 from contextlib import contextmanager
 from itertools import pairwise
@@ -210,12 +210,12 @@ SITES = {
             "_toc.yml": "format: jb-book\nroot: page\n",
             "_config.yml": "title: Other\nsphinx: {config: {nb_ipywidgets_js: {}}}\n",
         },
-        ["jupyter_book.cli.main", "build", ".", "-W", "--keep-going"],
+        ["jupyter-book", "build", ".", "-W", "--keep-going"],
         "_build/html/page.html",
     ),
     "Sphinx": (
         {"conf.py": 'extensions = ["myst_nb"]\nroot_doc = "page"\nnb_ipywidgets_js = {}\n'},
-        ["sphinx", "-W", ".", "html"],
+        ["sphinx-build", "-W", ".", "html"],
         "html/page.html",
     ),
 }
@@ -229,7 +229,7 @@ def test_the_cell_of_the_page_about_it_works_in_another_site(browser, tmp_path, 
         (tmp_path / name).write_text(text, "utf-8")
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-m", *command],
+        [os.path.join(sysconfig.get_path("scripts"), command[0]), *command[1:]],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
