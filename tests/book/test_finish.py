@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
-from booksite.document.katex import render
+from booksite.document.formulas import render
 from booksite.finish import (
     archive,
     assets,
