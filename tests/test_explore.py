@@ -4,7 +4,6 @@ import base64
 import gzip
 import io
 import json
-import pathlib
 import re
 import subprocess
 import sys
@@ -26,15 +25,16 @@ from npo_tutorial.explore import (
     Passage,
     Path,
     Points,
-    evaluation,
     explore,
     html,
     save_html,
 )
+from npo_tutorial.explore.kinds import KINDS
+from npo_tutorial.explore.scripts import FILES, drawing_script
 from tests.colors import contrast, in_dark_mode
 
-FILES = pathlib.Path(evaluation.__file__).parent
-SCRIPT, STYLE, MOUNT = ((FILES / name).read_text("utf-8") for name in ("explorer.js", "explorer.css", "mount.js"))
+STYLE, MOUNT = ((FILES / name).read_text("utf-8") for name in ("explorer.css", "mount.js"))
+SCRIPT = drawing_script()
 X = np.linspace(0.5, 8, 40)
 WORDS = {"title": {"en": "Waves", "zh": "波"}, "x_label": "x", "y_label": {"en": "height", "zh": "高度"}}
 
@@ -135,7 +135,7 @@ def assert_same(panel, drawn, expected):
     for curve in panel["curves"]:
         label, kind = curve["name"], curve["kind"]
         assert type(drawn[label]) is type(expected[label])
-        for axis, got, want in zip(evaluation.CHANNELS[kind], flat(drawn[label]), flat(expected[label]), strict=True):
+        for axis, got, want in zip(KINDS[kind].channels, flat(drawn[label]), flat(expected[label]), strict=True):
             if axis in "xy" and panel[axis]["scale"] == "log":
                 got, want = np.log10(got), np.log10(want)
             precision = np.ptp(want) / 131070
@@ -160,7 +160,7 @@ def test_position_values_and_sentence_go_together():
 @pytest.mark.parametrize("index", [[], [3], [-1], [0, 0], ["1"], [[1]], 1, "1"])
 def test_positions_outside_the_grid_are_refused(index):
     explorer = made()
-    with pytest.raises(ValueError, match=r"index must hold one position for each grid, of lengths \[3\], got "):
+    with pytest.raises(ValueError, match=r"index must contain one position for each grid, of lengths \[3\], got "):
         explorer.drawn(index)
     with pytest.raises((ValueError, TraitError), match="index"):
         explorer.index = index
@@ -330,9 +330,9 @@ def test_the_picture_shows_both_panels_and_each_name_once():
 
 def test_a_saved_page_names_what_is_chosen(tmp_path):
     method = Grid(["a", "b"], label="loss", names={"a": {"en": "first", "zh": "第一"}})
-    save_html(explore(lengths, X, **WORDS, method=method), tmp_path / "page.html", title="T", lang="zh")
+    save_html(explore(lengths, X, **WORDS, method=method), tmp_path / "page.html", title="T", language="zh")
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "(loss = 第一)" in page and 'alt="波 (loss = 第一). "' in page
+    assert "(loss = 第一)" in page and 'aria-label="波 (loss = 第一). "' in page
 
 
 def assert_told(shown, passages):
@@ -354,7 +354,7 @@ def test_passages_are_what_the_function_returned_to_a_per_cent():
     assert_told(explorer.passages(), answers(2))
     assert explorer.passages()[1].strengths.tolist() == [1, 0.99]
     assert made().passages() == [] and made().chart["passages"] is None
-    with pytest.raises(ValueError, match="index must hold one position for each grid"):
+    with pytest.raises(ValueError, match="index must contain one position for each grid"):
         explorer.passages([0])
     json.dumps(explorer.chart)
 
@@ -406,8 +406,8 @@ def test_passages_of_a_language_model_s_answers_are_light(rng):
 
 def test_a_saved_page_has_its_passages_where_no_script_runs(tmp_path):
     told = lambda k: [Passage({"en": "Q", "zh": "问"}, ["</dl>", " yes"], [0, 1]), Passage("&", [], [])]  # noqa: E731
-    save_html(with_passages(told), tmp_path / "page.html", title="T", lang="zh")
-    figure = re.search("<noscript>(.*)</noscript>", (tmp_path / "page.html").read_text("utf-8"))[1]
+    save_html(with_passages(told), tmp_path / "page.html", title="T", language="zh")
+    figure = re.search("<figure.*</figure>", (tmp_path / "page.html").read_text("utf-8"), re.S)[0]
     assert "<dl><dt>问</dt><dd>&lt;/dl&gt; yes</dd><dt>&amp;</dt><dd></dd></dl></figcaption>" in figure
 
 
@@ -484,8 +484,8 @@ BAD = {
         ValueError,
         r"first grid point, k1 \(line of 40\), got k2",
     ),
-    "no grid": (lambda: explore(curves, X, **WORDS), ValueError, "grids must be 1 to 3, got 0"),
-    "many grids": (lambda: made(a=[1], b=[1], c=[1]), ValueError, "grids must be 1 to 3, got 4"),
+    "no grid": (lambda: explore(curves, X, **WORDS), ValueError, "explore takes 1 to 3 parameters, got 0"),
+    "many grids": (lambda: made(a=[1], b=[1], c=[1]), ValueError, "explore takes 1 to 3 parameters, got 4"),
     "empty grid": (lambda: made(k=[]), ValueError, "k must not be empty"),
     "no numbers": (lambda: made(k=[None]), TypeError, "k must be an array of real numbers"),
     "a word": (lambda: made(k="abc"), TypeError, "k must be an array of real numbers"),
@@ -535,13 +535,21 @@ BAD = {
         ValueError,
         "fn and beside.fn must have 1 to 6 curves, got 7",
     ),
-    "names and numbers": (named("GA", 1), TypeError, "method must hold numbers or names, not both, got 1 at index 1"),
-    "blank name": (named("GA", " "), ValueError, "method must hold names that can be read, got ' ' at index 1"),
-    "repeated name": (named("GA", "NPO", "GA"), ValueError, "method must hold each name once, got 'GA' again"),
+    "names and numbers": (
+        named("GA", 1),
+        TypeError,
+        "method must contain numbers or names, not both, got 1 at index 1",
+    ),
+    "blank name": (named("GA", " "), ValueError, "method must not contain a blank name, got ' ' at index 1"),
+    "repeated name": (named("GA", "NPO", "GA"), ValueError, "method must contain each name once, got 'GA' again"),
     "scale of names": (named("GA", scale="log"), ValueError, "method.scale must be 'linear' for a grid of names"),
     "start of names": (named("GA", start="ga"), ValueError, "method.start must be one of 'GA', got 'ga'"),
     "texts of names": (named("GA", names=["a"]), TypeError, "method.names must be a dict from values of method to"),
-    "text of no name": (named("GA", names={"ga": "a"}), ValueError, "must hold values of method, GA, got 'ga'"),
+    "text of no name": (
+        named("GA", names={"ga": "a"}),
+        ValueError,
+        "must have only values of method as keys, GA, got 'ga'",
+    ),
     "text of a name": (named("GA", names={"GA": 1}), TypeError, r"method.names\['GA'\] must be a str or a dict"),
     "names of numbers": (lambda: made(k=Grid([1], names={})), ValueError, "k.names must be None for a grid of numbers"),
     "NaN for a name": (
@@ -553,10 +561,10 @@ BAD = {
     "label of nothing": (
         lambda: made(labels={"lines": "a"}),
         ValueError,
-        "labels must hold names of curves, line, band, points, marker, got 'lines'",
+        "labels must have only names of curves as keys, line, band, points, marker, got 'lines'",
     ),
     "label": (lambda: made(labels={"line": 3}), TypeError, r"labels\['line'\] must be a str or a dict"),
-    "images": (lambda: made(with_images, images=PICTURES[:, :3]), ValueError, "images must hold square .* rows of 3"),
+    "images": (lambda: made(with_images, images=PICTURES[:, :3]), ValueError, "images must be square .* rows of 3"),
     "dark images": (lambda: made(with_images, images=2 * PICTURES), ValueError, "images must .* between 0 and 2"),
     "no images": (lambda: made(with_images), ValueError, r"\['images'\] must be of length 0, got 2"),
     "strength": (
@@ -600,7 +608,7 @@ BAD = {
     "no passages": (
         lambda: with_passages(lambda k: answers(k) if k < 2 else []),
         ValueError,
-        r"^passages\(k=2\) must hold at least one Passage, got \[\]",
+        r"^passages\(k=2\) must contain at least one Passage, got \[\]",
     ),
     "no passage": (
         lambda: with_passages(lambda k: [*answers(k), "a"]),
@@ -621,9 +629,13 @@ BAD = {
     "no English title": (told({"zh": "问"}, [], []), ValueError, r'\[1\].title must have a text for "en"'),
     "pieces": (told("t", "abc", [1] * 3), TypeError, r"\[1\].pieces must be a sequence of str, got 'abc'"),
     "pieces of none": (told("t", None, []), TypeError, r"\[1\].pieces must be a sequence of str, got None"),
-    "a piece": (told("t", ["a", 7], [1, 1]), TypeError, r"\[1\].pieces must hold str only, got 7 at index 1"),
-    "fewer strengths": (told("t", ["a", "b"], [1]), ValueError, r"\[1\].strengths must be of length 2, .*got 1"),
-    "more strengths": (told("t", [], [1]), ValueError, r"\[1\].strengths must be of length 0, .*got 1"),
+    "a piece": (told("t", ["a", 7], [1, 1]), TypeError, r"\[1\].pieces must contain only str, got 7 at index 1"),
+    "fewer strengths": (
+        told("t", ["a", "b"], [1]),
+        ValueError,
+        r"\[1\].strengths must have the length of pieces, 2, got 1",
+    ),
+    "more strengths": (told("t", [], [1]), ValueError, r"\[1\].strengths must have the length of pieces, 0, got 1"),
     "no strengths": (told("t", ["a"], []), ValueError, r"\[1\].strengths must not be empty"),
     "words for strengths": (told("t", ["a"], ["b"]), TypeError, r"\[1\].strengths must be an array of real numbers"),
     "table of strengths": (told("t", ["a"], [[1]]), ValueError, r"\[1\].strengths must have 1 dimension"),
@@ -723,12 +735,20 @@ def test_scripts_fit_their_budget():
     assert "</script" not in MOUNT
 
 
-def test_script_agrees_with_the_package():
-    channels = dict(re.findall(r'(\w+): "(\w+)"', re.search(r"const CHANNELS = (.*);", SCRIPT)[1]))
-    assert channels == evaluation.CHANNELS
-    dashes = re.findall(r'"([\d ]*)"', re.search(r"const DASHES = \[(.*)\]", SCRIPT)[1])
+def test_the_script_has_the_tables_of_the_package():
+    kinds = json.loads(re.match(r"const KINDS = (.*);\n", SCRIPT)[1])
+    assert list(kinds) == list(KINDS)
+    assert all(
+        kinds[name]["channels"] == kind.channels and kinds[name]["words"] == kind.words for name, kind in KINDS.items()
+    )
     ours = [[] if dash == "-" else [2 * length for length in dash[1]] for dash in plots.DASHES]
+    dashes = json.loads(re.search(r"^const DASHES = (.*);$", SCRIPT, re.M)[1])
     assert [[float(number) for number in dash.split()] for dash in dashes] == ours
+    # a path for each kind that has a sample, a symbol for each colour
+    paths = re.search(r"const PATHS = \{(.*?)\n\};", SCRIPT, re.S)[1]
+    assert set(re.findall(r"^  (\w+): ", paths, re.M)) == {
+        name for name, kind in KINDS.items() if kind.sample is not None
+    }
     assert SCRIPT.count('\n  "m') == len(plots.COLORS)
 
 
@@ -768,20 +788,20 @@ def test_without_matplotlib_there_is_no_picture(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     explorer = made()
     assert set(explorer._repr_mimebundle_()[0]) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
-    save_html(explorer, tmp_path / "page.html", title="No picture", lang="en")
+    save_html(explorer, tmp_path / "page.html", title="No picture", language="en")
     assert "<figcaption><strong>Waves</strong> (k = 2) </figcaption>" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_saved_page_holds_its_widgets_and_nothing_foreign(tmp_path):
     one, two, other = made(say=lambda k: "</script><b>"), made(positive), made()
-    save_html([one, two], tmp_path / "page.html", title="A < B", lang="zh")
+    save_html([one, two], tmp_path / "page.html", title="A < B", language="zh")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert '<html lang="zh">' in page and "<title>A &lt; B</title>" in page
     assert one.model_id in page and two.model_id in page and other.model_id not in page
-    assert page.count("<noscript>") == 2 and "<strong>波</strong> (k = 2) &lt;/script&gt;&lt;b&gt;" in page
+    assert page.count("<figure") == 2 and "<strong>波</strong> (k = 2) &lt;/script&gt;&lt;b&gt;" in page
     # tags that were written, and those of mount.js
     assert page.count("</script>") == 4
-    assert not re.findall(r'(?:src|href)="(?!data:)[^"]*"', page)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
 
 
 def test_an_explorer_comes_back_from_its_output_with_the_same_ids():
@@ -809,7 +829,7 @@ def test_it_speaks_the_language_of_the_environment(monkeypatch, tmp_path):
     assert explorer.language == explorer.get_state()["language"] == "zh"
     # a page has a language of its own
     for lang in (None, "zh", "en"):
-        save_html(explorer, tmp_path / "page.html", title="T", lang=lang)
+        save_html(explorer, tmp_path / "page.html", title="T", language=lang)
         page = (tmp_path / "page.html").read_text("utf-8")
         assert f'<html lang="{lang or "zh"}">' in page and '"language": ""' in page
     explorer.language = "en"
@@ -827,7 +847,7 @@ def test_save_html_names_what_it_cannot_save(tmp_path):
         (["a"], {}, TypeError, "widgets must be made by explore, got 'a'"),
         (None, {}, TypeError, "widgets must be made by explore, got None"),
         (made(), {"title": 3}, TypeError, "title must be a str, got 3"),
-        (made(), {"lang": "fr"}, ValueError, "lang must be one of 'en', 'zh', got 'fr'"),
+        (made(), {"language": "fr"}, ValueError, "language must be one of 'en', 'zh', got 'fr'"),
     ):
         with pytest.raises(error, match=message):
             save_html(widgets, path, **{"title": "T"} | options)

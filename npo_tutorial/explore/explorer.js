@@ -1,14 +1,13 @@
-// Draws an Explorer: looks up the numbers of the grid point that is chosen and maps them to pixels.
-// Works wherever an anywidget does: beside a kernel, or mounted in a static page by mount.js.
+// Draws an Explorer: looks up the numbers of the chosen grid point and maps them to pixels.
+// Works wherever an anywidget does: with a kernel, or mounted in a static page by mount.js.
+//
+// kinds.py puts two tables in front of it: KINDS (of each kind of curve its channels, its sample in the legend and its
+// words, in the order of drawing) and DASHES (of each look). chart.py has the schema of the chart.
 
 const SVG = "http://www.w3.org/2000/svg";
-// as in evaluation.py: a row of numbers for each letter, which names the axis that they are measured on; "s" is strength
-const CHANNELS = { line: "y", path: "xy", band: "yy", points: "xy", marker: "x", images: "s" };
-// regions lie under lines, lines under points
-const LAYERS = ["band", "marker", "line", "path", "points"];
-const SAMPLES = { line: "M0 8H32", path: "M0 8H32", marker: "M16-4V20", band: "M1 2H31V14H1Z" };
-// as in plots.py, for lines 2 pixels wide: no two curves differ by colour alone
-const DASHES = ["", "12 4", "3 3", "14 4 3 4", "6 3", "18 6"];
+// the sizes below are for letters this high, in pixels; a reader may have set larger ones
+const LETTER = 12;
+// symbols of points, by look: no two curves differ by colour alone
 const SHAPES = [
   "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
   "m-3.5-3.5h7v7h-7z",
@@ -28,12 +27,6 @@ const WORDS = {
     stop: ". ",
     comma: ", ",
     interval: (lo, hi) => `from ${lo} to ${hi}`,
-    line: (first, last, lo, hi) => `from ${first} to ${last}, lowest ${lo}, highest ${hi}`,
-    path: (first, last, x, y) => `from (${first}) to (${last}), across ${x}, up ${y}`,
-    band: (lower, upper) => `lower edge ${lower}; upper edge ${upper}`,
-    points: (n, x, y) => `${n} points, across ${x}, up ${y}`,
-    marker: (at) => `vertical line at ${at}`,
-    images: (n, each) => `${n} images, of strength ${each.join(", ")}`,
   },
   zh: {
     play: "播放",
@@ -45,24 +38,22 @@ const WORDS = {
     stop: "。",
     comma: "、",
     interval: (lo, hi) => `从 ${lo} 到 ${hi}`,
-    line: (first, last, lo, hi) => `从 ${first} 到 ${last}，最低 ${lo}，最高 ${hi}`,
-    path: (first, last, x, y) => `从 (${first}) 到 (${last})，横向${x}，纵向${y}`,
-    band: (lower, upper) => `下沿${lower}；上沿${upper}`,
-    points: (n, x, y) => `${n} 个点，横向${x}，纵向${y}`,
-    marker: (at) => `竖线位于 ${at}`,
-    images: (n, each) => `${n} 张图像，深浅为 ${each.join("、")}`,
   },
 };
 
 function create(tag, attributes = {}, ...children) {
   const isSvg = ["svg", "g", "path", "text"].includes(tag);
   const element = isSvg ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) {
+    // a page's policy may forbid styles in attributes
+    if (name === "style") element.style.cssText = value;
+    else element.setAttribute(name, value);
+  }
   element.append(...children);
   return element;
 }
 
-// A number in words: four digits, or as many as tell ticks apart that are `step` apart.
+// A number in words: four digits, or enough to tell ticks apart at distance `step`.
 function written(value, step) {
   if (value === 0) return "0";
   const exponentOf = (v) => Math.floor(Math.log10(Math.abs(v)) + 1e-9);
@@ -77,7 +68,7 @@ function written(value, step) {
   return `${mantissa}×10${raised}`.replace(/^(-?)1×/, "$1").replace("-", "−");
 }
 
-// At most about `most` ticks between two limits on the axis' scale: [[position, text], …].
+// About `most` ticks at most, between two limits on the axis' scale: [[position, text], …].
 function linearTicks([lo, hi], most) {
   const rough = (hi - lo) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -115,10 +106,10 @@ function reader(model, panels, frames) {
     numbers[i] = last;
   }
   const found = panels.map(({ curves }) =>
-    curves.map(({ kind, length }) => Array.from(CHANNELS[kind], () => new Float64Array(length))));
+    curves.map(({ kind, length }) => Array.from(KINDS[kind].channels, () => new Float64Array(length))));
   const channels = found.flat(2);
   const perFrame = channels.reduce((sum, channel) => sum + channel.length, 0);
-  // part of a state would be drawn as curves that nobody computed
+  // an incomplete state would be drawn as curves that were never computed
   if (numbers.length !== frames * perFrame || ranges.byteLength !== 16 * frames * channels.length)
     throw new Error("the numbers do not fit the grids");
   return (frame) => {
@@ -140,8 +131,30 @@ const looks = ({ kind, look }) => ({
   "stroke-dasharray": kind === "points" ? "none" : DASHES[look] || "none",
 });
 
+// The path of each kind of curve, from its channels; `at` maps numbers to pixels.
+const lineOf = (at, xs, ys) => Array.from(ys, (y, k) => `${at.x(xs[k])} ${at.y(y)}`);
+const PATHS = {
+  line: ([ys], at) => `M${lineOf(at, at.shared, ys).join("L")}`,
+  path: ([xs, ys], at) => `M${lineOf(at, xs, ys).join("L")}`,
+  band: ([lower, upper], at) => {
+    const edges = [...lineOf(at, at.shared, lower), ...lineOf(at, at.shared, upper).reverse()];
+    return `M${edges.join("L")}Z`;
+  },
+  marker: ([xs], at) => `M${at.x(xs[0])} 0V${at.height}`,
+  points: ([xs, ys], at, look) => lineOf(at, xs, ys).map((point) => `M${point}${SHAPES[look]}`).join(""),
+};
+const LAYERS = Object.keys(KINDS).filter((kind) => PATHS[kind]);
+const extreme = (row, pick) => row.reduce((a, b) => pick(a, b));
+// what the words of a kind may say of a channel
+const FACTS = {
+  first: (row) => row[0],
+  last: (row) => row[row.length - 1],
+  min: (row) => extreme(row, Math.min),
+  max: (row) => extreme(row, Math.max),
+};
+
 // One panel: axes and curves. `draw` takes the number of a grid point, its curves' channels, its parameters in words.
-function chartOf(panel, { model, images, id, title, words, inLanguage }) {
+function chartOf(panel, { model, images, id, title, lang, words, inLanguage }) {
   const { curves } = panel;
   const scales = { x: SCALES[panel.x.scale], y: SCALES[panel.y.scale] };
   const sharedX = Float64Array.from(panel.x.values, scales.x.to);
@@ -164,8 +177,10 @@ function chartOf(panel, { model, images, id, title, words, inLanguage }) {
 
   let width = 0;
   let left = 0;
-  let box, axesShown, xMap, yMap;
-  // a position on an axis → a pixel, to a hundredth; what is far outside stays within what a browser can draw
+  // how many times larger than usual the letters are
+  let unit = 1;
+  let box, axesShown, at;
+  // a position on an axis → a pixel, to a hundredth; positions far outside stay within a browser's limits
   const pixels = ([lo, hi], start, end) => (at) =>
     Math.round(100 * Math.min(1e6, Math.max(-1e6, start + ((at - lo) / (hi - lo)) * (end - start)))) / 100;
   const isLinear = () => model.get("linear") && panel.linear;
@@ -178,55 +193,41 @@ function chartOf(panel, { model, images, id, title, words, inLanguage }) {
   function drawAxes(limits) {
     const x = axisOf("x", limits.x);
     const y = axisOf("y", limits.y);
-    const height = Math.round(Math.min(360, Math.max(220, 0.55 * width)));
-    const yTicks = y.ticks(y.limits, height / 50);
-    // never narrower than before: the plot would jump from one grid point to the next
-    left = Math.max(left, 10 + 7.5 * Math.max(...yTicks.map(([, words]) => words.length)));
-    box = { width: Math.max(40, width - left - 16), height: height - 32 };
-    const xTicks = x.ticks(x.limits, box.width / 70);
+    const height = Math.round(Math.min(360 * unit, Math.max(220 * unit, 0.55 * width)));
+    const yTicks = y.ticks(y.limits, height / (50 * unit));
+    // never narrower than before, or the plot would jump from one grid point to the next
+    left = Math.max(left, unit * (10 + 7.5 * Math.max(...yTicks.map(([, words]) => words.length))));
+    box = { width: Math.max(40, width - left - 16), height: height - 32 * unit };
+    // one number alone would not tell the scale
+    const xTicks = x.ticks(x.limits, Math.max(2.5, box.width / (70 * unit)));
     const [xPixel, yPixel] = [pixels(x.limits, 0, box.width), pixels(y.limits, box.height, 0)];
-    xMap = (v) => xPixel(x.at(v));
-    yMap = (v) => yPixel(y.at(v));
+    at = { x: (v) => xPixel(x.at(v)), y: (v) => yPixel(y.at(v)), shared: sharedX, height: box.height };
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     for (const [name, value] of Object.entries({ x: left, y: 8, ...box })) plot.setAttribute(name, value);
     axes.setAttribute("transform", `translate(${left} 8)`);
     const rules = [
-      ...xTicks.map(([at]) => `M${xPixel(at)} 0V${box.height}`),
-      ...yTicks.map(([at]) => `M0 ${yPixel(at)}H${box.width}`),
+      ...xTicks.map(([tick]) => `M${xPixel(tick)} 0V${box.height}`),
+      ...yTicks.map(([tick]) => `M0 ${yPixel(tick)}H${box.width}`),
     ];
     axes.replaceChildren(
       create("path", { class: "npo-grid", d: rules.join("") }),
       create("path", { class: "npo-frame", d: `M0 0V${box.height}H${box.width}` }),
-      ...xTicks.map(([at, words]) => create("text", { x: xPixel(at), y: box.height + 18, "text-anchor": "middle" }, words)),
-      ...yTicks.map(([at, words]) => create("text", { x: -7, y: yPixel(at) + 4, "text-anchor": "end" }, words)),
+      ...xTicks.map(([tick, label]) =>
+        create("text", { x: xPixel(tick), y: box.height + 18 * unit, "text-anchor": "middle" }, label)),
+      ...yTicks.map(([tick, label]) =>
+        create("text", { x: -7 * unit, y: yPixel(tick) + 4 * unit, "text-anchor": "end" }, label)),
     );
   }
 
-  function pathOf({ kind, look }, [first, second]) {
-    const line = (xs, ys, from = 0, by = 1) => {
-      let d = "";
-      for (let k = from; k >= 0 && k < ys.length; k += by) d += `L${xMap(xs[k])} ${yMap(ys[k])}`;
-      return d.slice(1);
-    };
-    if (kind === "line") return `M${line(sharedX, first)}`;
-    if (kind === "path") return `M${line(first, second)}`;
-    if (kind === "band") return `M${line(sharedX, first)}L${line(sharedX, second, second.length - 1, -1)}Z`;
-    if (kind === "marker") return `M${xMap(first[0])} 0V${box.height}`;
-    return Array.from(first, (at, k) => `M${xMap(at)} ${yMap(second[k])}${SHAPES[look]}`).join("");
-  }
-
-  function inWords({ kind }, [first, second]) {
-    const say = (axis, v) => written(scales[axis].from(v));
-    const ends = (axis, row) => [Math.min, Math.max].map((pick) => say(axis, row.reduce((a, b) => pick(a, b))));
-    const course = (row) => words.line(say("y", row[0]), say("y", row[row.length - 1]), ...ends("y", row));
-    if (kind === "line") return course(first);
-    if (kind === "band") return words.band(course(first), course(second));
-    if (kind === "marker") return words.marker(say("x", first[0]));
-    if (kind === "images") return words.images(first.length, Array.from(first, (v) => v.toFixed(2)));
-    const extent = [words.interval(...ends("x", first)), words.interval(...ends("y", second))];
-    if (kind === "points") return words.points(first.length, ...extent);
-    const point = (k) => `${say("x", first[k])}, ${say("y", second[k])}`;
-    return words.path(point(0), point(first.length - 1), ...extent);
+  function inWords({ kind }, channels) {
+    const axes = KINDS[kind].channels;
+    const say = (c, v) => (scales[axes[c]] ? written(scales[axes[c]].from(v)) : v.toFixed(2));
+    const template = KINDS[kind].words[lang] ?? KINDS[kind].words.en;
+    return template.replace(/{(?:(\d)\.)?(\w+)}/g, (_, c, fact) => {
+      if (fact === "n") return channels[0].length;
+      if (fact === "each") return Array.from(channels[c], (v) => say(c, v)).join(words.comma);
+      return say(c, FACTS[fact](channels[c]));
+    });
   }
 
   function draw(frame, found, settings) {
@@ -236,28 +237,29 @@ function chartOf(panel, { model, images, id, title, words, inLanguage }) {
       const ends = limits[axis].map((limit) => written(limit));
       return `${inLanguage(panel[axis].label)}${words.colon}${words.interval(...ends)}`;
     });
-    const told = curves.map((curve, i) => `${inLanguage(curve.label)}${words.colon}${inWords(curve, found[i])}`);
-    text.textContent = [...settings, ...ranges, ...told].join(words.stop) + words.stop;
+    const described = curves.map((curve, i) => `${inLanguage(curve.label)}${words.colon}${inWords(curve, found[i])}`);
+    text.textContent = [...settings, ...ranges, ...described].join(words.stop) + words.stop;
     if (!width) return;
     if (axesShown !== limits.y) drawAxes(limits);
     axesShown = limits.y;
     curves.forEach((curve, i) => {
-      if (curve.kind !== "images") paths[i].setAttribute("d", pathOf(curve, found[i]));
-      // never quite gone: an empty place would look like a fault
+      if (PATHS[curve.kind]) paths[i].setAttribute("d", PATHS[curve.kind](found[i], at, curve.look));
+      // never invisible: an empty place would look like a fault
       pictures[i].forEach((picture, k) => (picture.style.opacity = 0.1 + 0.9 * found[i][0][k]));
     });
   }
 
-  // other labels of ticks need other room
+  // tick labels of another length need other room
   function relay() {
     left = 0;
     axesShown = undefined;
   }
-  // says whether that is another width than before
+  // returns whether the width or the letters have changed
   function resize() {
     const available = Math.floor(yLabel.getBoundingClientRect().width);
-    if (!available || available === width) return false;
-    width = available;
+    const letters = parseFloat(getComputedStyle(picture).fontSize) / LETTER;
+    if (!available || (available === width && letters === unit)) return false;
+    [width, unit] = [available, letters];
     relay();
     return true;
   }
@@ -273,7 +275,7 @@ function passagesOf({ label, titles, pieces, texts, frames, longest }, { id, wor
   const element = create("div", { class: "npo-passages", role: "group", "aria-labelledby": id }, caption, list);
   let shown = [];
 
-  // what would not be seen gets a mark
+  // invisible characters get a mark
   const visible = (piece) => piece.replace(/\r?\n|\r/g, "↵").replace(/^\s+$/, (blank) => "␣".repeat(blank.length));
   function pieceOf(piece, strength) {
     const parts = [create("span", { class: "npo-strength" }, String(strength)), create("span", {}, visible(piece))];
@@ -350,7 +352,7 @@ function render({ model, el }) {
   const { grids } = chart;
   const panels = chart.beside ? [chart, chart.beside] : [chart];
   const read = reader(model, panels, grids.reduce((product, { values }) => product * values.length, 1));
-  // its own language, because the page of a notebook speaks that of its interface
+  // its own language first: the page of a notebook has that of the interface
   const own = model.get("language");
   const lang = own || (el.closest("[lang]")?.lang || "en").split("-")[0];
   const words = WORDS[lang] ?? WORDS.en;
@@ -361,14 +363,14 @@ function render({ model, el }) {
 
   const title = create("div", { class: "npo-title", id: `${id}-title` }, inLanguage(chart.title));
   const charts = panels.map((panel, i) =>
-    chartOf(panel, { model, images: chart.images, id: `${id}-panel-${i}`, title, words, inLanguage }));
-  const coloured = panels.flatMap(({ curves }) => curves.filter(({ kind }) => kind !== "images"));
+    chartOf(panel, { model, images: chart.images, id: `${id}-panel-${i}`, title, lang, words, inLanguage }));
+  const coloured = panels.flatMap(({ curves }) => curves.filter(({ kind }) => PATHS[kind]));
   const legend = [...new Set(coloured.map(({ look }) => look))].map((look) => {
     const alike = LAYERS.flatMap((kind) => coloured.filter((curve) => curve.look === look && curve.kind === kind));
-    // one of each shape, if a name is one kind of curve here and another there
-    const samples = new Map(alike.map((curve) => [SAMPLES[curve.kind] ?? `M16 8${SHAPES[look]}`, curve]));
+    // each shape once, if curves of one name are of different kinds
+    const samples = new Map(alike.map((curve) => [KINDS[curve.kind].sample || `M16 8${SHAPES[look]}`, curve]));
     const drawn = Array.from(samples, ([d, curve]) => create("path", { ...looks(curve), d }));
-    const sample = create("svg", { width: 32, height: 16, "aria-hidden": "true" }, ...drawn);
+    const sample = create("svg", { class: "npo-sample", viewBox: "0 0 32 16", "aria-hidden": "true" }, ...drawn);
     return create("li", {}, sample, inLanguage(alike[0].label));
   });
   const sentence = create("p", { class: "npo-sentence", "aria-live": "polite" });
@@ -407,7 +409,7 @@ function render({ model, el }) {
     const k = grids.findIndex((grid) => grid.name === chart.animate);
     const last = grids[k].values.length - 1;
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    // the whole way takes about six seconds; who wants less motion gets ten still pictures, one a second
+    // all of it takes about six seconds; readers who want less motion see ten still pictures, one a second
     const stride = calm ? Math.ceil(last / 10) : 1;
     const rest = calm ? 1000 : Math.min(300, Math.max(40, 6000 / last));
     play.textContent = words.pause;
@@ -415,7 +417,7 @@ function render({ model, el }) {
     if (model.get("index")[k] >= last) move(k, 0);
     timer = setInterval(() => {
       const next = Math.min(model.get("index")[k] + stride, last);
-      // before the last move: where it ends is read out
+      // before the last move, so that its sentence is read out
       if (next === last) pause();
       move(k, next);
     }, rest);
@@ -436,7 +438,8 @@ function render({ model, el }) {
 
   const root = create(
     "div",
-    { class: `npo-explorer npo-panels-${panels.length}`, role: "group", "aria-labelledby": title.id },
+    // whatever the direction of the page, its words are English or Chinese, and its axes start at the left
+    { class: `npo-explorer npo-panels-${panels.length}`, dir: "ltr", role: "group", "aria-labelledby": title.id },
     title,
     create("div", { class: "npo-panels" }, ...elements(charts)),
     create("ul", { class: "npo-legend" }, ...legend),
@@ -467,7 +470,7 @@ function render({ model, el }) {
 
   function resize() {
     if (!charts.filter((one) => one.resize()).length) return;
-    // room for the longest sentence: what stands below must not move under a reader's finger
+    // room for the longest sentence, so that nothing below moves under a reader's finger
     sentence.style.minHeight = "";
     sentence.textContent = sentences.reduce((longest, one) => (one.length > longest.length ? one : longest), "");
     sentence.style.minHeight = `${sentence.offsetHeight}px`;
@@ -477,9 +480,9 @@ function render({ model, el }) {
 
   if (own) root.lang = own;
   el.append(root);
-  // in the next frame: what is drawn moves the page, and an observer of something else there would miss its turn
+  // in the next frame: drawing moves the page, and other observers there would miss their turn
   const observer = new ResizeObserver(() => requestAnimationFrame(resize));
-  // not the whole, whose height changes with what is drawn
+  // not the whole widget, whose height changes when it is drawn
   for (const { yLabel } of charts) observer.observe(yLabel);
   model.on("change:index", draw);
   model.on("change:linear", redraw);

@@ -1,25 +1,25 @@
-"""Explorers in pages without a kernel: a page of their own, and a picture where no script runs."""
+"""Explorers in pages without a kernel: the parts of such a page, and a page of their own.
+
+Every page has a picture first, which the script then replaces: where scripts are blocked, the picture stays.
+"""
 
 import base64
 import html
-import io
 import json
-import math
 import os
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from npo_tutorial._checks import check_choice, check_finite_array
+from npo_tutorial._checks import check_choice
 from npo_tutorial._extras import require
 from npo_tutorial._locale import LANGUAGES, preferred_language
-from npo_tutorial.explore.panels import limits_at, panels_of
-from npo_tutorial.plots import COLORS, DASHES, STYLE
+from npo_tutorial.explore.explorer import Explorer
+from npo_tutorial.explore.picture import inline_svg, picture
+from npo_tutorial.explore.scripts import mount_script
+from npo_tutorial.explore.texts import in_language
 
-MARKERS = "os^Dvp"
 PAGE = """<!doctype html>
 <html lang="{lang}">
 <head>
@@ -30,13 +30,13 @@ PAGE = """<!doctype html>
 <style>
 body {{ max-width: 46rem; margin: 0 auto; padding: 1rem; font-family: system-ui, sans-serif; line-height: 1.5;
   color: #1b1f24; background: #fff; }}
-h1 {{ font-size: 1.5rem; }}
+h1 {{ font-size: 1.5rem; overflow-wrap: anywhere; }}
 section {{ margin: 2.5rem 0; }}
 figure {{ margin: 0; }}
-figure img {{ max-width: 100%; height: auto; }}
+figure svg {{ max-width: 100%; height: auto; }}
 @media screen and (prefers-color-scheme: dark) {{
   body {{ color: #e3e6ea; background: #14181e; }}
-  figure img {{ filter: invert(1) hue-rotate(180deg); }}
+  figure svg {{ filter: invert(1) hue-rotate(180deg); }}
 }}
 </style>
 </head>
@@ -52,40 +52,53 @@ figure img {{ max-width: 100%; height: auto; }}
 """
 VIEW = """<section>
 <script type="application/vnd.jupyter.widget-view+json">{view}</script>
-<noscript>{figure}</noscript>
+<div class="widget-stand-in">{figure}</div>
 </section>"""
-# an output of its own, whose row in JupyterLab and in nbconvert's pages would be blank
-GUEST = """<style>.jp-OutputArea-child:has(> * > script[data-guest]) {{ display: none; }}</style>
-<script data-guest>
-{script}</script>"""
 
 
-def save_html(widgets, path, *, title, lang=None):
+class Parts(NamedTuple):
+    """What a page needs to show explorers.
+
+    The view of each explorer is JSON for its place in the page, and its picture is an SVG, "" without Matplotlib. The
+    state of all explorers (JSON) and the script come once, after the last view.
+    """
+
+    views: list[str]
+    state: str
+    script: str
+    pictures: list[str]
+
+
+def save_html(
+    widgets: Explorer | Iterable[Explorer],
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    language: str | None = None,
+) -> None:
     """Write explorers to one HTML file that works anywhere: from a disk, without a network, without a kernel.
 
-    A whole notebook needs no such call: in what ``jupyter nbconvert --to html`` makes of it, explorers move as well.
+    You need no such call for a whole notebook: explorers also move in the output of ``jupyter nbconvert --to html``.
 
     Parameters
     ----------
-    widgets : Explorer or sequence of Explorer
+    widgets : Explorer or iterable of Explorer
         In the order of the page.
     path : str or path
         File to write.
     title : str
         Title of the page.
-    lang : {"en", "zh"}, optional
-        Language of the page, and of all texts that come in several. By default what the environment variable
-        ``NPO_TUTORIAL_LANG`` says, else that of the locale if it is one of these, else English.
+    language : {"en", "zh"}, optional
+        Language of the page, and of all texts that come in several. The default is the environment variable
+        ``NPO_TUTORIAL_LANG``, then the language of the locale if it is one of these, then English.
 
     Raises
     ------
     ValueError
-        No widget, an unknown language.
+        No widget, or an unknown language.
     TypeError
-        Widgets of another kind, which need more than this page brings; a title that is no text, a path that is none.
+        Widgets of another kind, which need more than this page has; a title or a path of the wrong type.
     """
-    from npo_tutorial.explore import Explorer
-
     widgets = list(widgets) if isinstance(widgets, Iterable) else [widgets]
     for widget in widgets:
         if not isinstance(widget, Explorer):
@@ -96,43 +109,45 @@ def save_html(widgets, path, *, title, lang=None):
         raise TypeError(f"title must be a str, got {title!r}")
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path, got {path!r}")
-    lang = preferred_language() if lang is None else check_choice("lang", lang, LANGUAGES)
-    Path(path).write_text(page(widgets, title=title, lang=lang), "utf-8")
+    language = preferred_language() if language is None else check_choice("language", language, LANGUAGES)
+    Path(path).write_text(page(widgets, title=title, lang=language), "utf-8")
 
 
-def page(explorers, *, title, lang, pictures=None):
-    """The text of such a page; with the explorers' pictures as SVG, if they have been drawn already."""
-    views, state, script = parts(explorers)
-    pictures = pictures or [picture(one).get("image/svg+xml", "") for one in explorers]
+def page(explorers: Sequence[Explorer], *, title: str, lang: str, pictures: Sequence[str] | None = None) -> str:
+    """The text of such a page; `pictures` are SVGs of the explorers if they have been drawn already."""
+    shown = parts(explorers, pictures)
     views = [
-        VIEW.format(view=view, figure=_figure(one, lang, svg))
-        for view, one, svg in zip(views, explorers, pictures, strict=True)
+        VIEW.format(view=view, figure=_figure(explorer, lang, svg))
+        for view, explorer, svg in zip(shown.views, explorers, shown.pictures, strict=True)
     ]
-    return PAGE.format(lang=lang, title=html.escape(title), views="\n".join(views), state=state, script=script)
+    return PAGE.format(
+        lang=lang, title=html.escape(title), views="\n".join(views), state=shown.state, script=shown.script
+    )
 
 
-def parts(explorers):
-    """What a page needs to show explorers: the view of each and the state of all as JSON, and the script."""
+def parts(explorers: Sequence[Explorer], pictures: Sequence[str] | None = None) -> Parts:
+    """The parts of a page that shows explorers; `pictures` are their SVGs if they have been drawn already."""
     embed = require("ipywidgets.embed")
     # without the defaults an anywidget has neither script nor style
     state = embed.dependency_state(explorers, drop_defaults=False)
     for explorer in explorers:
-        # a page has a language
+        # the page decides
         state[explorer.model_id]["state"]["language"] = ""
     data = embed.embed_data(explorers, drop_defaults=False, state=state)
-    return [_json(view) for view in data["view_specs"]], _json(data["manager_state"]), _mount_script()
+    drawn = pictures or [picture(explorer).get("image/svg+xml", "") for explorer in explorers]
+    return Parts(
+        [_json(view) for view in data["view_specs"]], _json(data["manager_state"]), mount_script(), list(drawn)
+    )
 
 
 @contextmanager
-def revived(models, model_id):
-    """The explorer that a cell's output shows, from the states of its widgets: nothing is computed.
+def revived(models: Mapping[str, Any], model_id: str) -> Iterator[Explorer]:
+    """The explorer in a cell's output, from the states of the notebook's widgets: nothing is computed.
 
-    It keeps its ids, so the same output always makes the same page, and is closed afterwards, because only one widget
-    at a time can have an id.
+    It keeps its ids, so the same output always makes the same page. It is closed afterwards, because only one widget at
+    a time can have an id.
     """
     from ipywidgets import Layout
-
-    from npo_tutorial.explore import Explorer
 
     state = dict(models[model_id]["state"])
     for buffer in models[model_id].get("buffers", []):
@@ -148,108 +163,8 @@ def revived(models, model_id):
         layout.close()
 
 
-def guest():
-    """What mounts the explorers in a page that nbconvert makes of a notebook; does nothing in a live one."""
-    return GUEST.format(script=_mount_script())
-
-
-def picture(explorer):
-    """The chart at its current position as a MIME bundle with one SVG for all languages; empty without Matplotlib."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        return {}
-    panels = panels_of(explorer.chart)
-    # text as text: small, and set by the reader's machine; the same picture always has the same bytes
-    style = STYLE | {"svg.fonttype": "none", "svg.hashsalt": "npo-tutorial"}
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        # Matplotlib measures text with its own font, which has no Han characters
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        # in the legend each name once
-        labels = {curve["name"]: curve["label"] for panel in reversed(panels) for curve in panel["curves"]}
-        columns = 2 if any(isinstance(label, dict) for label in labels.values()) else 3
-        n_rows = -(-len(labels) // columns)
-        # one below the other, as on a phone
-        figure = Figure(figsize=(5.4, 3.1 * len(panels) + (5 - columns) * 0.17 * n_rows), layout="constrained")
-        all_axes, handles = figure.subplots(len(panels), squeeze=False).ravel(), {}
-        for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
-            handles |= _draw_panel(axes, panel, explorer.drawn(panel=number).values())
-            axes.set_ylim(limits_at(panel, explorer.frame))
-        figure.legend(
-            handles=list(handles.values()), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
-        )
-        svg = io.StringIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return {"image/svg+xml": svg.getvalue()}
-
-
-def pixel_images(name, pixels):
-    """Square pictures as addresses that hold them: ink on transparent ground, so that they suit a dark page too."""
-    from matplotlib.image import imsave
-
-    pixels = check_finite_array(name, pixels, ndim=2)
-    side = math.isqrt(pixels.shape[1])
-    if side**2 != pixels.shape[1] or pixels.min() < 0 or pixels.max() > 1:
-        raise ValueError(
-            f"{name} must hold square pictures of pixels between 0 and 1, got rows of {pixels.shape[1]} pixels "
-            f"between {pixels.min():g} and {pixels.max():g}"
-        )
-    addresses = []
-    for picture in pixels.reshape(-1, side, side):
-        file = io.BytesIO()
-        imsave(file, np.dstack([np.zeros((side, side, 3)), picture]), format="png", metadata={"Software": None})
-        addresses.append(f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}")
-    return addresses
-
-
-def in_language(text, lang="en"):
-    """A text, or the one of several that a page in this language shows."""
-    return text if isinstance(text, str) else text.get(lang, text["en"])
-
-
-def in_all_languages(text, separator=" · "):
-    return text if isinstance(text, str) else separator.join(dict.fromkeys(text.values()))
-
-
-def _draw_panel(axes, panel, curves):
-    """Draw a panel; returns what stands in the legend for each name."""
-    x, handles = panel["x"]["values"], {}
-    for described, curve in zip(panel["curves"], curves, strict=True):
-        if described["kind"] == "images":
-            # beside a chart that does not move they say little
-            continue
-        look, label = described["look"], _no_formula(in_all_languages(described["label"], "\n"))
-        style = {"color": COLORS[look], "linestyle": DASHES[look], "label": label}
-        match described["kind"]:
-            case "line":
-                (handle,) = axes.plot(x, curve, **style)
-            case "path":
-                (handle,) = axes.plot(curve.x, curve.y, **style)
-            case "band":
-                handle = axes.fill_between(x, curve.lo, curve.hi, alpha=0.25, **style)
-            case "points":
-                (handle,) = axes.plot(curve.x, curve.y, **style | {"linestyle": "none", "marker": MARKERS[look]})
-            case "marker":
-                handle = axes.axvline(curve.x, **style)
-        handles[described["name"]] = handle
-    axes.set(
-        xlabel=_no_formula(in_all_languages(panel["x"]["label"])),
-        xscale=panel["x"]["scale"],
-        yscale=panel["y"]["scale"],
-        xlim=panel["x"]["limits"],
-    )
-    # not beside the axis, where two languages find no room
-    axes.set_title(_no_formula(in_all_languages(panel["y"]["label"])), loc="left", fontsize=STYLE["font.size"])
-    return handles
-
-
-def _no_formula(text):
-    return text.replace("$", r"\$")
-
-
 def _figure(explorer, lang, svg):
-    """What stands in for an explorer where no script runs."""
+    """The picture of an explorer, with its title, parameters, sentence and passages in words."""
     chart = explorer.chart
     title, said = (html.escape(in_language(text or "", lang)) for text in (chart["title"], explorer.sentence))
     settings = "; ".join(
@@ -258,20 +173,16 @@ def _figure(explorer, lang, svg):
         for grid, i in zip(chart["grids"], explorer.index, strict=True)
     )
     settings = html.escape(settings)
-    source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    image = f'<img src="{source}" alt="{title} ({settings}). {said}">' if svg else ""
+    image = inline_svg(svg, f"{title} ({settings}). {said}", f"npo-{explorer.model_id[:6]}") if svg else ""
     passages = "".join(
         f"<dt>{html.escape(in_language(passage.title, lang))}</dt><dd>{html.escape(''.join(passage.pieces))}</dd>"
         for passage in explorer.passages()
     )
     passages = f"<dl>{passages}</dl>" if passages else ""
-    return f"<figure>{image}<figcaption><strong>{title}</strong> ({settings}) {said}{passages}</figcaption></figure>"
-
-
-def _mount_script():
-    return Path(__file__).with_name("mount.js").read_text("utf-8")
+    caption = f"<figcaption><strong>{title}</strong> ({settings}) {said}{passages}</figcaption>"
+    return f'<figure dir="ltr">{image}{caption}</figure>'
 
 
 def _json(data):
-    # a text may hold "</script>"
+    # a text may contain "</script>"
     return json.dumps(data).replace("<", r"\u003c")

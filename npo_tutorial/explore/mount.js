@@ -1,22 +1,23 @@
 // Mounts the anywidgets of a static page from the widget JSON in it: no kernel, no require.js, no other host.
 //
-// The state may stand in the page, or its tag may name with data-src a script that calls npoWidgetState(…) with the same
-// JSON. Such a script is loaded when the first view that needs it comes within one screen of what is seen; where there
-// are several, data-models="id id …" says which models need each of them. What many models share may stand in one that
-// the others name as their `base`. A .widget-stand-in after a view is what is seen there until then.
+// The state may be in the page, or its tag may name with data-src a script that calls npoWidgetState(…) with the same
+// JSON. Such a script is loaded when the first view that needs it comes within one screen of the visible part; if there
+// are several, data-models="id id …" lists the models that need each of them. What many models share may be in a model
+// that the others name as their `base`. A .widget-stand-in after a view is shown until the widget replaces it.
 //
-// With data-guest on its own tag it is a guest in a page that nbconvert made, and leaves to that page's scripts what it
-// cannot mount itself.
+// If window.npoGuest is set, this is a guest in a page that nbconvert or another Sphinx made: it leaves the widgets that
+// it cannot mount to that page's own scripts.
 (() => {
-  // once is enough, however often a page brings this script
+  // once is enough, however many copies of this script a page has
   if (window.npoWidgetState) return;
-  const isGuest = "guest" in document.currentScript.dataset;
+  const isGuest = Boolean(window.npoGuest);
   const STATE = "application/vnd.jupyter.widget-state+json";
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const WORDS = {
     en: {
       failed: "This demo could not be started: ",
-      kernel: "it works in a running notebook only.",
+      kernel: "it only works in a running notebook.",
+      policy: "the security policy of this page forbids its script. It must allow blob: in script-src.",
       unreachable: "its numbers cannot be loaded.",
       damaged: "its numbers are missing or damaged.",
       remedy: " Reload the page, or run the notebook that it comes from, which computes them anew.",
@@ -24,6 +25,7 @@
     zh: {
       failed: "这个演示无法启动：",
       kernel: "它只能在运行中的 notebook 里使用。",
+      policy: "网页的安全策略不允许运行它的脚本；策略的 script-src 里要有 blob:。",
       unreachable: "它的数据加载失败。",
       damaged: "它的数据缺失或已损坏。",
       remedy: "请刷新页面再试；也可以运行它所在的 notebook，数据会重新算出。",
@@ -89,16 +91,21 @@
       }),
   );
   const widgetOf = once(async (code) => {
-    // from a Blob: a page opened from a disk may not import files
+    // from a Blob, because a page opened from a disk may not import files
     const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     const { default: widget } = await import(address);
     URL.revokeObjectURL(address);
     return typeof widget === "function" ? widget() : widget;
   });
   const styled = once((css) => {
-    const style = document.createElement("style");
-    style.textContent = css;
-    document.head.append(style);
+    // not an element, which the page's policy may forbid
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  });
+  let isForbidden = false;
+  document.addEventListener("securitypolicyviolation", ({ blockedURI }) => {
+    isForbidden ||= blockedURI.startsWith("blob");
   });
   const started = once(async (id) => {
     const model = new Model(complete(raw[id]));
@@ -124,10 +131,14 @@
       await widget.render?.({ model, el: place });
     } catch (error) {
       console.error(error);
+      // the browser reports a violation after the error
+      await new Promise((resume) => setTimeout(resume, 100));
+      if (isForbidden) reason = words.policy;
       const message = document.createElement("p");
       message.setAttribute("role", "alert");
+      message.dir = "ltr";
       message.textContent = words.failed + reason;
-      // what was drawn until then goes
+      // without what was drawn until then
       place.replaceChildren(message, ...standIn);
     }
     place.style.minHeight = "";
@@ -146,7 +157,7 @@
       const next = script.nextElementSibling;
       const place = next?.matches(".widget-stand-in") ? next : document.createElement("div");
       script.after(place);
-      // another script that mounts widgets, as nbconvert's pages ask for, must not find it
+      // another script that mounts widgets, which nbconvert's pages load, must not find it
       if (isGuest) script.remove();
       const holders = raw[id] ? [] : deferred.filter(({ models }) => !models || models.split(/\s+/).includes(id));
       return { id, place, sources: holders.map(({ src }) => src) };
@@ -162,7 +173,7 @@
       { rootMargin: "100% 0px" },
     );
     for (const { place } of waiting) {
-      // about the height that it will have: what follows should not jump
+      // about its later height, so that what follows does not jump
       place.style.minHeight = "30rem";
       near.observe(place);
     }

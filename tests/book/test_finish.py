@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
-from booksite.document.katex import render
+from booksite.document.formulas import render
 from booksite.finish import (
     archive,
     assets,
@@ -416,7 +416,7 @@ def test_a_picture_that_a_chapter_shows_is_not_drawn_again(site, output, monkeyp
     monkeypatch.setattr("npo_tutorial.explore.html.picture", None)
     embeds.write_embeds(site)
     concept_map.write_concept_map(site)
-    assert base64.b64encode(b"<svg>drawn</svg>").decode() in site.pages["embed/en/waves.html"]
+    assert ">drawn</svg>" in site.pages["embed/en/waves.html"]
     assert "data:image/svg+xml,%3Csvg%3Edrawn" in site.pages["map.html"]
 
 

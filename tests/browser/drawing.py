@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from npo_tutorial.explore import evaluation, html
+from npo_tutorial.explore.kinds import KINDS
+from npo_tutorial.explore.texts import in_language
 from tests.browser.visit import DESKTOP, Visit
 
 PAPER = """e => {
@@ -76,7 +77,10 @@ def assert_drawn(figure, chart, index, curves, *, linear=False, panel=0):
     def pixels(axis, numbers):
         return origin[axis] + sign[axis] * unit[axis] * (undo[axis](numbers) - ends[axis][0])
 
-    paths = {path.get_attribute("style"): path.get_attribute("d") for path in plot.locator("path.npo-curve").all()}
+    paths = {
+        path.get_attribute("style").rstrip(";"): path.get_attribute("d")
+        for path in plot.locator("path.npo-curve").all()
+    }
     for curve in chart["curves"]:
         returned = np.atleast_2d(np.array(curves[curve["name"]], float))
         if curve["kind"] == "images":
@@ -84,7 +88,7 @@ def assert_drawn(figure, chart, index, curves, *, linear=False, panel=0):
             np.testing.assert_allclose(opacities, 0.1 + 0.9 * returned[0], atol=1e-5)
             continue
         d = paths[f"--npo-color: var(--npo-curve-{curve['look']})"]
-        channels = zip(evaluation.CHANNELS[curve["kind"]], path_numbers(d, curve["kind"]), returned, strict=True)
+        channels = zip(KINDS[curve["kind"]].channels, path_numbers(d, curve["kind"]), returned, strict=True)
         for axis, drawn, row in channels:
             row = scale[axis](row)
             # half a hundredth of a pixel, and half a step of 16 bits
@@ -135,7 +139,7 @@ def marked(piece):
 
 def assert_told(figure, passages, lang):
     comma = {"en": ", ", "zh": "、"}[lang]
-    titles = [html.in_language(passage.title, lang) for passage in passages]
+    titles = [in_language(passage.title, lang) for passage in passages]
     assert figure.locator("dt").all_text_contents() == titles
     for drawn, passage in zip(figure.evaluate(DRAWN), passages, strict=True):
         per_cent = [f"{100 * strength:.0f}" for strength in passage.strengths]

@@ -84,7 +84,7 @@ def test_concept_map(browser, server, edition, view):
 @editions("zh", "lang")
 def test_explorers_by_themselves(browser, tmp_path, lang):
     shown = [demos.softmax_policy(), demos.divergence(), demos.digits(), run_and_plane()]
-    save_html(shown, tmp_path / "page.html", title="Demos", lang=lang)
+    save_html(shown, tmp_path / "page.html", title="Demos", language=lang)
     own = tmp_path.as_uri() + "/"
     with opened(browser, own, own + "page.html") as page:
         page.locator(".npo-explorer").nth(len(shown) - 1).wait_for()

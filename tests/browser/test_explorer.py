@@ -6,7 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, html, save_html
+from npo_tutorial._locale import LANGUAGES
+from npo_tutorial.explore import Band, Grid, Images, Marker, Points, explore, save_html
+from tests import explore_golden
 from tests.book.pages import editions
 from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
 from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
@@ -75,8 +77,8 @@ def explorers():
 @pytest.fixture(scope="module")
 def folder(explorers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorers")
-    for lang in html.LANGUAGES:
-        save_html(explorers.values(), folder / f"{lang}.html", title="Explorers", lang=lang)
+    for lang in LANGUAGES:
+        save_html(explorers.values(), folder / f"{lang}.html", title="Explorers", language=lang)
     return folder
 
 
@@ -302,11 +304,11 @@ def test_it_prints_as_a_picture(browser, folder, explorers):
 
 def test_without_scripts_a_picture_stands_in(browser, folder, explorers):
     with opened(browser, folder, java_script_enabled=False) as page:
-        pictures = page.locator("figure img")
+        pictures = page.locator("figure svg")
         assert pictures.count() == len(explorers)
         for picture in pictures.all():
             assert picture.bounding_box()["height"] > 150
-            assert picture.get_attribute("alt")
+            assert picture.get_attribute("aria-label")
         assert "beta is 0.2. beta is 0.2." in page.inner_text("main")
 
 
@@ -383,7 +385,7 @@ BROKEN = {
     "no state": (state_edited(lambda states: states.clear()), "its numbers are missing or damaged."),
     "another widget": (
         state_edited(lambda states: [model["state"].pop("_esm", 0) for model in states.values()]),
-        "it works in a running notebook only.",
+        "it only works in a running notebook.",
     ),
     "broken script": (state_edited(break_script), "its numbers are missing or damaged."),
     "no file": (
@@ -403,3 +405,16 @@ def test_what_goes_wrong_is_said_in_the_widget_s_place(browser, folder, case):
         alert = page.locator("section [role=alert]").first
         assert alert.inner_text().startswith("This demo could not be started: " + words)
         assert visit.complaints
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_script_reads_the_file_as_python_does(browser, tmp_path, lang):
+    golden = explore_golden.read()
+    save_html(explore_golden.explorer_of(golden), tmp_path / "golden.html", title="Golden", language=lang)
+    with opened(browser, tmp_path, "golden.html") as page:
+        figure = page.locator(".npo-explorer")
+        for seen in golden["seen"]:
+            stand(figure, seen["index"])
+            for panel, curves in enumerate(seen["curves"]):
+                assert_drawn(figure, golden["state"]["chart"], seen["index"], curves, panel=panel)
+            assert figure.locator(".npo-text").all_text_contents() == seen["words"][lang]

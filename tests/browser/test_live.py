@@ -150,8 +150,8 @@ def test_names_are_chosen_by_mouse_and_by_arrow_keys(notebook):
 
 
 def test_mounting_for_nbconvert_leaves_no_trace(notebook):
-    script = notebook.page.locator("script[data-guest]")
-    assert script.count() == 3
-    assert not any(row.is_visible() for row in script.locator("xpath=../..").all())
+    rows = notebook.page.locator(".jp-OutputArea-child:has([data-mime-type='application/javascript'])")
+    assert rows.count() == 3
+    assert not any(row.is_visible() for row in rows.all())
     for title in ("watched", "linked", "boxed"):
         assert notebook.figure(title).count() == 1

@@ -4,11 +4,13 @@ nbconvert's page asks other hosts for require.js, MathJax and html-manager, whic
 without them, and must not be shown twice where html-manager can be had.
 """
 
+import re
 import subprocess
 import sys
 
 import pytest
 
+from tests.book.pages import nightly
 from tests.browser.notebooks import WAVES, environment, write_notebook
 from tests.browser.visit import DESKTOP, Visit
 
@@ -74,7 +76,7 @@ def test_explorers_move_without_any_other_host(visit, page_file):
     page = visit.open(page_file.as_uri())
     both_move(page)
     # the script's outputs leave no blank rows
-    rows = page.locator("script[data-guest]").locator("xpath=../..").all()
+    rows = page.locator(".jp-OutputArea-child:has([data-mime-type='application/javascript'])").all()
     assert len(rows) == 2
     assert not any(row.is_visible() for row in rows)
 
@@ -101,4 +103,29 @@ def test_without_saved_state_there_is_the_picture(visit, convert):
 def test_the_book_s_pages_have_the_script_in_a_file_only(site):
     pages = [page.read_text("utf-8") for page in site.glob("book/*/*.html")]
     assert "npoWidgetState" in (site / "_static/joined.js").read_text("utf-8")
-    assert not any("npoWidgetState" in page or "data-guest" in page for page in pages)
+    assert not any("npoWidgetState" in page or "npoGuest" in page for page in pages)
+
+
+SANITIZED = {
+    # nbconvert's template leaves a widget's place empty
+    "sanitize_html": (["--HTMLExporter.sanitize_html=True"], 0),
+    "preprocessor": (
+        [
+            '--HTMLExporter.preprocessors=["nbconvert.preprocessors.sanitize.SanitizeHTML"]',
+            "--SanitizeHTML.enabled=True",
+        ],
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ["sanitize_html", *nightly("preprocessor")])
+def test_a_sanitized_page_prints_no_code(visit, convert, case):
+    options, n_pictures = SANITIZED[case]
+    page = visit.open(convert(f"{case}.html", *options).as_uri())
+    assert page.locator(".npo-explorer").count() == 0
+    assert page.locator(".jp-RenderedImage img").count() == n_pictures
+    for picture in page.locator(".jp-RenderedImage img").all():
+        assert picture.bounding_box()["height"] > 150
+    shown = page.locator(".jp-OutputArea").all_inner_texts()
+    assert not re.search("npoWidgetState|npoGuest|<script|<style", "".join(shown))

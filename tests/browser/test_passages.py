@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from npo_tutorial.explore import Grid, Passage, explore, html, save_html
+from npo_tutorial._locale import LANGUAGES
+from npo_tutorial.explore import Grid, Passage, explore, save_html
+from npo_tutorial.explore.texts import in_language
 from tests.book.pages import editions
 from tests.browser.drawing import THEMES, assert_told, opened, put, stand
 from tests.browser.visit import PHONE, SMALL_PHONE, too_wide
@@ -64,8 +66,8 @@ def explorer():
 @pytest.fixture(scope="module")
 def folder(explorer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("passages")
-    for lang in html.LANGUAGES:
-        save_html([explorer, model_that_forgets()], folder / f"{lang}.html", title="Passages", lang=lang)
+    for lang in LANGUAGES:
+        save_html([explorer, model_that_forgets()], folder / f"{lang}.html", title="Passages", language=lang)
     return folder
 
 
@@ -179,7 +181,7 @@ def test_a_screen_reader_reads_words_and_is_not_interrupted(browser, folder, exp
         told = re.findall(r"- (\w+): (.*)", group.aria_snapshot())
         expected = [("paragraph", LABEL["en"])]
         for title, pieces, strengths in explorer.passages([0, 7]):
-            expected.append(("term", html.in_language(title)))
+            expected.append(("term", in_language(title)))
             # whole, not piece by piece, and the numbers together
             expected.append(("paragraph", " ".join("".join(pieces).split())))
             expected.append(("paragraph", ", ".join(f"{100 * strength:.0f}" for strength in strengths)))
@@ -245,6 +247,6 @@ def test_without_scripts_they_stand_in_words(browser, folder, explorer):
     with opened(browser, folder, "zh.html", java_script_enabled=False) as page:
         figure = page.locator("figure").first
         passages = explorer.passages()
-        assert figure.locator("dt").all_text_contents() == [html.in_language(title, "zh") for title, *_ in passages]
+        assert figure.locator("dt").all_text_contents() == [in_language(title, "zh") for title, *_ in passages]
         texts = [text.replace("\r\n", "\n") for text in figure.locator("dd").all_text_contents()]
         assert texts == ["".join(passage.pieces).replace("\r\n", "\n") for passage in passages]

@@ -68,7 +68,7 @@ def stand_in_for_widgets(document, env):
     for bundle in [node for node in document.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
         forms = {form["mime_type"]: form for form in bundle.children}
         # a widget brings the script for pages that have none
-        if "text/html" in forms and mount_script in forms["text/html"].astext():
+        if any(mount_script in form.astext() for form in bundle.children):
             bundle.parent.remove(bundle)
         elif VIEW in forms and "image/svg+xml" in forms:
             picture = nodes.image("", **next(forms["image/svg+xml"].findall(nodes.image)).attributes)

@@ -9,7 +9,7 @@ import re
 import yaml
 
 from booksite.document.formulas import render as katex
-from booksite.finish.embeds import COMMENT, pictures_of
+from booksite.finish.embeds import pictures_of
 from booksite.finish.extra_pages import render
 from booksite.words import words
 
@@ -48,10 +48,9 @@ def widget(site, name):
 
     demo = next(demo for demo in site.demos if demo.name == name)
     with explorers.revived(demo.models, demo.model) as explorer:
-        (view,), state, script = explorers.parts([explorer])
-        (picture,) = pictures_of(site, demo) or [explorers.picture(explorer).get("image/svg+xml", "")]
-        script = COMMENT.sub("", script)
-        return {"view": view, "state": state, "script": script, "picture": picture, "text": repr(explorer)}
+        shown = explorers.parts([explorer], pictures_of(site, demo))
+        (view,), (picture,) = shown.views, shown.pictures
+        return {"view": view, "state": shown.state, "script": shown.script, "picture": picture, "text": repr(explorer)}
 
 
 def write_concept_map(site):

@@ -10,8 +10,6 @@ from pathlib import Path
 
 # the title stands on the demo as well; in a frame there is no room for both
 STYLE = (Path(__file__).parents[1] / "templates/embed.css").read_text("utf-8")
-# of a script, which may begin with one
-COMMENT = re.compile(r"(?:^\s*|(?<=<script>))//.*\n", re.M)
 # in a chapter the picture of a widget follows its view
 PICTURE = r'"model_id": "%s".*?<img [^>]*src="[./]*(_images/[^"]+\.svg)"'
 
@@ -40,4 +38,4 @@ def write_embeds(site):
         link = f'<a href="{escape(chapter)}" target="_blank">{escape(name)}</a>'
         text = text.replace(f'<html lang="{edition.key}">', f'<html lang="{edition.tag}">', 1)
         text = text.replace("</style>\n</head>", f"\n{STYLE}</style>\n{head}\n</head>", 1)
-        site.pages[place] = COMMENT.sub("", text.replace("</main>", f"{link}\n</main>", 1))
+        site.pages[place] = text.replace("</main>", f"{link}\n</main>", 1)
