@@ -26,7 +26,6 @@ UNCHECKED = (
     "npo_tutorial",
     "npo_tutorial.explore",
     "npo_tutorial.homework",
-    "npo_tutorial.language",
     "npo_tutorial.logistic",
 )
 
