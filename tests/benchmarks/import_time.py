@@ -1,4 +1,4 @@
-"""What `import npo_tutorial` costs beyond NumPy, SciPy and array-api-compat: median of eleven interpreters."""
+"""What `import npo_tutorial` costs beyond NumPy, SciPy and array-api-compat: the median of eleven interpreters."""
 
 import statistics
 import subprocess
