@@ -1,4 +1,4 @@
-"""Colours as eyes and a dark page see them."""
+"""Colours as readers see them, on light pages and on dark ones."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def contrast(one, other):
 
 
 def in_dark_mode(rgb):
-    """What CSS `filter: invert(1) hue-rotate(180deg)` makes of a colour (matrix of the Filter Effects standard)."""
+    """What the CSS `filter: invert(1) hue-rotate(180deg)` makes of a colour (matrix of the Filter Effects standard)."""
     # the general matrix with cos = −1, sin = 0
     matrix = np.array([[0.213, 0.715, 0.072]] * 3) - [
         [0.787, -0.715, -0.072],

@@ -1,4 +1,4 @@
-"""Shared by all tests: which of them run and where, a seeded generator, differences of fourth order, the built site."""
+"""Shared by all tests: which of them run and where, a seeded generator, finite differences, the built site."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
-# imported for no test but their own, and slow to import
+# slow to import, and only their own tests need them
 collect_ignore = ["benchmarks", "mutants.py"]
 LEFT = pytest.StashKey[int]()
 
@@ -23,21 +23,21 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """More than there are cores, because browsers mostly wait; files and tests that are named run in this process."""
+    """More workers than cores, because browsers mostly wait; named files and tests run in this process."""
     return 3 if all(Path(argument).is_dir() for argument in config.args) else 0
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes():
-    # workers inherit it: the threads of several would wait for each other
+    # workers inherit it: the threads of several workers would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Leave out the nightly tests, unless -m says which tests are wanted."""
+    """Leave out the nightly tests, unless -m selects tests."""
     for item in items:
-        # they parse the same pages: one worker does it once
+        # these tests parse the same pages: one worker should do it once
         if item.path.is_relative_to(ROOT / "tests/book") and "site" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("pages"))
     nightly = [item for item in items if item.get_closest_marker("nightly")]
@@ -64,7 +64,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Under CI=true a test that lacks something fails; only a condition in a decorator may skip it."""
+    """Under CI=true a test fails if it lacks something; only a condition in a decorator may skip it."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true" and not item.get_closest_marker("skipif"):
         *_, reason = report.longrepr
@@ -79,7 +79,7 @@ def rng():
 
 @pytest.fixture
 def one_thread():
-    """PyTorch on one core: for tensors as small as a test's a second thread only waits."""
+    """PyTorch on one core: with tensors this small a second thread only waits."""
     import torch
 
     threads = torch.get_num_threads()
@@ -100,7 +100,7 @@ def fourth_order_gradient(f, x, step=1e-3):
 
 def autograd_trajectory(X, y, theta, loss, beta, step_size, n_steps):
     """θ at every step, by PyTorch's autograd and plain gradient descent on the package's losses."""
-    # imported here: not every test needs it, and it is slow to load
+    # imported here, because it is slow to load and not every test needs it
     import torch
 
     from npo_tutorial import ga_loss, npo_loss
@@ -119,10 +119,10 @@ def autograd_trajectory(X, y, theta, loss, beta, step_size, n_steps):
 
 
 def once(tmp_path_factory, name, make):
-    """What `make` returns, which JSON can say: one of the workers calls it while the others wait."""
+    """The result of `make`, which must be JSON: one worker calls it while the others wait."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return make()
-    # the folder of this run, in which each worker has its own
+    # the folder of this run, which contains one for each worker
     place = tmp_path_factory.getbasetemp().parent / f"{name}.json"
     with FileLock(f"{place}.lock"):
         if not place.exists():
@@ -131,7 +131,7 @@ def once(tmp_path_factory, name, make):
 
 
 def build():
-    """Build the site, and say what went wrong."""
+    """Build the site; returns what went wrong, or an empty string."""
     strict = ["-W", "-n", "--keep-going"]
     command = [Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", ".", *strict]
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
@@ -143,7 +143,7 @@ def build():
 
 @pytest.fixture(scope="session")
 def site(request, tmp_path_factory):
-    """The folder of the built site, made now if it is not up to date; a warning fails every test that asks for it."""
+    """The folder of the built site, built now unless it is up to date; a warning fails every test that uses it."""
     if not request.config.getoption("--no-build") and (failure := once(tmp_path_factory, "build", build)):
         pytest.fail(failure)
     return ROOT / "_build/html"
@@ -165,8 +165,9 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def smollm(tmp_path_factory):
-    """Folder of the small language model, downloaded if it is not there; where that fails, tests are skipped and say
-    so, and under CI=true they fail.
+    """Folder of the small language model, downloaded unless it is there.
+
+    If the download fails, tests are skipped with a reason, and under CI=true they fail.
     """
     from npo_tutorial.language import smollm
 

@@ -1,8 +1,8 @@
-"""Small wrong changes of some files, "mutants": how many of them the tests of the package notice.
+"""Mutants, which are small wrong changes to some files: how many of them do the tests of the package catch?
 
-`.ci/mutants` makes them and runs `python -m tests.mutants MUTANTS`, where each line of the file MUTANTS is a mutant in
-JSON: its path and line, and all the text that its file then has. A mutant is one fork of this process, which has the
-libraries loaded, and reads that text instead of the file's; nothing on the disk changes.
+`.ci/mutants` makes the mutants and runs `python -m tests.mutants MUTANTS`, where each line of the file MUTANTS is a
+mutant in JSON: its path, its line, and the full text of the changed file. Each mutant runs in a fork of this process,
+which has the libraries loaded, and reads that text instead of the file; nothing on the disk changes.
 """
 
 import argparse
@@ -28,25 +28,25 @@ import numba
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# which tests there are for the files whose paths begin so
+# the tests for files, by the beginning of their paths
 TESTS = {
     "npo_tutorial/losses.py": ["npo_tutorial/losses.py", "tests/test_losses.py"],
     "npo_tutorial/logistic/": ["npo_tutorial/logistic", *sorted(map(str, Path("tests").glob("test_logistic_*.py")))],
 }
-AT_LEAST = 95  # percent of the mutants are noticed
+AT_LEAST = 95  # per cent of the mutants that must be caught
 JOBS = min(2, os.cpu_count())
-# A mutant is noticed as well when it takes as much: of the processor for one test, some times what the slowest one
-# takes; of memory; and by the clock for all of its tests, should it sleep.
+# A mutant also counts as caught if it exceeds a limit: processor time for one test, several times that of the slowest;
+# memory; or, in case it sleeps, time by the clock for all of its tests.
 TEST_SECONDS, BYTES, SECONDS = 20, 8 * 2**30, 1800
 
-# What is slow to import, and no mutant changes. The package itself every mutant imports anew.
+# Slow to import, and changed by no mutant. Each mutant imports the package itself anew.
 LIBRARIES = """array_api_compat array_api_strict hypothesis.strategies jax.numpy matplotlib mpmath pandas
 scipy.integrate scipy.special sklearn.datasets sklearn.linear_model sklearn.model_selection sklearn.pipeline
 sklearn.tree torch torch._dynamo torch.func tqdm.auto"""
 
 
 class Plugin:
-    """For pytest: the tests of `order` in that order; who called which function of the files `traced`; who failed."""
+    """For pytest: runs the tests in `order`; records who called which function of `traced`, and who failed."""
 
     def __init__(self, order=None, traced=()):
         self.order, self.traced = order, traced
@@ -65,7 +65,7 @@ class Plugin:
 
         spent = time.process_time()
         if not self.traced:
-            # the system's limit, for a compiled loop without end hears no exception
+            # a limit of the system, because an endless compiled loop hears no exception
             limit(resource.RLIMIT_CPU, int(spent) + TEST_SECONDS)
         sys.setprofile(profile if self.traced else None)
         try:
@@ -84,7 +84,7 @@ def limit(what, soft):
 
 
 def start(log, tests, *options, path=None, text=None, **plugin):
-    """Run `tests` in a child, with `text` for the file `path`: the child's number. What it has to tell is in `log`."""
+    """Run `tests` in a child, with `text` in place of the file `path`; returns its pid. `log` gets the results."""
     if child := os.fork():
         return child
     try:
@@ -102,7 +102,7 @@ def start(log, tests, *options, path=None, text=None, **plugin):
 
         SourceFileLoader.get_code = get_code
         plugin = Plugin(**plugin)
-        # where pytest rewrites the asserts of a file it reads the file itself
+        # if pytest rewrites the asserts of a file, it reads the file itself
         code = pytest.main(["-q", "-n0", "-p", "no:cacheprovider", "--assert=plain", *options, *tests], [plugin])
         Path(f"{log}.pickle").write_bytes(pickle.dumps((plugin.seconds, dict(plugin.callers), plugin.failed)))
     except BaseException:
@@ -116,12 +116,12 @@ def told(log):
 
 
 def without_mutant(log, tests, paths):
-    """The seconds of each test, and by (file, first line) those that call a function of the files `paths`."""
+    """The seconds of each test, and the tests that call each function of the files `paths`, by (file, first line)."""
     child = start(log, tests)
     if os.waitpid(child, 0)[1]:
         sys.exit(f"without a mutant the tests fail:\n{Path(f'{log}.txt').read_text('utf-8')[-3000:]}")
     seconds = told(log)[0]
-    # calls of numba's loops are seen where nothing is compiled; whether the tests pass there is no matter
+    # numba's loops are traced uncompiled; whether the tests pass then does not matter
     numba.config.DISABLE_JIT = True
     child = start(log, tests, traced={str(ROOT / path) for path in paths})
     numba.config.DISABLE_JIT = False
@@ -130,17 +130,17 @@ def without_mutant(log, tests, paths):
 
 
 def function_at(path, line):
-    """The first line of the innermost function whose body has this line, or None."""
+    """The first line of the innermost function whose body contains this line, or None."""
     found = None
     for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
-        # decorators and defaults are evaluated outside
+        # decorators and defaults are evaluated outside the function
         if isinstance(node, ast.FunctionDef) and node.body[0].lineno <= line <= node.end_lineno:
             found = max(found or 0, min(part.lineno for part in (node, *node.decorator_list)))
     return found
 
 
 def run(mutants, tests, place):
-    """Give each mutant the key "noticed": True, False, or "limit" if it ran into one."""
+    """Set the key "noticed" of each mutant: True, False, or "limit" if it exceeded one."""
     seconds, callers = without_mutant(place / "none", tests, {mutant["path"] for mutant in mutants})
     print(f"{len(mutants)} mutants for {len(seconds)} tests of {sum(seconds.values()):.0f} s", flush=True)
     noticed, running = defaultdict(Counter), {}
@@ -149,7 +149,7 @@ def run(mutants, tests, place):
         child, status = os.wait()
         mutant, log = running.pop(child)
         code = os.waitstatus_to_exitcode(status)
-        # 2 and 4: the mutant cannot be imported, or ended the run; 3: broke pytest
+        # 2 and 4: the mutant cannot be imported, or ended the run; 3: it broke pytest
         if code not in (0, 1, 2, 3, 4) and code >= 0:
             said = Path(f"{log}.txt").read_text("utf-8")
             sys.exit(f"{mutant['path']}:{mutant['line']}: pytest ended with {code}:\n{said}")
@@ -161,9 +161,9 @@ def run(mutants, tests, place):
     for k, mutant in enumerate(mutants):
         path, line = mutant["path"], mutant["line"]
         function = function_at(path, line)
-        # what no test calls by itself, as a line outside of functions, may concern all
+        # a line outside all functions may concern every test
         concerned = callers.get((str(ROOT / path), function), seconds)
-        # first those that noticed another mutant of this line or of this file, then the fast ones
+        # first the tests that caught another mutant of this line or of this file, then the fast ones
         order = sorted(concerned, key=lambda name: (-noticed[path, line][name], -noticed[path][name], seconds[name]))
         if len(running) == JOBS:
             finish()
@@ -174,7 +174,7 @@ def run(mutants, tests, place):
 
 
 def report(mutants):
-    """Print what was found; whether it is good enough."""
+    """Print the results; returns whether they are good enough."""
     why = {}
     for path, entries in tomllib.loads((ROOT / "tests/mutants.toml").read_text("utf-8")).items():
         for entry in entries:
@@ -191,7 +191,7 @@ def report(mutants):
     paths = sorted({mutant["path"] for mutant in mutants})
     for change in why.keys() - seen:
         if change[0] in paths:
-            print(f"\n{change[0]}: explained in tests/mutants.toml, but noticed or no mutant:\n{change[2]}")
+            print(f"\n{change[0]}: explained in tests/mutants.toml, but caught or not a mutant:\n{change[2]}")
 
     print(f"\n{'file':<40} mutants  killed (by a limit)  survived  score")
     scores = []
@@ -207,7 +207,7 @@ def report(mutants):
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("mutants", metavar="MUTANTS", help="a file of mutants, as .ci/mutants makes them")
+    parser.add_argument("mutants", metavar="MUTANTS", help="a file of mutants, from .ci/mutants")
     mutants = [json.loads(line) for line in Path(parser.parse_args().mutants).read_text("utf-8").splitlines()]
     for name in LIBRARIES.split():
         importlib.import_module(name)
@@ -215,14 +215,14 @@ def main():
 
     settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, deadline=None)
     settings.load_profile("mutants")
-    gc.freeze()  # the children share the memory
+    gc.freeze()  # the children share this memory
     with tempfile.TemporaryDirectory() as place:
         for prefix, tests in TESTS.items():
             if of_prefix := [mutant for mutant in mutants if mutant["path"].startswith(prefix)]:
                 run(of_prefix, tests, Path(place))
     good = report(mutants)
     sys.stdout.flush()
-    os._exit(not good)  # some of the libraries cannot end where they have been imported only
+    os._exit(not good)  # some libraries hang at exit if they were imported but not used
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The runs of the synthetic experiment as one would write them in PyTorch: what the package is compared with."""
+"""The runs of the synthetic experiment, written the obvious way in PyTorch; the package is compared with them."""
 
 import torch
 import torch.nn.functional as F

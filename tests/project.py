@@ -1,4 +1,4 @@
-"""The files of the project, from git or without it."""
+"""The files of the project, with or without git."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def ask_git(*arguments):
 
 
 def project_files():
-    """Names of the files that git tracks; without git, of all but those that .gitignore names."""
+    """Names of the files that git tracks; without git, of all files except those that .gitignore names."""
     listed = ask_git("ls-files", "-z")
     if listed is not None:
         return [name for name in listed.split("\0") if name]
@@ -31,7 +31,7 @@ def project_files():
 
 
 def copy_project(target):
-    """Copy the files into a new folder; from git's index, which has the package even where `.ci/package` removed it."""
+    """Copy the files into a new folder; from git's index, which has the package even after `.ci/package` removed it."""
     if ask_git("checkout-index", "--all", f"--prefix={target}/") is None:
         for name in project_files():
             (target / name).parent.mkdir(parents=True, exist_ok=True)

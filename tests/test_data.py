@@ -1,4 +1,4 @@
-"""data.py: the promised geometry, the promised split."""
+"""data.py: forget sets have the promised geometry, and digits are split as promised."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_theta_with_margins(margin):
     X, y = forget_set(3, 7, coherence=0.3)
     theta = theta_with_margins(X, y, [margin, 1.0, -2.0])
     np.testing.assert_allclose((2 * y - 1) * (X @ theta), [margin, 1, -2], atol=1e-12)
-    # the shortest one: in the span of the rows
+    # the shortest one: it lies in the span of the rows
     np.testing.assert_allclose(np.linalg.lstsq(X.T, theta, rcond=None)[0] @ X, theta, atol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""demos/: what each demo draws and says, at points of its grid, against a computation that shares nothing with it."""
+"""demos/: what each demo draws and says, at points of its grid, checked against an independent computation."""
 
 import base64
 import gzip
@@ -51,7 +51,7 @@ class Demo:
         return {name: option.values for name, option in self.options.items() if isinstance(option, Grid)}
 
     def points(self):
-        """Each grid point: its index and its values."""
+        """All grid points: index and values."""
         for index in itertools.product(*(range(len(values)) for values in self.grids.values())):
             chosen = ((name, values[i]) for (name, values), i in zip(self.grids.items(), index, strict=True))
             yield index, {name: value if isinstance(value, str) else float(value) for name, value in chosen}
@@ -131,7 +131,7 @@ def test_texts_exist_in_both_languages_and_are_well_set(name):
             digits = number.replace(".", "").lstrip("0")
             short = len(digits) <= 3 or (float(number) >= 1000 and "." not in number)
             assert short, f"demos.{name} says numbers of three digits, got {number} in {sentence}"
-        # one of them may repeat or leave out a number of the formula, but none is another's
+        # one language may repeat or omit a number of the formula, but neither has a number that the other lacks
         same = set(numbers["en"]) == set(numbers["zh"])
         assert same, f"demos.{name} says the same numbers in both languages, got {sentence}"
         assert not re.search(r"nan|inf\b|\d-|[( ]-\d|e[+-]\d", "".join(sentence.values())), sentence
@@ -202,7 +202,7 @@ def test_adaptive_weight(rng):
     made = demo("adaptive_weight")
 
     def gradients(beta, u):
-        """By autograd, in the two margins of the logistic model."""
+        """By autograd, with respect to the two margins of the logistic model."""
         margins = np.array([-40.0, -np.log(2 * np.exp(-u) - 1)])
         ref = torch.full((2,), -np.log(2), dtype=torch.float64)
         log_sigmoid = torch.nn.functional.logsigmoid
@@ -231,7 +231,7 @@ def test_adaptive_weight(rng):
 
 
 def by_autograd(beta, n_steps):
-    """The softmax policy, each step by torch's gradient of the loss in the logits."""
+    """The softmax policy, each step with torch's gradient of the loss with respect to the logits."""
     z, path = torch.tensor([0.7, 0.2, 0.1], dtype=torch.float64).log(), []
     ref = z[:1].clone()
     for _ in range(n_steps + 1):
@@ -259,7 +259,7 @@ def test_softmax_policy(rng):
         said = ", ".join(f"{p:.2f}" for p in npo[t])
         assert f"β = {values['beta']:g}: {said}." in made.options["say"](**values)["en"]
         assert ("lowered answer 3" in made.options["say"](**values)["en"]) == (ga[t, 2] < 0.05)
-    # GA takes the third answer along, NPO keeps most of it
+    # GA drags the third answer down too, NPO keeps most of it
     assert ga[60, 2] < 1e-4
     assert by_autograd(1.0, 60)[60, 2] > 0.08
 
@@ -268,7 +268,7 @@ def test_divergence(rng):
     made = demo("divergence")
 
     def distance(beta, step_size, n):
-        """Orthonormal rows and equal margins: all samples do the same, by one recursion of one number."""
+        """Orthonormal rows and equal margins: all samples move alike, so one number follows one recursion."""
         m, ref, path = 1.0, -np.log1p(np.exp(-1.0)), []
         for _ in range(10_000):
             h = 1 / (1 + np.exp(m))
@@ -305,7 +305,7 @@ def test_divergence(rng):
         rate = values["step_size"] / np.sqrt(values["n"])
         assert np.gradient(ga, made.x)[-1] == pytest.approx(rate, rel=0.01)
         assert npo[-1] < ga[-1] / 3
-    # per decade NPO comes to add (√n/β) log 10, the sooner the larger η/n is
+    # NPO approaches a growth of (√n/β) log 10 per decade, sooner for larger η/n
     for beta, n in itertools.product(made.grids["beta"], made.grids["n"]):
         decades = []
         for step_size in made.grids["step_size"]:
@@ -338,7 +338,7 @@ def test_decision_boundary(rng):
             accuracy = np.mean((X[:40] @ theta > 0) == y[:40])
             assert f"{accuracy:.0%}" in made.options["say"](**values)["zh"]
 
-    # the qualitative claim, far beyond the drawn steps: θ₀ moves like t or like log(t)/β, the rest comes to rest
+    # the qualitative claim, far beyond the drawn steps: θ₀ grows like t or like log(t)/β, the rest converges
     def boundaries(**loss):
         options = {"step_size": 0.1, "n_steps": 100_000, "record": [1000, 10_000, 100_000]}
         theta = gradient_descent(forget, np.ones(5), start, **loss, **options).theta(slice(None))

@@ -1,4 +1,4 @@
-"""digits.py: the run of real images agrees with scikit-learn step for step."""
+"""digits.py: the run on real images agrees with scikit-learn step for step."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_run_equals_unlearning_the_classifier(loss, beta):
     assert run.steps.tolist() == list(range(121)) and run.stopped is None
 
 
-def test_retain_accuracy_at_the_first_moment():
+def test_retain_accuracy_at_the_first_time():
     run = forget_digits(digits_split(), loss="npo", beta=2.0, n_steps=100)
     first = int(np.flatnonzero(run.remembered <= 5)[0])
     assert run.retain_accuracy_when(run.remembered <= 5) == run.retain_accuracy[first]

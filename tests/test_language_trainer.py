@@ -33,13 +33,13 @@ LEARNING_RATE, N_STEPS = 3e-3, 5
 
 @pytest.fixture(scope="module", autouse=True)
 def silence():
-    """Tables and progress bars of the Trainer are for people who wait."""
+    """Turn off the Trainer's progress bars, which are meant for people who wait."""
     transformers.utils.logging.disable_progress_bar()
 
 
 @pytest.fixture
 def train(tmp_path):
-    """Trains a model; returns the trainer. What is no argument of NPOTrainer is one of TrainingArguments."""
+    """Trains a model; returns the trainer. Options that NPOTrainer does not have are those of TrainingArguments."""
     names = {"retain_dataset", "loss", "beta", "gamma", "retain_weight", "retain_term", "ref_model", "eval_dataset"}
 
     def run(model, forget, resume=None, n_steps=N_STEPS, **options):
@@ -80,7 +80,7 @@ def parameters(model):
 
 
 def other_model(dtype=torch.float64):
-    """The model after a little noise: what a reference is no longer equal to."""
+    """The model after a little noise, so that it differs from a reference."""
     model = make_model(dtype=dtype)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -89,11 +89,11 @@ def other_model(dtype=torch.float64):
     return model
 
 
-# Against a loop by hand ----------------------------------------------------------------------------------------------
+# Against a hand-written loop -----------------------------------------------------------------------------------------
 
 
 def plain_forget_loss(loss, model, ref, item, beta, gamma):
-    """The formula of one sample, as the paper prints it, by two models side by side."""
+    """The formula for one sample, as printed in the paper, with two models side by side."""
 
     def log_ratio(prefix=""):
         sequence = item[f"{prefix}input_ids"], item[f"{prefix}labels"]
@@ -124,7 +124,7 @@ def plain_retain_loss(term, model, ref, item):
 
 
 def plain_training(model, ref, forget, retain, loss, term, weight, beta, gamma, n_steps):
-    """The loop a student would write: no padding, no batch, two models; losses of all steps."""
+    """The loop a student would write: no padding, no batch, two models; returns the losses of all steps."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     losses = []
     for _ in range(n_steps):
@@ -140,20 +140,21 @@ def plain_training(model, ref, forget, retain, loss, term, weight, beta, gamma, 
 
 @pytest.mark.parametrize("term", [None, *RETAIN_TERMS])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_step_is_that_of_a_loop_by_hand(train, loss, term):
+def test_every_step_equals_that_of_a_hand_written_loop(train, loss, term):
     model, ref = other_model(), make_model()
     forget, retain = make_datasets(chosen=loss == "dpo")
     precompute_reference(ref, forget)
-    options = {"loss": loss, "beta": 2.5 if loss == "simnpo" else 0.3, "gamma": 0.4 if loss == "simnpo" else 0.0}
+    beta, gamma = {"ga": (None, 0.0), "simnpo": (2.5, 0.4)}.get(loss, (0.3, 0.0))
+    options = {"loss": loss, "beta": beta, "gamma": gamma}
     plain = copy.deepcopy(model)
-    expected = plain_training(plain, ref, forget, retain, loss, term, 0.7, options["beta"], options["gamma"], N_STEPS)
+    expected = plain_training(plain, ref, forget, retain, loss, term, 0.7, beta, gamma, N_STEPS)
     if term is not None:
         options |= {"retain_dataset": retain, "retain_term": term, "retain_weight": 0.7}
     if term in RETAIN_TERMS[1:]:
         options["ref_model"] = copy.deepcopy(ref)
     start = parameters(model)
     trainer = train(model, forget, **options)
-    # the Trainer adds losses up in float32
+    # the Trainer adds up losses in float32
     np.testing.assert_allclose(logged(trainer), expected, rtol=1e-6)
     torch.testing.assert_close(parameters(model), parameters(plain), rtol=0, atol=1e-9)
     assert (parameters(model) - start).abs().max() > LEARNING_RATE
@@ -172,7 +173,7 @@ def test_at_the_reference_the_weight_is_one_and_the_loss_log_two(train):
         assert logged(trainer, "fraction_forgotten") == [0]
 
 
-def test_a_retain_term_of_weight_0_is_none(train):
+def test_a_retain_term_of_weight_0_has_no_effect(train):
     forget, retain = make_datasets()
     with_none, with_zero = make_model(), make_model()
     train(with_none, forget, loss="ga")
@@ -191,7 +192,7 @@ def many(n_forget=8, n_retain=11):
 
 @pytest.mark.parametrize("n_forget", [8, 6])
 def test_micro_batches_change_nothing(train, n_forget):
-    # 6 samples in micro-batches of 4 and 2: a mean of means would be another one
+    # 6 samples in micro-batches of 4 and 2, for which a mean of means would differ
     forget, retain = many(n_forget)
     one, two = other_model(), other_model()
     options = {"loss": "npo", "beta": 0.3, "retain_dataset": retain}
@@ -203,8 +204,8 @@ def test_micro_batches_change_nothing(train, n_forget):
     torch.testing.assert_close(parameters(two), parameters(one), rtol=0, atol=1e-10)
 
 
-def test_a_smaller_last_batch_is_a_mean_of_its_own(train):
-    # one sample in the second step of the epoch; with a learning rate of 0 the order alone decides
+def test_a_smaller_last_batch_has_a_mean_of_its_own(train):
+    # one sample in the second step of the epoch; with a learning rate of 0 only the order matters
     forget, _ = many(5)
     trainer = train(
         make_model(), forget, n_steps=2, loss="ga", per_device_train_batch_size=4, learning_rate=0.0, optim="sgd"
@@ -215,7 +216,7 @@ def test_a_smaller_last_batch_is_a_mean_of_its_own(train):
     assert 4 * four + one == pytest.approx(sum(each), rel=1e-6)
 
 
-def test_a_run_that_is_resumed_is_the_run_that_went_through(train, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(train, tmp_path):
     # in the middle of the second epoch; the retain set is longer than an epoch
     forget, retain = many(8, 11)
     options = {"loss": "npo", "beta": 0.3, "retain_dataset": retain, "per_device_train_batch_size": 4}
@@ -230,7 +231,7 @@ def test_a_run_that_is_resumed_is_the_run_that_went_through(train, tmp_path):
 
 
 class Watched(list):
-    """A list that notes which of its elements are asked for."""
+    """A list that records which of its elements are accessed."""
 
     def __init__(self, items):
         super().__init__(items)
@@ -241,16 +242,16 @@ class Watched(list):
         return super().__getitem__(i)
 
 
-def test_all_of_a_larger_retain_set_is_seen(train):
+def test_all_of_a_larger_retain_set_is_used(train):
     forget, retain = many(4, 10)
     watched = Watched(retain)
     options = {"loss": "ga", "retain_dataset": watched, "per_device_train_batch_size": 2}
     trainer = train(make_model(), forget, n_steps=6, **options)
     assert trainer.state.epoch == 3
-    # the last twelve looks; those before are the constructor's
+    # the last twelve accesses; the constructor made the earlier ones
     met = Counter(watched.seen[-12:])
     assert sorted(met.values()) == [1] * 8 + [2] * 2
-    # in an order of their own
+    # in a shuffled order
     assert set(watched.seen[-12:-8]) != {0, 1, 2, 3}
 
 
@@ -269,11 +270,11 @@ def plain_metrics(model, forget, retain, beta):
     }
 
 
-def test_the_log_tells_what_the_model_does_before_each_step(train):
+def test_the_log_describes_the_model_before_each_step(train):
     model = other_model()
     forget, retain = make_datasets()
     precompute_reference(make_model(), forget)
-    forget[0]["ref_logp"] = -1.0  # much more probable under the reference: forgotten
+    forget[0]["ref_logp"] = -1.0  # much more probable under the reference, so it counts as forgotten
     expected = plain_metrics(model, forget, retain, 0.3)
     assert expected["fraction_forgotten"] == 0.25
     trainer = train(model, forget, n_steps=1, loss="npo", beta=0.3, retain_dataset=retain)
@@ -308,9 +309,10 @@ def test_weights_of_the_other_losses(train):
         "simnpo": np.mean(2 / (1 + np.exp(-0.3 * logp / lengths - 0.4))),
     }
     for loss, weight in expected.items():
-        trainer = train(copy.deepcopy(model), forget, n_steps=1, loss=loss, beta=0.3, gamma=0.4)
+        beta = None if loss == "ga" else 0.3
+        trainer = train(copy.deepcopy(model), forget, n_steps=1, loss=loss, beta=beta, gamma=0.4)
         assert logged(trainer, "mean_weight")[0] == pytest.approx(weight, rel=1e-5), loss
-        # references are there: what they tell is told, whatever the loss
+        # references are there, so the fraction is logged whatever the loss
         assert "fraction_forgotten" in trainer.state.log_history[0]
     without = train(model, make_datasets()[0], n_steps=1, loss="ga")
     assert "fraction_forgotten" not in without.state.log_history[0]
@@ -336,16 +338,16 @@ def test_evaluation(train):
     log_ratios = np.array([plain_logp(model, x["input_ids"], x["labels"]).item() - x["ref_logp"] for x in held_out])
     loss = np.mean(2 / 0.3 * np.log1p(np.exp(0.3 * log_ratios))) - 0.5 * expected["retain_logp_per_token"]
     first, second = trainer.evaluate(), trainer.evaluate()
-    # also when batches of 4 leave one over
+    # even if batches of 4 leave one sample over
     assert first["eval_loss"] == second["eval_loss"] == pytest.approx(loss, rel=1e-5)
     for entry in trainer.state.log_history[-2:]:
         for name, value in expected.items():
             assert entry[f"eval_{name}"] == pytest.approx(value, rel=1e-5), name
-    # and what training adds up is left alone
+    # and the sums of training are not affected
     assert [x for x in trainer.state.log_history if "eval_loss" in x and "mean_weight" in x] == []
 
 
-def test_every_evaluation_meets_the_same_retain_samples(train):
+def test_every_evaluation_uses_the_same_retain_samples(train):
     forget, retain = many(4, 10)
     trainer = train(make_model(), forget, loss="ga", retain_dataset=retain, eval_dataset=forget, n_steps=0)
     losses = {trainer.evaluate()["eval_loss"] for _ in range(3)}
@@ -364,13 +366,17 @@ def test_bad_arguments_are_named(train):
         ({"loss": "NPO"}, "loss must be one of 'ga', 'npo', 'dpo', 'simnpo', got 'NPO'"),
         ({"beta": 0}, "beta must be positive and finite, got 0.0"),
         ({"beta": -0.1}, "beta must be positive and finite, got -0.1"),
+        ({"beta": 0.1, "loss": "ga"}, "beta must be left out with loss='ga', got 0.1"),
         ({"gamma": math.inf}, "gamma must be finite, got inf"),
         ({"retain_weight": -1}, "retain_weight must be at least 0 and finite, got -1.0"),
         ({"retain_weight": math.nan}, "retain_weight must be at least 0 and finite, got nan"),
         ({"retain_term": "kl"}, "retain_term must be one of 'cross_entropy', 'kl_ref_model', 'kl_model_ref', got 'kl'"),
         ({"retain_term": "kl_ref_model"}, "retain_term must be 'cross_entropy' without a retain_dataset, got 'kl_ref"),
         (kl, "ref_model must be given for retain_term='kl_ref_model'"),
-        (kl | {"ref_model": model}, "ref_model must be another object than model, which changes"),
+        (
+            kl | {"ref_model": model},
+            "ref_model must not be the same object as model, which is being trained: load",
+        ),
         ({"ref_model": make_model()}, "ref_model must be None unless retain_dataset is given"),
         (
             {"ref_model": make_model(), "retain_dataset": retain},
@@ -398,12 +404,29 @@ def test_bad_arguments_are_named(train):
             train(model, bad, n_steps=0)
     with pytest.raises(TypeError, match="beta must be a real number, got str '1'"):
         train(model, with_ref, n_steps=0, beta="1")
-    # ... and the model was not frozen on the way
+    # ... and the model was not frozen in between
     assert all(p.requires_grad for p in model.parameters())
 
 
+@pytest.mark.parametrize("loss", ["npo", "dpo", "simnpo"])
+def test_beta_is_a_tenth_unless_given(train, loss):
+    forget, _ = make_datasets(chosen=True)
+    precompute_reference(other_model(), forget)
+    default, given = (train(make_model(), forget, loss=loss, n_steps=1, **beta) for beta in ({}, {"beta": 0.1}))
+    assert logged(default) == logged(given)
+
+
+def test_the_caller_s_arguments_do_not_change(tmp_path):
+    forget, _ = many(4)
+    args = transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
+    before = args.to_dict()
+    trainer = NPOTrainer(make_model(), args, forget_dataset=forget, eval_dataset=forget)
+    assert trainer.args.prediction_loss_only
+    assert args.to_dict() == before and not args.prediction_loss_only
+
+
 @pytest.mark.parametrize("loss", ["ga", "simnpo"])
-def test_references_of_some_samples_only_are_refused(train, loss):
+def test_references_for_some_samples_only_are_rejected(train, loss):
     forget, _ = make_datasets()
     forget[2]["ref_logp"] = -1.0
     with pytest.raises(ValueError, match=re.escape("forget_dataset must have 'ref_logp' in all samples or in none")):
@@ -414,7 +437,7 @@ def test_references_of_some_samples_only_are_refused(train, loss):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
-def test_references_are_the_log_probs_one_by_one(batch_size):
+def test_references_equal_the_log_probs_of_single_samples(batch_size):
     model = make_model()
     forget, _ = make_datasets(chosen=True)
     assert precompute_reference(model, forget, batch_size=batch_size) is forget
@@ -422,7 +445,7 @@ def test_references_are_the_log_probs_one_by_one(batch_size):
         for prefix, name in (("", "ref_logp"), ("chosen_", "chosen_ref_logp")):
             expected = plain_logp(model, item[f"{prefix}input_ids"], item[f"{prefix}labels"]).item()
             assert item[name] == pytest.approx(expected, rel=1e-12)
-    # again by another model
+    # again with another model
     precompute_reference(other_model(), forget, batch_size=batch_size)
     assert all(
         item["ref_logp"] != pytest.approx(plain_logp(model, item["input_ids"], item["labels"]).item())
@@ -431,7 +454,7 @@ def test_references_are_the_log_probs_one_by_one(batch_size):
 
 
 class Dropout(torch.nn.Module):
-    """A "model" that says whether it was asked in training mode, or fails."""
+    """A "model" that asserts that it is called in evaluation mode, or fails."""
 
     def __init__(self, fails=False):
         super().__init__()
@@ -445,7 +468,7 @@ class Dropout(torch.nn.Module):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_model_is_left_in_the_mode_it_was_in(training):
+def test_the_training_mode_of_the_model_is_restored(training):
     model = Dropout().train(training)
     (item, *_) = precompute_reference(model, make_datasets()[0])
     assert item["ref_logp"] == pytest.approx(-6 * math.log(260), rel=1e-6)
@@ -456,7 +479,7 @@ def test_the_model_is_left_in_the_mode_it_was_in(training):
     assert broken.training is training
 
 
-def test_what_has_no_reference_is_refused():
+def test_datasets_and_models_without_a_reference_are_rejected():
     forget, _ = make_datasets()
     model = Dropout()
     with pytest.raises(ValueError, match="dataset must not be empty, got no sample"):
@@ -471,18 +494,18 @@ def test_what_has_no_reference_is_refused():
             precompute_reference(model, bad)
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         precompute_reference(model, forget, batch_size=0)
-    for value, shown in ((math.nan, "nan"), (-math.inf, "-inf")):
+    for value, shown in ((math.nan, "nan"), (-math.inf, "0")):
         with torch.no_grad():
             # the tokens of "Ann."
             model.weight[make_tokenizer()(" Ann.", add_special_tokens=False)["input_ids"][1]] = value
-        with pytest.raises(ValueError, match=f"probability above 0, got log-probability {shown} for sample [01]"):
+        with pytest.raises(ValueError, match=f"the model assigns probability {shown} to the response of sample [01]"):
             precompute_reference(model, forget)
 
 
 # Other people's code -------------------------------------------------------------------------------------------------
 
 
-# TRL uses names that Transformers has changed
+# TRL uses names that Transformers has renamed
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*is deprecated:FutureWarning")
 def test_dpo_trains_as_trl_does(train, tmp_path):
     from datasets import Dataset
@@ -519,7 +542,7 @@ def test_dpo_trains_as_trl_does(train, tmp_path):
     trainer.train()
 
     forget = precompute_reference(ref, encode(records, tokenizer, chosen=True))
-    # TRL's loss has no 1/β: our gradients are larger by it
+    # TRL's loss has no 1/β, so our gradients are larger by that factor
     ours = train(model, forget, n_steps=3, loss="dpo", beta=beta, optim="sgd", learning_rate=0.01 * beta)
     np.testing.assert_allclose(np.multiply(logged(ours), beta), logged(trainer), rtol=1e-4)
     torch.testing.assert_close(parameters(model), parameters(theirs), rtol=0, atol=1e-6)
@@ -550,7 +573,7 @@ def test_losses_are_those_of_liger_kernel(liger, rng, beta):
             chosen, rejected, pairs, ref_chosen_logps=ref_chosen, ref_rejected_logps=ref_rejected, beta=beta
         )[0]
 
-    # NPO is what is left of DPO without its chosen responses, doubled
+    # NPO is DPO without its chosen responses, doubled
     npo = npo_loss(rejected, ref_rejected, beta=beta)
     torch.testing.assert_close(npo, 2 / beta * theirs(zero, rejected, zero, ref_rejected), rtol=1e-12, atol=0)
     arguments = chosen, rejected, ref_chosen, ref_rejected
@@ -571,7 +594,7 @@ def test_loss_and_gradient_from_hidden_states_are_those_of_liger_kernel(liger):
         ref_logp = sequence_logp(ref(**batch).logits, labels)
         ref_hidden = ref.model(**batch).last_hidden_state
     ours = dpo_loss(*logp.chunk(2), *ref_logp.chunk(2), beta=0.3)
-    # their targets are shifted by the caller
+    # their targets must be shifted by the caller
     loss = liger.LigerFusedLinearDPOLoss(beta=0.3, compiled=False)
     theirs = loss(
         model.lm_head.weight,
@@ -587,7 +610,7 @@ def test_loss_and_gradient_from_hidden_states_are_those_of_liger_kernel(liger):
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
 
 
-def test_lengths_of_the_records_are_what_the_trainer_divides_by():
+def test_the_trainer_divides_by_the_lengths_of_the_records():
     for dataset, records in zip(make_datasets(), (FORGET, RETAIN), strict=True):
         labels = pad([(item["input_ids"], item["labels"]) for item in dataset])["labels"]
         assert response_lengths(labels).tolist() == [len(record["response"]) + 1 for record in records]

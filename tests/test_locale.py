@@ -1,4 +1,4 @@
-"""Which language is spoken where no page says it."""
+"""Which language is used when no page sets one."""
 
 import locale
 

@@ -49,7 +49,7 @@ def test_unlearning_a_fitted_classifier(names, fit_intercept, loss, beta):
     np.testing.assert_allclose(np.append(forgotten.coef_, forgotten.intercept_[: ones.shape[1]]), expected, rtol=1e-9)
 
 
-def test_zero_steps_change_nothing_and_dtype_stays():
+def test_zero_steps_change_nothing_and_keep_the_dtype():
     X = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)
     classifier = LogisticRegression().fit(X, [0, 0, 1, 1])
     same = unlearn(classifier, X[:1], [0], step_size=1.0, n_steps=0)
@@ -68,7 +68,7 @@ def test_classifier_logp_equals_scikit_learn_and_does_not_underflow():
         classifier_logp(classifier, split.X_test[:1], [4])
 
 
-def test_sparse_and_intercept_switched_off_after_fit():
+def test_sparse_coefficients_and_an_intercept_turned_off_after_fit():
     split = digits_split((3, 8), n_forget=5)
     settings = dict(step_size=1.0, n_steps=50)
     classifier = LogisticRegression().fit(split.X_train, split.y_train)
@@ -89,7 +89,7 @@ def test_npo_with_beta_one_is_what_unlearn_does_by_default():
 
 
 def test_there_may_be_more_features_than_small_integers():
-    # Python has each integer up to 256 once: in all the smaller tests, equal and identical are the same
+    # Python caches integers up to 256: in all smaller tests, equal integers are also identical
     X = np.eye(300)
     classifier = LogisticRegression().fit(X, np.arange(300) % 2)
     assert unlearn(classifier, X, np.arange(300) % 2, step_size=1.0, n_steps=1).coef_.shape == (1, 300)

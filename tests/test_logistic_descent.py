@@ -1,4 +1,4 @@
-"""logistic/descent.py and model.py: trajectories against autograd, the two speeds of the theorem, clear errors."""
+"""logistic/descent.py and model.py: trajectories against autograd, the theorem's two speeds, clear errors."""
 
 import pickle
 import tracemalloc
@@ -106,11 +106,11 @@ def test_example_of_the_theory_to_all_its_digits():
 
 
 @pytest.mark.parametrize(("loss", "beta", "stable"), [("ga", None, False), ("npo", 1.5, False), ("npo", 3.0, True)])
-def test_the_same_image_with_both_labels_rests_and_whether_it_stays(loss, beta, stable):
+def test_the_same_image_with_both_labels_is_at_rest_and_may_be_unstable(loss, beta, stable):
     X, y = np.ones((2, 1)), [0, 1]
     settings = dict(loss=loss, beta=beta, step_size=0.5, n_steps=200)
     assert gradient_descent(X, y, [0.0], **settings).theta() == [0.0]
-    theta = np.array([1e-3])  # a push of the iterate, not of the reference
+    theta = np.array([1e-3])  # the iterate is displaced, the reference is not
     for _ in range(200):
         reference = {} if loss == "ga" else {"theta_ref": [0.0]}
         theta = theta - 0.5 * logistic_gradient(X, y, theta, loss=loss, beta=beta, **reference)
@@ -137,7 +137,7 @@ def test_records_are_logarithmic_and_small():
 
 
 @given(st.integers(0, 400))
-def test_default_records_hold_both_ends(n_steps):
+def test_default_records_include_both_ends(n_steps):
     run = gradient_descent([[1.0]], [1], [0.0], loss="ga", step_size=0.1, n_steps=n_steps)
     assert (run.steps[0], run.steps[-1]) == (0, n_steps)
 
@@ -145,33 +145,33 @@ def test_default_records_hold_both_ends(n_steps):
 def test_default_records_are_evenly_spaced_in_the_logarithm():
     steps = steps_to_record(None, 10**6)
     assert steps[:3].tolist() == [0, 1, 2]
-    # two hundred of them, which coincide where they are rounded to the same step
+    # two hundred of them, some of which round to the same step
     assert steps[-2:].tolist() == [round(10 ** (6 * 198 / 199)), 10**6]
 
 
-def test_runs_can_be_neither_changed_nor_compared_and_are_short_to_print():
+def test_runs_are_immutable_not_comparable_and_short_to_print():
     run = gradient_descent([[1.0]], [1], [0.0], loss="ga", step_size=0.1, n_steps=1)
     again = gradient_descent([[1.0]], [1], [0.0], loss="ga", step_size=0.1, n_steps=1)
     for one, other in ((run, again), (run._problem, again._problem)):
         with pytest.raises(FrozenInstanceError):
             one.margins = None
-        # a dataclass would compare the arrays, whose equality is no truth value
+        # a dataclass would compare the arrays, whose equality has no truth value
         assert one == one and one != other and len({one, other}) == 2
     assert "_coordinates" not in repr(run) and "_problem" not in repr(run)
 
 
-def test_distance_is_from_the_start_also_when_the_start_is_not_recorded():
+def test_distance_is_measured_from_the_start_even_if_the_start_is_not_recorded():
     settings = dict(loss="ga", step_size=0.1, n_steps=10)
     full = gradient_descent([[1.0]], [1], [0.0], **settings)
     last = gradient_descent([[1.0]], [1], [0.0], **settings, record=[10])
     assert last.distance[0] == full.distance[-1] > 0
     assert isinstance(last, Trajectory)
-    # the last step need not be recorded either
+    # nor does the last step need to be recorded
     middle = full.steps.tolist().index(5)
     assert gradient_descent([[1.0]], [1], [0.0], **settings, record=[5]).distance[0] == full.distance[middle]
 
 
-def test_distance_keeps_its_digits_when_nothing_has_moved_yet():
+def test_distance_keeps_its_digits_when_hardly_anything_has_moved():
     run = gradient_descent([[1.0]], [1], [36.0], loss="ga", step_size=0.1, n_steps=100)
     # 100 steps of 0.1 σ(−36): far less than the rounding of the margin itself
     assert run.distance[-1] == pytest.approx(10 * np.exp(-36), rel=1e-6, abs=0)
@@ -184,7 +184,7 @@ def test_a_distance_that_overflows_is_inf():
 
 
 @pytest.mark.parametrize("record", [True, 1.0, None, "last", [0, 1], np.array([0])])
-def test_only_a_record_or_a_slice_of_them_has_parameters(record):
+def test_only_a_record_or_a_slice_of_records_has_parameters(record):
     run = gradient_descent([[1.0]], [1], [0.0], loss="ga", step_size=0.1, n_steps=1)
     with pytest.raises(TypeError, match="record must be an integer or a slice, got"):
         run.theta(record)

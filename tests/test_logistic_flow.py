@@ -25,7 +25,7 @@ def test_orthogonal_rows_follow_the_exact_flow(rng, loss, beta, scale):
     expected = exact_flow(margins, times[:, None] / 5, loss, beta, lengths**2)
     moved = np.abs(run.theta(slice(None)) - run.theta(0)) * lengths
     np.testing.assert_allclose(run.distance, np.linalg.norm(expected, axis=1), rtol=1e-9)
-    # near its threshold GA multiplies an error of the time by the margin
+    # near its threshold, GA multiplies an error of the time by the margin
     np.testing.assert_allclose(run.margins, margins - expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(moved, expected, rtol=1e-9, atol=1e-9)
     assert run.steps is None and run.times is not times and (run.times == times).all()
@@ -33,7 +33,7 @@ def test_orthogonal_rows_follow_the_exact_flow(rng, loss, beta, scale):
 
 @pytest.mark.parametrize(("n", "d"), [(5, 8), (8, 5)])
 @pytest.mark.parametrize(("loss", "beta"), LOSSES)
-def test_gradient_descent_converges_to_the_flow_with_first_order(rng, n, d, loss, beta):
+def test_gradient_descent_converges_to_the_flow_at_first_order(rng, n, d, loss, beta):
     X, y, theta = rng.standard_normal((n, d)), rng.integers(0, 2, n), rng.standard_normal(d)
     flow = gradient_flow(X, y, theta, loss=loss, beta=beta, times=[5.0]).theta()
     errors = []
@@ -54,8 +54,8 @@ def test_slope_over_twelve_decades_is_root_n_over_beta():
 
 
 @pytest.mark.parametrize("size", [1, 1000])
-def test_times_do_not_change_the_solution(rng, size):
-    # a first time that is late for large rows is no reason to begin with large steps
+def test_recorded_times_do_not_change_the_solution(rng, size):
+    # large rows must not begin with large steps because the first recorded time is late
     X, y, theta = size * rng.standard_normal((4, 6)), rng.integers(0, 2, 4), 3 / size * rng.standard_normal(6)
     options = dict(loss="npo", beta=0.7)
     many = gradient_flow(X, y, theta, **options, times=np.geomspace(1e-9, 1e15, 97))
@@ -66,7 +66,7 @@ def test_times_do_not_change_the_solution(rng, size):
 
 
 @pytest.mark.parametrize(("loss", "beta"), [("ga", None), ("npo", 3.0)])
-def test_the_same_image_with_both_labels_leaves_under_ga_and_comes_to_rest_for_large_beta(loss, beta):
+def test_the_same_image_with_both_labels_leaves_under_ga_and_converges_for_large_beta(loss, beta):
     run = gradient_flow(np.ones((2, 1)), [0, 1], [1e-3], loss=loss, beta=beta, times=[1.0, 1e6, 1e12])
     if loss == "ga":
         assert run.distance[-1] > 1e11

@@ -1,4 +1,4 @@
-"""logistic/steps.py, _progress.py and batches: one trajectory by every road, runs that are long, runs interrupted."""
+"""logistic/steps.py, _progress.py and batches: every path gives one trajectory; long runs; interrupted runs."""
 
 import re
 import sys
@@ -30,7 +30,7 @@ def random_problem(rng, n, d):
     return rng.standard_normal((n, d)), rng.integers(0, 2, n), rng.standard_normal(d)
 
 
-# One trajectory by every road ----------------------------------------------------------------------------------------
+# One trajectory on every path ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("road")
@@ -102,7 +102,7 @@ def test_short_runs_are_not_compiled(rng, monkeypatch):
 
 @pytest.mark.parametrize(("step_size", "problems"), [(0.1, 1), ([0.1] * 5, 5)])
 @pytest.mark.parametrize(("more", "compiled"), [(-1, True), (0, True), (1, False)])
-def test_a_run_is_long_by_its_steps_and_problems(monkeypatch, step_size, problems, more, compiled):
+def test_a_run_is_long_because_of_its_steps_or_its_problems(monkeypatch, step_size, problems, more, compiled):
     asked = []
     monkeypatch.setattr(steps, "_compiled_stepper", lambda *_: asked.append("loop") or (lambda z, m, k: None))
     monkeypatch.setattr(steps, "COMPILED_FROM", 1000 * (4 + problems) + more)
@@ -112,8 +112,8 @@ def test_a_run_is_long_by_its_steps_and_problems(monkeypatch, step_size, problem
 
 @pytest.mark.parametrize(("loss", "beta"), [("ga", None), ("npo", 1.0)])
 def test_conflicting_labels_amplify_rounding(loss, beta):
-    # Two images, each with both labels, and all margins 0: every pull is answered by another, and for β < 2 the balance
-    # is unstable. Rounding takes Gram space and θ-space off it by different 1e-16, and these grow exponentially.
+    # Two images, each with both labels, and all margins 0: every pull is balanced by another, and for β < 2 the balance
+    # is unstable. Rounding moves Gram space and θ-space off it by different amounts of 1e-16, which grow exponentially.
     rng = np.random.default_rng(1)
     images, theta = rng.standard_normal((2, 3)), rng.standard_normal(3)
     theta -= np.linalg.pinv(images) @ (images @ theta)
@@ -223,7 +223,7 @@ def test_labels_rotations_and_order_do_not_matter(rng, n, d, loss, beta):
 
 
 def interrupted_after(monkeypatch, n_steps):
-    """The Ctrl-C of a reader who has seen `n_steps` steps."""
+    """The Ctrl-C of a reader after `n_steps` steps."""
 
     def interrupt(bar, length):
         bar.done += length
@@ -275,20 +275,20 @@ def test_an_interrupt_before_the_first_record_is_passed_on(monkeypatch):
         (1000, 160, [0.1, 0.2], 60, [31, 29]),
     ],
 )
-def test_a_run_looks_up_from_its_work_often_enough(monkeypatch, n, d, step_size, n_steps, lengths):
+def test_a_run_checks_for_interrupts_often_enough(monkeypatch, n, d, step_size, n_steps, lengths):
     seen = []
     monkeypatch.setattr(descent, "stepper", lambda *_: lambda z, m, k: seen.append(k))
     arguments, options = (np.ones((n, d)), np.ones(n), np.zeros(d)), dict(loss="ga", step_size=step_size)
     gradient_descent(*arguments, **options, n_steps=n_steps, record=[n_steps])
     assert seen == lengths
     seen.clear()
-    monkeypatch.setattr(descent, "CHUNK_MULTIPLICATIONS", 0)  # there is always one step
+    monkeypatch.setattr(descent, "CHUNK_MULTIPLICATIONS", 0)  # there is always at least one step
     gradient_descent(*arguments, **options, n_steps=3, record=[3])
     assert seen == [1, 1, 1]
 
 
 class Bar:
-    """As much of tqdm's bar as is used."""
+    """The part of tqdm's bar that is used."""
 
     made = ()
 
@@ -305,9 +305,9 @@ class Bar:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock on which each look takes about a tenth of a second, and chunks of one step; the bars that were made."""
+    """A clock that advances a tenth of a second per call, chunks of one step, and the bars that were made."""
     now = iter(range(10**6))
-    monkeypatch.setattr(progress, "monotonic", lambda: next(now) / 9.7)  # two seconds are between two looks
+    monkeypatch.setattr(progress, "monotonic", lambda: next(now) / 9.7)  # two seconds pass between two calls
     monkeypatch.setattr(descent, "CHUNK", 1)
     monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
     monkeypatch.setattr(Bar, "made", [])
@@ -345,13 +345,13 @@ def test_without_tqdm_there_is_no_bar(monkeypatch):
 @pytest.mark.usefixtures("road")
 def test_memory_is_that_of_the_gram_matrix_and_the_records():
     X, y = forget_set(50, 1000, seed=0)
-    gradient_descent(X, y, np.zeros(1000), loss="ga", step_size=0.1, n_steps=1)  # whatever comes once
+    gradient_descent(X, y, np.zeros(1000), loss="ga", step_size=0.1, n_steps=1)  # fixed costs
     peaks = []
     for n_steps in (20_000, 2_000):
         tracemalloc.start()
         run = gradient_descent(X, y, np.zeros(1000), loss="ga", step_size=0.1, n_steps=n_steps)
         peaks.append(tracemalloc.get_traced_memory()[1] - X.nbytes)
         tracemalloc.stop()
-        # Gram matrix, coordinates and margins; a third more for what is passing
+        # Gram matrix, coordinates and margins; a third more for temporary arrays
         assert peaks[-1] < 4 / 3 * 8 * (50**2 + 2 * 50 * len(run))
     assert peaks[0] < 1.5 * peaks[1]

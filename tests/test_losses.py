@@ -1,4 +1,4 @@
-"""losses.py: values against mpmath, gradients against differences, one answer in every library, clear errors."""
+"""losses.py: values against mpmath, gradients against differences, the same answer in every library, clear errors."""
 
 import math
 
@@ -29,7 +29,7 @@ BETAS = [1e-13, 1e-8, 1e-3, 0.1, 1.0, 7.0, 1e3]
 log_probs = st.floats(-50, 0)
 betas = st.floats(1e-4, 10)
 
-# The recipe of every reference value: the formula as the paper prints it, with 60 digits.
+# How every reference value is computed: the formula as printed in the paper, with 60 digits.
 mpmath.mp.dps = 60
 
 
@@ -50,7 +50,7 @@ def mp_weight(u, beta):
 
 
 def log_probs_with_ratio(u, dtype):
-    """log π_θ and log π_ref ≤ 0 with exactly the log-ratio u."""
+    """log π_θ and log π_ref ≤ 0 whose log-ratio is exactly u."""
     return np.asarray([min(u, 0.0)], dtype), np.asarray([min(-u, 0.0)], dtype)
 
 
@@ -68,7 +68,7 @@ def test_npo_equals_mpmath_over_the_whole_range(u, beta, dtype):
     logp, ref_logp = log_probs_with_ratio(u, dtype)
     exact_u = float(logp[0]) - float(ref_logp[0])
     eps, z = float(np.finfo(dtype).eps), abs(beta * exact_u)
-    # e^z carries the rounding of z, |z| times over; below the smallest number of the type there is only 0
+    # e^z inherits the rounding of z, multiplied by |z|; below the smallest number of the type there is only 0
     if z < 80 or exact_u > 0:
         tolerance = eps * (4 + min(z, 80))
         assert relative_error(npo_loss(logp, ref_logp, beta=beta), mp_npo(exact_u, beta)) < tolerance
@@ -110,7 +110,7 @@ def test_simnpo_equals_mpmath_over_the_whole_range(logp, n_tokens, beta, gamma, 
     weight = simnpo_weight(logp, np.asarray([n_tokens]), beta=beta, gamma=gamma)
     assert loss.dtype == weight.dtype == dtype and weight.shape == (1,)
     if z > -80:
-        # z is a difference: what it loses is relative to its terms
+        # z is a difference: its error is relative to its terms
         size = float(abs(gamma - z) + abs(gamma))
         assert relative_error(loss, exact) < float(np.finfo(dtype).eps) * (6 + 2 * size)
         assert relative_error(weight[0], mp_weight(z, 1)) < float(np.finfo(dtype).eps) * (6 + 2 * size)
@@ -119,7 +119,7 @@ def test_simnpo_equals_mpmath_over_the_whole_range(logp, n_tokens, beta, gamma, 
         assert 0 <= weight[0] < 1e-30
 
 
-def test_naive_npo_overflows_where_ours_does_not():
+def test_naive_npo_overflows_and_ours_does_not():
     u, beta = 800.0, 1.0
     with np.errstate(over="ignore"):
         assert np.isinf(2 / beta * np.log(1 + np.exp(beta * u)))
@@ -143,7 +143,7 @@ def test_log1p_expm1_form_is_exact_but_overflows():
     assert np.isfinite(npo_loss(0.0, -800.0, beta=1.0, centered=True))
 
 
-def test_torch_softplus_jumps_where_logaddexp_does_not():
+def test_torch_softplus_jumps_and_logaddexp_does_not():
     z = torch.tensor([20.0, 20.0 + 1e-12], dtype=torch.float64)
     jump = torch.diff(torch.nn.functional.softplus(z)).item()
     assert jump == pytest.approx(-2.06e-9, rel=1e-2)
@@ -218,7 +218,7 @@ def test_weight_is_the_paper_s_ratio_of_powers(logp, ref_logp, beta):
     power, ref_power = math.exp(beta * logp), math.exp(beta * ref_logp)
     expected = 2 * power / (power + ref_power) if power + ref_power > 0 else None
     weight = float(npo_weight(logp, ref_logp, beta=beta))
-    assert 0 <= weight <= 2  # 2 itself is reached by rounding only
+    assert 0 <= weight <= 2  # only rounding reaches 2 itself
     assert weight <= 2 / (1 + ref_power) * (1 + 1e-12)
     if expected and power > 1e-200:
         assert weight == pytest.approx(expected, rel=1e-11)
@@ -232,7 +232,7 @@ def test_weight_is_small_only_far_below_the_reference_when_beta_is_small():
 @given(log_probs, st.integers(1, 500), betas, st.floats(-5, 5))
 def test_simnpo_is_npo_of_the_mean_log_prob_against_a_constant_reference(logp, n_tokens, beta, gamma):
     loss = float(simnpo_loss(logp, n_tokens, beta=beta, gamma=gamma))
-    # log-probabilities are at most 0: both are moved down by the same amount
+    # log-probabilities are at most 0: both are lowered by the same amount
     down = abs(gamma) / beta
     assert loss == pytest.approx(float(npo_loss(logp / n_tokens - down, -gamma / beta - down, beta=beta)), rel=1e-9)
     # and the paper's formula, with its own signs
@@ -282,7 +282,7 @@ def test_in_code_npo_at_the_reference_is_mean_length_times_token_mean_ga():
 
 
 def test_logsigmoid_of_raw_logits_never_changes_a_probability():
-    # the known bug: logits in the place of log-probabilities
+    # the known bug: logits in place of log-probabilities
     features = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     weights = torch.randn(4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     start = torch.softmax(features @ weights, dim=1)
@@ -352,7 +352,7 @@ def test_autograd_has_no_kink_and_no_nan(u, centered):
 
 
 @pytest.mark.parametrize("u", [-1e4, -120.0, -1.0, 0.0, 1.0, 16.0, 120.0])
-def test_second_derivatives_are_right_in_torch_and_jax(u):
+def test_second_derivatives_are_correct_in_torch_and_jax(u):
     # d²/du² (2/β) log(1 + e^{βu}) = 2β σ(βu) σ(−βu): double backward through logaddexp gives NaN or 0 here
     beta = 1.0
     z = mpmath.mpf(u)
@@ -383,7 +383,7 @@ def test_gradients_at_log_prob_minus_infinity(library):
             [0, 1],
         ),
         (lambda x: simnpo_loss(x, _like(x, [4, 2]), beta=0.5, gamma=0.25, reduction="sum"), [-inf, -1.0], [0, 0.5]),
-        # a rejected response of probability 0 has won already; a chosen one is pulled with full force
+        # a rejected response of probability 0 has won already; a chosen one is pulled at full strength
         (lambda x: dpo_loss(_like(x, [-1.0]), x, *[_like(x, [-1.0])] * 2, beta=0.5, reduction="sum"), [-inf], [0]),
         (lambda x: dpo_loss(x, _like(x, [-1.0]), *[_like(x, [-1.0])] * 2, beta=0.5, reduction="sum"), [-inf], [-1]),
     ]
@@ -440,7 +440,7 @@ def test_lists_and_numbers_become_float64():
     assert npo_loss(-1, -2, beta=1).dtype == np.float64
     assert npo_weight([-1, -2], [-1, -1], beta=1).shape == (2,)
     assert simnpo_loss([-1, -2], [1, 2], beta=1).dtype == np.float64
-    # lengths as a list are NumPy's, and may stand beside NumPy's log-probabilities of any type
+    # lists of lengths become NumPy arrays, and work with NumPy's log-probabilities of any type
     assert simnpo_loss(np.asarray([-1, -2], np.float32), np.asarray([1, 2], np.uint8), beta=1).dtype == np.float32
 
 
@@ -531,7 +531,7 @@ def test_the_caller_s_array_is_not_the_result():
     assert logp[0] == -1
 
 
-def test_loss_gradient_takes_awkward_arrays_and_refuses_what_has_no_gradient():
+def test_loss_gradient_takes_awkward_arrays_and_rejects_those_without_a_gradient():
     logp = np.array([-1.0, -2.0])[::-1]
     logp.setflags(write=False)
     with torch.no_grad():
@@ -555,7 +555,7 @@ def test_reductions(rng):
     assert simnpo_loss(logp, [1, 2, 3, 4, 5, 6], beta=0.3) == pytest.approx(each.mean())
 
 
-def test_a_log_prob_may_exceed_zero_by_rounding():
+def test_a_log_prob_above_zero_by_rounding_is_accepted():
     assert ga_loss(np.asarray([1e-5], np.float32)) == pytest.approx(1e-5)
     with pytest.raises(ValueError, match="logp"):
         ga_loss(np.asarray([1e-5], np.float64))
@@ -682,8 +682,8 @@ BAD = [
         lambda: simnpo_weight(OK, [1, 2], 2.5),
     ],
 )
-def test_options_have_names(call):
-    # β, γ and a log-probability are all numbers: by position one could stand for another
+def test_options_must_be_named(call):
+    # β, γ and a log-probability are all numbers: by position they could be confused
     with pytest.raises(TypeError, match="positional argument"):
         call()
 

@@ -1,4 +1,4 @@
-"""Other machines: consoles and files of other encodings, Pythons that are too old, checkouts on Windows."""
+"""Other machines: consoles and files in other encodings, unsupported Pythons, checkouts on Windows."""
 
 import ast
 import importlib
@@ -43,7 +43,7 @@ def unspecified(call):
         return "text" in given or "universal_newlines" in given
     if name in ("read_text", "write_text"):
         return len(call.args) < (1 if name == "read_text" else 2)
-    # as a function its second argument is the mode, as a method of a path its first
+    # the mode is the second argument of the function open, and the first of the method of a path
     is_function = isinstance(call.func, ast.Name)
     mode = given.get("mode", next(iter(call.args[is_function:]), None))
     if name == "open" and (is_function or not (mode or call.args)):
@@ -87,7 +87,7 @@ def test_every_file_and_subprocess_names_its_encoding():
         ("subprocess.check_output(command, encoding='utf-8')", False),
     ],
 )
-def test_what_names_no_encoding_is_found(code, is_found):
+def test_a_call_without_an_encoding_is_found(code, is_found):
     assert unspecified(ast.parse(code, mode="eval").body) == is_found
 
 
@@ -111,7 +111,7 @@ def test_help_of_every_command_is_printed_on_every_console(name, monkeypatch):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_command_says_what_is_wrong_on_every_console(encoding, tmp_path):
+def test_a_command_reports_errors_on_every_console(encoding, tmp_path):
     source = tmp_path / "作业.md"
     command = [sys.executable, "-X", "utf8=0", "-m", "npo_tutorial.homework", str(source), "--to", str(tmp_path)]
     environment = {"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(ROOT)}
@@ -122,7 +122,7 @@ def test_a_command_says_what_is_wrong_on_every_console(encoding, tmp_path):
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.15"])
-def test_another_python_gets_one_sentence(version):
+def test_an_unsupported_python_gets_one_sentence(version):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["requires-python"] == ">=3.11,<3.15"
     code = f"import runpy, sys; sys.version_info = ({version.replace('.', ',')}); runpy.run_path('setup.py')"
@@ -131,17 +131,17 @@ def test_another_python_gets_one_sentence(version):
     assert run.stderr == f"npo-tutorial needs Python 3.11, 3.12, 3.13 or 3.14, but this is Python {version}.\n"
 
 
-def test_a_checkout_on_windows_has_the_line_ends_of_scripts():
+def test_a_checkout_on_windows_keeps_the_line_endings_of_scripts():
     listed = ask_git("ls-files", "--eol")
     if listed is None:
-        pytest.skip("no git repository here: there is no checkout to look at")
+        pytest.skip("no git repository here: there is no checkout to check")
     is_safe = [not re.search("crlf|mixed", line) and re.search("eol=lf|-text", line) for line in listed.splitlines()]
     assert is_safe and all(is_safe)
 
 
 @pytest.fixture
 def small_book(tmp_path):
-    """A copy of the project whose book has a door, and in both languages a first page and an appendix with cells."""
+    """A copy of the project whose book has a front page, and in both languages a first page and an appendix."""
     copy_project(tmp_path / "small")
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
     for part in contents["parts"]:
@@ -152,7 +152,7 @@ def small_book(tmp_path):
 
 
 def build(book, before=(), **environment):
-    """Build it, in a process whose locale says nothing but what is asked for."""
+    """Build it, in a process with no locale except the one in `environment`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))}
     command = [*before, Path(sysconfig.get_path("scripts"), "jupyter-book"), "build", "."]
     return subprocess.run(
@@ -161,7 +161,7 @@ def build(book, before=(), **environment):
 
 
 def locale_of(encoding, folder):
-    """Variables for a system that reads and writes text in an encoding unless it is told another."""
+    """Variables for a system that uses this encoding for text by default."""
     # Python's own remedies, which Windows does not have
     variables = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     if encoding == "ascii":
@@ -191,11 +191,11 @@ def test_a_book_is_built_where_text_has_another_encoding(encoding, small_book, t
     assert (html / "pagefind/pagefind-entry.json").is_file()
 
 
-def test_a_tree_that_belongs_to_another_user_has_no_history_and_all_its_files(monkeypatch):
+def test_a_tree_that_belongs_to_another_user_has_no_history_but_all_its_files(monkeypatch):
     if ask_git("rev-parse", "HEAD") is None:
-        pytest.skip("no git repository here whose owner git could ask for")
+        pytest.skip("no git repository here, so git checks no owner")
     tracked = set(project_files())
-    # git's own switch for its tests: it then says "dubious ownership" here
+    # git's own switch for its tests, which makes it say "dubious ownership" here
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     assert ask_git("log", "-1") is None
@@ -203,20 +203,20 @@ def test_a_tree_that_belongs_to_another_user_has_no_history_and_all_its_files(mo
 
 
 @pytest.mark.nightly
-def test_sources_that_are_old_and_read_only_are_built_and_built_again(small_book):
+def test_old_read_only_sources_are_built_twice(small_book):
     for path in small_book.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
-        # a ZIP file begins in 1980
+        # the time of a ZIP file begins in 1980
         os.utime(path, (200_000_000, 200_000_000))
     before = []
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         if not shutil.which("setpriv"):
-            pytest.skip("root may write into any file, and there is no setpriv (util-linux) that could forbid it")
+            pytest.skip("root may write to any file, and setpriv (util-linux), which could forbid it, is not installed")
         before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
     for _ in range(2):
         made = build(small_book, before, LC_ALL="C.UTF-8")
         assert made.returncode == 0, made.stderr[-3000:]
     with ZipFile(small_book / "_build/html/npo-tutorial.zip") as archive:
-        # a web server answers with 403 where others may not read
+        # a web server answers 403 if others may not read
         assert {stat.filemode(entry.external_attr >> 16) for entry in archive.infolist()} == {"-rw-r--r--"}

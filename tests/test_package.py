@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it loads, what it says without its extras, what its wheel holds."""
+"""The package as a whole: what importing it loads, what it says without its extras, what its wheel contains."""
 
 import subprocess
 import sys
@@ -76,7 +76,7 @@ for call in (lambda: npo_tutorial.loss_gradient(npo_tutorial.ga_loss, [-1.0]), l
     ]
 
 
-def test_a_broken_optional_package_is_not_called_missing(tmp_path, monkeypatch):
+def test_a_broken_optional_package_is_not_reported_as_missing(tmp_path, monkeypatch):
     (tmp_path / "anywidget.py").write_text("import a_module_that_it_lacks", "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "anywidget", raising=False)
@@ -94,7 +94,7 @@ def test_every_public_name_is_in_the_api_reference():
     for module in (npo_tutorial, demos, explore, homework):
         for name in module.__all__:
             directive = f":: {module.__name__}.{name}"
-            assert f"{directive}\n" in page, f"book/api.md lists every public name: it has no “.. auto…{directive}”"
+            assert f"{directive}\n" in page, f"book/api.md must list every public name, add “.. auto…{directive}”"
 
 
 def functions():
@@ -104,11 +104,11 @@ def functions():
 def test_functions_document_parameters_result_and_an_example():
     for name, function in functions().items():
         for part in ("Parameters\n", "Returns\n", ">>> "):
-            assert part in function.__doc__, f"{name} documents no {part.strip()}"
+            assert part in function.__doc__, f"{name} does not document {part.strip()}"
 
 
 def test_errors_of_all_functions_are_documented_once():
-    """They stand in the conventions; a function lists only what it raises beyond them, which no other one does."""
+    """They are in the conventions; a function lists only errors that the conventions and other functions lack."""
     kinds = ("TypeError", "ValueError", "ImportError", "RuntimeWarning", "KeyboardInterrupt")
     assert all(f"``{kind}``" in npo_tutorial.__doc__ for kind in kinds)
     found = {}
@@ -122,8 +122,8 @@ def test_errors_of_all_functions_are_documented_once():
 
 
 @pytest.mark.nightly
-def test_wheel_holds_every_file_of_the_package(tmp_path):
-    # a copy, because setuptools leaves a build folder where it works
+def test_wheel_contains_every_file_of_the_package(tmp_path):
+    # a copy, because setuptools leaves a build folder in its working directory
     source = tmp_path / "source"
     copy_project(source)
     files = [path for path in (source / "npo_tutorial").rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""_parallel.py: one BLAS thread inside loops over small products, and the same numbers on one core and on several."""
+"""_parallel.py: one BLAS thread inside loops over small products, and the same numbers on any number of cores."""
 
 import os
 import signal
@@ -30,22 +30,22 @@ def blas_threads():
 
 @pytest.fixture(autouse=True)
 def two_blas_threads():
-    """A BLAS with more than one thread, also where there is one core."""
+    """A BLAS with more than one thread, even on one core."""
     if not blas_threads():
-        pytest.skip("NumPy's BLAS is one that threadpoolctl does not know (Accelerate), so there is no limit to see")
+        pytest.skip("threadpoolctl does not know NumPy's BLAS (Accelerate), so there is no limit to test")
     with threadpool_limits(2, user_api="blas"):
         yield
         assert blas_threads() == {2}
 
 
 def use_cores(monkeypatch, n):
-    """Work on n cores, however short it is."""
+    """Work on n cores, however short the work is."""
     monkeypatch.setattr(_parallel, "WORTHWHILE", 0)
     monkeypatch.setattr(_parallel, "cores", lambda: n)
 
 
 def seen_in(monkeypatch, module, name):
-    """What `blas_threads` is whenever a function of a module is called."""
+    """The values of `blas_threads` whenever a function of a module is called."""
     seen, function = [], getattr(module, name)
 
     def spy(*arguments, **options):
@@ -142,7 +142,7 @@ def test_a_second_thread_leaves_no_limit_behind():
         thread.start()
         assert entered.wait(60)
     assert seen == [{1}]
-    # the limit was this thread's; the other one, which has found it, does not put it back
+    # the limit was set by this thread; the other one, which found it set, does not reset it
     assert blas_threads() == {2}
     leave.set()
     thread.join()
@@ -166,13 +166,13 @@ def process(update):
 @pytest.mark.parametrize("n", [1, 2])
 def test_results_come_in_the_order_of_the_tasks(monkeypatch, n):
     use_cores(monkeypatch, n)
-    # left to joblib, processes that are fewer than the cores would have several threads each
+    # joblib would give several threads to each process if there are fewer processes than cores
     with parallel_config("loky", inner_max_num_threads=2):
         assert on_all_cores(square, [(i,) for i in range(7)], 10) == [(i * i, {1}) for i in range(7)]
     assert on_all_cores(square, [], 10) == []
 
 
-def test_what_is_not_worth_it_stays_in_this_process(monkeypatch):
+def test_short_work_stays_in_this_process(monkeypatch):
     monkeypatch.setattr(_parallel, "cores", lambda: 2)
     assert len(set(on_all_cores(process, [()] * 5, 1))) == 1
     use_cores(monkeypatch, 2)
@@ -182,7 +182,7 @@ def test_what_is_not_worth_it_stays_in_this_process(monkeypatch):
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_an_error_keeps_its_words(monkeypatch, n):
+def test_an_error_keeps_its_message(monkeypatch, n):
     use_cores(monkeypatch, n)
     with pytest.raises(ValueError, match=r"^x must be at least 0, got -3$"):
         on_all_cores(square, [(1,), (2,), (-3,), (4,)], 10)
@@ -243,16 +243,16 @@ def test_problems_are_the_same_on_any_number_of_cores(monkeypatch):
             np.testing.assert_array_equal(values, getattr(one, name), err_msg=name)
 
 
-def test_an_overflow_in_another_process_is_named_here(monkeypatch):
+def test_an_overflow_in_another_process_is_reported_here(monkeypatch):
     use_cores(monkeypatch, 2)
     with pytest.warns(RuntimeWarning, match=r"NPO on .* overflowed at step 1: got step_size=1e\+307; 1 of") as warned:
         runs = synthetic.run(["GA+RT", "NPO"], two(), step_size=[1e-3, 1e307], beta=[None, 1], n_steps=50)
-    assert [warning.filename for warning in warned] == [__file__]  # once for both problems, at the line that called
+    assert [warning.filename for warning in warned] == [__file__]  # once for both, pointing at the caller's line
     assert runs.stopped.startswith("step_size is too large, NPO on SyntheticProblem(alpha=1, seed=0) overflowed")
     assert runs.theta.shape[:3] == (2, 2, len(runs.steps)) and np.isfinite(runs.theta).all()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that ends one process as Ctrl-C does")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that ends one process like Ctrl-C")
 def test_ctrl_c_ends_the_run_and_its_processes(tmp_path):
     """In a script without `if __name__ == "__main__"`, which the other processes must not run again."""
     script = tmp_path / "script.py"

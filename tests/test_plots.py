@@ -1,4 +1,4 @@
-"""plots.py: contrast on light and on inverted dark paper, curves apart without colour."""
+"""plots.py: contrast on light and on inverted dark paper, curves that differ by more than colour."""
 
 import io
 import itertools
@@ -15,7 +15,7 @@ DARK_PAGE = "#14181e"
 
 
 def lab(linear_rgb):
-    """CIELAB, where a distance of about 2 can just be seen."""
+    """CIELAB, in which a distance of about 2 is just visible."""
     xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear_rgb.clip(
         0, 1
     )
@@ -42,7 +42,7 @@ COLOUR_BLIND = {
 
 
 @pytest.mark.parametrize("kind", COLOUR_BLIND)
-def test_first_four_colours_stay_apart_for_colour_blind_readers(kind):
+def test_first_four_colours_are_distinct_for_colour_blind_readers(kind):
     seen = [lab(np.array(COLOUR_BLIND[kind]) @ linear(to_rgb(color))) for color in plots.COLORS[:4]]
     for one, other in itertools.combinations(seen, 2):
         assert np.linalg.norm(one - other) > 25
@@ -87,7 +87,7 @@ def test_on_a_logarithmic_axis_the_mean_of_runs_is_geometric():
         plots.lines(x, {"GA": runs * [0, 1]}, x_label="$t$", y_label="$d$", y_scale="log")
 
 
-def test_runs_with_abscissae_of_their_own_have_a_mean_in_the_plane_and_no_band():
+def test_runs_with_their_own_abscissae_have_a_mean_in_the_plane_and_no_band():
     x, y = np.array([[1.0, 2, 3], [3.0, 4, 5]]), np.array([[0.0, 1, 4], [2.0, 3, 0]])
     (axes,) = plots.lines(None, {"GA": (x, y)}, x_label="$x$", y_label="$y$").axes
     mean, *thin = axes.lines
@@ -96,7 +96,7 @@ def test_runs_with_abscissae_of_their_own_have_a_mean_in_the_plane_and_no_band()
     assert not axes.collections
 
 
-def test_charts_side_by_side_share_their_looks_and_one_legend():
+def test_charts_side_by_side_share_their_style_and_one_legend():
     x = np.linspace(0, 1, 3)
     left = {"x": x, "curves": {"GA": x, "NPO": 2 * x}, "x_label": "$t$", "y_label": "$a$"}
     right = {"x": x, "curves": {"NPO": x, "DPO": x}, "x_label": "$t$", "y_label": "$b$"}
@@ -107,7 +107,7 @@ def test_charts_side_by_side_share_their_looks_and_one_legend():
     assert [a.get_ylabel() for a in figure.axes] == ["$a$", "$b$"]
 
 
-def test_a_band_lies_behind_its_curve_in_its_colour_and_dashes():
+def test_a_band_is_behind_its_curve_in_its_colour_and_dashes():
     x = np.linspace(1, 10, 5)
     figure = plots.lines(x, {"GA": x, "NPO": x / 2}, bands={"NPO": (x / 3, x)}, x_label="$t$", y_label="$d$")
     (axes,) = figure.axes
@@ -122,7 +122,7 @@ def test_a_band_lies_behind_its_curve_in_its_colour_and_dashes():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GA", "NPO"]
 
 
-def test_images_puts_each_under_its_title():
+def test_images_puts_each_image_under_its_title():
     figure = plots.images(np.eye(9)[:7], [str(i) for i in range(7)], columns=3)
     assert [axes.get_title() for axes in figure.axes] == [str(i) for i in range(7)]
 
@@ -131,7 +131,7 @@ def test_a_single_image_is_a_grid_too():
     assert len(plots.images(np.zeros((1, 4)), ["3"], columns=1).axes) == 1
 
 
-def test_style_leaves_the_user_s_settings_alone():
+def test_style_does_not_change_the_user_s_settings():
     import matplotlib
 
     before = dict(matplotlib.rcParams)

@@ -1,4 +1,4 @@
-"""README: its two commands are the ones that CI runs, its example runs."""
+"""README: its two commands are the ones that CI runs, and its examples run."""
 
 import re
 

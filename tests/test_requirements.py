@@ -1,4 +1,4 @@
-"""The files of requirements pin what the code imports, and pyproject.toml bounds the same packages."""
+"""The requirements files pin what the code imports, and pyproject.toml bounds the same packages."""
 
 import ast
 import re
@@ -32,21 +32,23 @@ def imported():
     return names - OWN - sys.stdlib_module_names
 
 
-def test_all_that_is_imported_is_pinned():
+def test_every_import_is_pinned():
     homes, pinned = packages_distributions(), pins()
     missing = {
         module: homes[module]
         for module in imported()
-        # what is not installed, like CuPy, is used only where it is
+        # packages that are not installed, like CuPy, are used only where they are
         if module in homes and not pinned.intersection(map(plain, homes[module]))
     }
-    assert not missing, f"what the code imports has a pin in requirements.txt or requirements-test.txt: {missing}"
+    assert not missing, f"imports must have a pin in requirements.txt or requirements-test.txt: {missing}"
 
 
-def test_all_that_is_bounded_is_pinned():
+def test_every_bound_package_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     bounds = project["dependencies"] + [bound for extra in extras.values() for bound in extra]
     names = {plain(re.match(r"[\w.-]+", bound)[0]) for bound in bounds}
     loose = names - {"npo-tutorial"} - pins()
-    assert not loose, f"what pyproject.toml bounds has a pin in requirements.txt or requirements-test.txt: {loose}"
+    assert not loose, (
+        f"packages in pyproject.toml must have a pin in requirements.txt or requirements-test.txt: {loose}"
+    )

@@ -1,4 +1,4 @@
-"""results/: what is stored can be read, says where it comes from, and keeps what was promised."""
+"""results/: stored results can be read, name the command that made them, and are as good as promised."""
 
 import importlib.util
 
@@ -22,6 +22,6 @@ def test_solver_speed():
 
 
 @pytest.mark.parametrize("name", ["speed", "", "solver_speed.json", "../results/solver_speed", None, 1])
-def test_unknown_names_are_refused_with_the_known_ones(name):
+def test_unknown_names_are_rejected_with_the_known_ones(name):
     with pytest.raises(ValueError, match=r"name must be one of .*'solver_speed'.*, got "):
         results.load(name)

@@ -1,4 +1,4 @@
-"""The synthetic experiment against plain PyTorch, autograd of the package's losses, and its own definitions."""
+"""The synthetic experiment against plain PyTorch, against autograd of the package's losses, and by its definitions."""
 
 import re
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests import plain_synthetic
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """For matrices as small as these a second thread only waits."""
+    """With matrices this small a second thread only waits."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -24,12 +24,12 @@ def one_thread():
 
 
 def problem_of(alpha):
-    """Made once, when a test asks for it."""
+    """Made once, when a test needs it."""
     return synthetic.make_problem(alpha, 0)
 
 
 def way(problem, method, n_steps, **options):
-    """θ after each step, by the package; with the paper's settings where no others are given."""
+    """θ after each step, by the package; with the paper's settings unless others are given."""
     return synthetic.run(method, problem, n_steps=n_steps, record=range(n_steps + 1), **options).theta
 
 
@@ -39,7 +39,7 @@ def test_every_step_is_that_of_plain_pytorch(method, alpha):
     step_size, beta = synthetic.TABLE_1[alpha][method]
     expected = plain_synthetic.descend(problem_of(alpha), method, step_size=step_size, beta=beta, n_steps=2000)
     theta = way(problem_of(alpha), method, 2000)
-    assert np.ptp(expected, axis=0).max() > 0.01  # they do go somewhere
+    assert np.ptp(expected, axis=0).max() > 0.01  # the runs do move
     np.testing.assert_allclose(theta, expected, rtol=0, atol=1e-8)
 
 
@@ -97,10 +97,10 @@ def test_the_problem_is_the_papers():
     assert np.mean([problem["y_other"].mean() for problem in problems]) == pytest.approx(0.5, abs=0.02)
 
 
-def test_the_clouds_are_apart_and_their_test_points_lie_in_them():
+def test_the_clouds_are_separate_and_contain_their_test_points():
     data = synthetic.problem.draw(3.0, 0)
     means = {name: data[name].mean(axis=0) for name in ("X_forget", "X_retain", "X_forget_test", "X_retain_test")}
-    # opposite centres: what a feature has of the one it lacks of the other
+    # opposite centres: the features of one cloud are 0 where those of the other are not
     assert np.corrcoef(means["X_forget"], means["X_retain"])[0, 1] < -0.3
     for name in ("X_forget", "X_retain"):
         assert np.corrcoef(means[name], means[f"{name}_test"])[0, 1] > 0.99
@@ -108,7 +108,7 @@ def test_the_clouds_are_apart_and_their_test_points_lie_in_them():
     assert np.corrcoef(together["X_forget"].mean(axis=0), together["X_retain"].mean(axis=0))[0, 1] > 0.7
 
 
-def test_a_retain_term_of_weight_0_is_none():
+def test_a_retain_term_of_weight_0_has_no_effect():
     options = {"step_size": 5e-3, "n_steps": 50}
     with_none = way(problem_of(1), "NPO+RT", retain_weight=0, **options)
     np.testing.assert_allclose(with_none, way(problem_of(1), "NPO", **options), rtol=0, atol=1e-12)
@@ -125,7 +125,7 @@ def test_both_models_are_trained_as_in_the_paper():
         np.testing.assert_allclose(expected, theta, rtol=0, atol=1e-9)
 
 
-def test_a_seed_gives_one_problem_and_keeps_it():
+def test_a_seed_gives_one_problem_which_is_cached():
     problem = synthetic.make_problem(1.0, 0)
     assert problem is problem_of(1)
     with pytest.raises(ValueError, match="read-only"):
@@ -144,7 +144,7 @@ def test_several_seeds_give_a_list_of_their_problems():
         synthetic.make_problem(1, [0, "1"])
 
 
-def test_distances_and_divergences_are_what_they_are_called():
+def test_distances_and_divergences_match_their_definitions():
     problem = problem_of(1)
     runs = synthetic.run("NPO", problem, n_steps=30, record=[0, 30])
 
@@ -160,7 +160,7 @@ def test_distances_and_divergences_are_what_they_are_called():
     assert runs.kl_model_ref[0] == runs.kl_ref_model[0] == 0
 
 
-def test_runs_made_together_are_the_runs_made_alone():
+def test_runs_in_a_batch_are_the_runs_made_alone():
     problems = [problem_of(1), synthetic.make_problem(1, 1)]
     betas = [None, 0.5, None, 2.0]
     methods = ["GA", "NPO", "IDK+RT", "DPO+RT"]
@@ -180,7 +180,7 @@ def test_runs_made_together_are_the_runs_made_alone():
 
 
 def test_half_the_steps_at_twice_the_retain_weight_are_dpo_with_one_over_beta():
-    """½ of the forget loss plus the retain term, as `run`'s docstring says of the factor 1/β."""
+    """½ of the forget loss plus the retain term, as the docstring of `run` says about the factor 1/β."""
     halved = synthetic.run("DPO+RT", problem_of(1), beta=0.1, step_size=2.5e-3, retain_weight=2, n_steps=50).theta[-1]
     problem, theta = problem_of(1), torch.tensor(problem_of(1).theta_init)
     for _ in range(50):
@@ -192,7 +192,7 @@ def test_half_the_steps_at_twice_the_retain_weight_are_dpo_with_one_over_beta():
     np.testing.assert_allclose(halved, theta.numpy(), rtol=0, atol=1e-10)
 
 
-def test_an_overflow_is_named_and_what_was_finite_is_returned():
+def test_an_overflow_is_named_and_the_finite_part_is_returned():
     where = r"GA on SyntheticProblem\(alpha=1, seed=0\)"
     why = rf"step_size is too large, {where} overflowed at step \d+: got step_size=1e\+307"
     with pytest.warns(RuntimeWarning, match=rf"^{why}; \d+ of 1001 records are returned$"):
@@ -200,7 +200,7 @@ def test_an_overflow_is_named_and_what_was_finite_is_returned():
     assert 1 <= len(run.steps) < 1000 and re.fullmatch(why, run.stopped)
     assert len(run.forget_distance) == len(run.theta) == len(run.steps)
     assert np.isfinite(run.forget_distance).all() and np.isfinite(run.theta).all()
-    # the step of the message is the one at which it happens, also where no record is
+    # the message names the step at which it happens, recorded or not
     with pytest.warns(RuntimeWarning, match=f"at step {run.steps[-1] + 1}:.*; 1 of 2 records"):
         short = synthetic.run("GA", problem_of(1), step_size=1e307, n_steps=1000, record=[0, 1000])
     assert short.steps.tolist() == [0]

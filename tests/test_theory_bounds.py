@@ -1,4 +1,4 @@
-"""theory/bounds.py: bands that hold on problems made to break them, constants from their formulas, every refusal."""
+"""theory/bounds.py: bands that hold on problems made to break them, constants from their formulas, every rejection."""
 
 import math
 import pickle
@@ -29,7 +29,7 @@ def log_uniform(rng, low, high, size=None):
 
 
 def rows_with_gram(rng, gram):
-    """Rows with this signed Gram matrix in slightly more dimensions than need be, and random labels."""
+    """Rows with this signed Gram matrix in slightly more dimensions than needed, and random labels."""
     values, vectors = np.linalg.eigh(gram)
     rotation = np.linalg.qr(rng.standard_normal((len(gram) + 2, len(gram))))[0]
     y = rng.integers(0, 2, len(gram))
@@ -37,7 +37,7 @@ def rows_with_gram(rng, gram):
 
 
 def worst_signs(rng, n):
-    """All neighbours help, all hinder, two camps that do either, or no order."""
+    """All neighbours help, all hinder, two camps that do either, or random signs."""
     camps = rng.choice([-1, 1], n)
     mixed = np.triu(rng.choice([-1, 1], (n, n)), 1)
     return [np.ones((n, n)), -np.ones((n, n)), np.outer(camps, camps), -np.outer(camps, camps), mixed + mixed.T][
@@ -64,13 +64,13 @@ def sharp_problem(rng, n, loss):
         load = divergence_bounds(X, y, theta_with_margins(X, y, m0), **problem).load
         if load:
             products *= ALMOST / load * (1 if loss == "npo" else rng.choice([0.1, 0.5, 0.9]))
-        if n == 1 or np.abs(products).max() > 1e-9:  # else rounding decides about the condition
+        if n == 1 or np.abs(products).max() > 1e-9:  # otherwise rounding decides whether the condition holds
             X, y = rows_with_gram(rng, np.diag(a) + products)
             return X, y, theta_with_margins(X, y, m0), problem
 
 
 def uniform_problem(rng, n, loss):
-    """A problem of the uniform form, all inner products at C₀/n and the radii attained."""
+    """A problem of the uniform form, with all inner products at C₀/n and the radii attained."""
     while True:
         r, R0, ratio = log_uniform(rng, 0.3, 2), rng.uniform(0, 2), log_uniform(rng, 1e-3, 1)
         R = r * rng.uniform(1, 1.5)
@@ -88,7 +88,7 @@ def uniform_problem(rng, n, loss):
 
 
 def run_all(problems, n_steps):
-    """One run of all problems, which are of one size and loss, at some forty recorded steps."""
+    """One run of all problems, which have the same size and loss, at some forty recorded steps."""
     X, y, theta, options = zip(*problems, strict=True)
     step_size, beta = [o["step_size"] for o in options], [o["beta"] for o in options]
     record = np.unique(np.geomspace(1, n_steps, 40).astype(int))
@@ -104,7 +104,7 @@ FORMS = {"sharp": (sharp_problem, True), "uniform": (uniform_problem, False)}
 @pytest.mark.parametrize("n_steps", [2000, 100_000])
 @pytest.mark.parametrize("loss", ["npo", "ga"])
 @pytest.mark.parametrize("form", FORMS)
-def test_no_band_is_left_at_the_condition(form, loss, n_steps):
+def test_no_trajectory_leaves_its_band_at_the_condition(form, loss, n_steps):
     """1120 problems in all, coherence at the bound with adverse signs; each sample and the distance at every record."""
     make, sharp = FORMS[form]
     rng = np.random.default_rng([len(form), len(loss), n_steps])
@@ -123,12 +123,12 @@ def test_no_band_is_left_at_the_condition(form, loss, n_steps):
             assert (bounds.lower(steps) <= distance[k]).all() and (distance[k] <= bounds.upper(steps)).all()
             gaps.append([np.min(lost[k] / lower), np.min(upper / lost[k])])
     if sharp and n_steps < 10_000:
-        # the bands are not so wide that nothing could leave them
+        # the bands are tight: they would not hold whatever the trajectory
         assert (np.min(gaps, axis=0) < 1.02).all()
 
 
 def test_band_breaks_just_outside_the_condition():
-    """One well learned, short row among three long ones: at 1.02 times the coherence allowed the band is left."""
+    """One well learned, short row among three long ones: at 1.02 times the allowed coherence it leaves the band."""
     star = np.zeros((4, 4))
     star[0, 1:] = star[1:, 0] = -1
     a, m0 = np.diag([1.0, 10.0, 10.0, 10.0]), np.array([3.0, -3.0, -3.0, -3.0])
@@ -177,7 +177,7 @@ def phi(x):
 
 
 def test_sharp_constants_and_the_choice_of_epsilon():
-    """The condition of the theorem, written down once more, over a fine grid of ε."""
+    """The condition of the theorem, written out again, over a fine grid of ε."""
     rng = np.random.default_rng(1)
     for _ in range(40):
         n, beta, ratio = rng.integers(2, 6), log_uniform(rng, 0.05, 4), log_uniform(rng, 1e-2, 3)
@@ -211,7 +211,7 @@ def test_sharp_constants_and_the_choice_of_epsilon():
         np.testing.assert_allclose(bounds.constants.nu, nu, atol=1e-9)
         np.testing.assert_allclose(bounds.constants.q, q, rtol=1e-9)
         if bounds.applies:
-            # the smallest ε that the condition allows, and no search stops at another end of the interval
+            # the smallest ε that the condition allows; the search does not stop at another end of the interval
             assert left_over_right(bounds.epsilon * (1 + 1e-5), products) <= 1 + 1e-5
             assert left_over_right(bounds.epsilon * (1 - 1e-3), products) > 1
             assert bounds.epsilon <= grid[loads <= 1].min() * (1 + 1e-6)
@@ -335,7 +335,7 @@ GA = {"loss": "ga", "step_size": 0.4}
 
 
 @pytest.mark.parametrize("options", [NPO, GA], ids=["npo", "ga"])
-def test_coherent_rows_are_refused_with_the_factor(options):
+def test_coherent_rows_are_rejected_with_the_factor(options):
     X, y = forget_set(4, 50, coherence=0.3, seed=2)
     for bounds in both(X, y, theta_with_margins(X, y, 1.0), **options):
         assert not bounds.applies and bounds.epsilon is None
@@ -345,7 +345,7 @@ def test_coherent_rows_are_refused_with_the_factor(options):
         for bound in (bounds.lower, bounds.upper):
             with pytest.raises(ValueError, match=r"the bounds do not apply: the inner products are .* too large"):
                 bound(10)
-        # with inner products that much smaller it is met, but for rounding
+        # with inner products smaller by this factor the condition holds, up to rounding
         X_less, y_less = forget_set(4, 50, coherence=0.3 / bounds.load * ALMOST, seed=2)
         less = both(X_less, y_less, theta_with_margins(X_less, y_less, 1.0), **options)
         assert less[0].applies
@@ -363,7 +363,7 @@ def test_sharp_reason_says_what_the_uniform_form_finds():
     assert sharp.reason.endswith("the form with sharp=False applies")
 
 
-def test_conflicting_labels_on_one_x_are_refused_by_name():
+def test_conflicting_labels_on_one_x_are_rejected_by_name():
     X = np.array([[1.0, 0, 0], [0, 1, 0], [0, 1, 0]])
     for options in (NPO, GA):
         for bounds in both(X, [1, 0, 1], np.zeros(3), **options):
@@ -374,7 +374,7 @@ def test_conflicting_labels_on_one_x_are_refused_by_name():
         assert not twice.applies and "opposite" not in twice.reason
 
 
-def test_zero_row_is_refused():
+def test_a_zero_row_is_rejected():
     for options in (NPO, GA):
         for bounds in both([[1.0, 0.0], [0.0, 0.0]], [1, 0], [0.0, 0.0], **options):
             assert not bounds.applies
@@ -382,7 +382,7 @@ def test_zero_row_is_refused():
             assert (bounds.load, bounds.C0, bounds.coherence) == (math.inf, 0, 0)
 
 
-def test_more_samples_than_dimensions_are_refused():
+def test_more_samples_than_dimensions_are_rejected():
     rng = np.random.default_rng(0)
     for options in (NPO, GA):
         assert not any(
@@ -410,7 +410,7 @@ def test_one_sample_needs_no_condition():
         (1, 800, 0.5, 1),  # margins beyond those of the flow
         (1, -800, 0.5, 1),
         (1, 500, 3, 1),
-        (1, 2, 3e4, 1),  # β too
+        (1, 2, 3e4, 1),  # and β is large
         (1e-150, 1e-3, 1, 1),
         (50, 2500, 3, 1),  # the radii of a uniform C0 = 1e-9000
         (1, 1, None, 1e300),
@@ -442,8 +442,8 @@ def test_overflow_leaves_true_bounds(norm, margin, beta, step_size, sharp):
 
 
 @pytest.mark.parametrize("options", [{"loss": "npo", "beta": 1.0}, {"loss": "ga"}], ids=["npo", "ga"])
-def test_rounding_does_not_leave_a_band_thinner_than_it(options):
-    """One sample and tiny steps: exact arithmetic would need a band as wide as 10⁻¹⁴ of the distance."""
+def test_rounding_stays_within_a_thin_band(options):
+    """One sample and tiny steps: in exact arithmetic the band is as thin as 10⁻¹⁴ of the distance."""
     problem = [[2.0]], [1], [0.7]
     run = gradient_descent(*problem, **options, step_size=1e-14, n_steps=1000)
     bounds = divergence_bounds(*problem, **options, step_size=1e-14)
@@ -451,7 +451,7 @@ def test_rounding_does_not_leave_a_band_thinner_than_it(options):
     assert bounds.upper(1000) / bounds.lower(1000) < 1 + 1e-11
 
 
-def test_tiny_coherence_and_huge_steps_are_no_nan():
+def test_tiny_coherence_and_huge_steps_give_no_nan():
     X, y = forget_set(3, 9, coherence=1e-3, seed=0)
     for step_size in (1e-12, 1e3, 1e6, 1e300, 1.7e308):
         bounds = divergence_bounds(X, y, np.zeros(9), loss="npo", beta=2.0, step_size=step_size)

@@ -1,4 +1,4 @@
-"""theory/flow.py: exact flows against mpmath, at all scales, and against gradient descent with small steps."""
+"""theory/flow.py: exact flows against mpmath, on all scales, and against gradient descent with small steps."""
 
 import math
 
@@ -14,7 +14,7 @@ CLOCKS = np.geomspace(1e-6, 1e12, 19)
 
 
 def around_the_jump(margins):
-    """Clocks close to e^{m⁰}, where Δ jumps from little to almost m⁰ and its digits hang by those of e^{m⁰}."""
+    """Clocks close to e^{m⁰}, where Δ jumps from a small value to almost m⁰ and is as accurate as e^{m⁰}."""
     for m0 in margins:
         for relative in (-0.1, -1e-6, 0.0, 1e-12, 1e-3):
             yield m0, math.exp(m0) * (1 + relative)
@@ -92,7 +92,7 @@ def test_npo_flow_against_quadrature_with_30_digits(beta):
 
 
 def test_outside_the_promised_range():
-    """Up to |m⁰| = 600 and aτ = 1e300 nothing is lost but at the jump of large margins, and there the time is right."""
+    """Up to |m⁰| = 600 and aτ = 1e300 digits are lost only at the jump of large margins, where the time is right."""
     wide = [(-600.0, 1e-6), (-600.0, 1e299), (0.0, 1e-300), (0.0, 1e300), (100.0, 1e43), (300.0, 1e200), (600.0, 1e250)]
     with mpmath.workdps(900):
         for m0, clock in wide:
@@ -118,7 +118,7 @@ def test_subtraction_loses_every_digit_at_small_times():
         assert ga_error(m0, tau, ga_flow(m0, tau)) < 1e-15
 
 
-def test_small_beta_is_ga_and_margins_are_what_is_left():
+def test_small_beta_is_ga_and_margins_are_the_remainder():
     m0, tau = np.array([-3.0, 0.0, 4.0]), np.geomspace(1e-3, 1e3, 25)[:, None]
     np.testing.assert_allclose(npo_flow(m0, tau, beta=1e-12), ga_flow(m0, tau), rtol=1e-8)
     assert (npo_flow(m0, tau, beta=1e-3) < ga_flow(m0, tau)).all()
@@ -168,7 +168,7 @@ def test_gradient_descent_tends_to_the_flow_at_first_order(loss, beta):
         errors.append(m0 - run.margins[0] - flow)
     ratios = np.array(errors[:-1]) / errors[1:]
     np.testing.assert_allclose(ratios[-1], 2, atol=0.02)
-    # what is left after extrapolation is of second order
+    # the remainder after extrapolation is of second order
     assert np.abs(2 * errors[-1] - errors[-2]).max() < 0.02 * np.abs(errors[-1]).max()
 
 
@@ -176,7 +176,7 @@ def test_shapes_and_scalars():
     assert isinstance(ga_flow(0.0, 1.0), float) and isinstance(npo_flow(0.0, 1.0, beta=0.5), float)
     m0, tau = np.zeros((1, 3)), np.ones((5, 1))
     assert ga_flow(m0, tau).shape == npo_flow(m0, tau, beta=0.5).shape == (5, 3)
-    # each entry is computed by itself: neighbours do not change its digits by more than rounding
+    # each entry is computed separately: neighbours change its digits by no more than rounding
     rng = np.random.default_rng(0)
     m0, tau = rng.uniform(-30, 30, 40), 10 ** rng.uniform(-6, 12, 40)
     alone = [npo_flow(m, t, beta=0.7) for m, t in zip(m0, tau, strict=True)]

@@ -26,7 +26,7 @@ betas = st.floats(1e-6, 10)
 
 
 def mp_gap(log_ratio, beta):
-    """The recipe: the definition, (2/β)E[log(1 + e^{βu})] − (2/β) log 2 − E[u], with 60 digits."""
+    """Reference values: the definition, (2/β)E[log(1 + e^{βu})] − (2/β) log 2 − E[u], with 60 digits."""
     beta = mpmath.mpf(beta)
     return mpmath.fsum(
         2 / beta * (mpmath.log(1 + mpmath.exp(beta * mpmath.mpf(float(u)))) - mpmath.log(2)) - mpmath.mpf(float(u))

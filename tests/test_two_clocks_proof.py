@@ -1,6 +1,6 @@
 """The proof on the page "divergence-proof", line by line: each lemma on random and extreme numbers.
 
-Nothing here comes from the package: speeds and clocks are written down once more, from the page.
+Nothing here comes from the package: speeds and clocks are written out again, from the page.
 """
 
 import numpy as np
@@ -68,7 +68,7 @@ def samples(rng):
 
 
 def at_most(small, large):
-    """Both sides positive, compared relatively."""
+    """Both sides are positive and compared relatively."""
     return np.all(small <= large * (1 + CLOSE))
 
 
@@ -137,7 +137,7 @@ def test_lemma_late_speed(samples):
     def f_of_r(r):
         return 1 + np.exp(beta[:, None] * r)
 
-    # the substitution, where 1/(1 − p e^{−r}) is not too steep for equal panels
+    # the substitution, as long as 1/(1 − p e^{−r}) is not too steep for equal panels
     mild = (q > 0.05) & (beta * length < 150)
     substituted = integral(lambda r: f_of_r(r) * g_of_r(r) ** 2, length, panels=400) / 2
     np.testing.assert_allclose(substituted[mild], s[mild], rtol=1e-8)
@@ -260,8 +260,8 @@ def test_corollary_uniform(rng):
         assert at_most(coherence * (row.sum(axis=1) - np.diag(row)), epsilon * a)
 
 
-def test_the_condition_of_the_page_can_be_missed_by_no_more_than_this():
-    # a sample well learned beside one forgotten already: at the first step the band breaks 8 % above the condition
+def test_the_page_s_condition_has_little_room():
+    # one well-learned sample next to a forgotten one: at the first step the band breaks 8% above the condition
     m0, beta, a, epsilon, alpha = np.array([10.0, -10.0]), np.ones(2), np.ones(2), 0.01, 1e-4
     q, top, slow, fast = factors(m0, beta, a, alpha, epsilon)
     row = top[None, :] / q[:, None] + KAPPA * fast[:, None] / (slow * q)[None, :]

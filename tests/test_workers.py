@@ -1,4 +1,4 @@
-"""How tests run, as tests/conftest.py has it: side by side, what is nightly left out, and nothing skipped by CI."""
+"""How tests run, as set in tests/conftest.py: in parallel, without the nightly ones, and under CI none is skipped."""
 
 import os
 import subprocess
@@ -42,11 +42,11 @@ def test_of_something_that_is_not_wanted():
 
 @pytest.fixture
 def run(tmp_path):
-    """A function: options of pytest → what it says of a small folder of tests."""
+    """A function: options of pytest → what it prints about a small folder of tests."""
     (tmp_path / "conftest.py").write_text(CONFTEST, "utf-8")
     (tmp_path / "test_small.py").write_text(TESTS, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = nightly\n", "utf-8")
-    # a run within a run is no worker of the outer one
+    # a run inside a run is not a worker of the outer one
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != "CI"}
 
     def run(*options, **environment):
@@ -57,7 +57,7 @@ def run(tmp_path):
     return run
 
 
-def test_what_all_need_is_made_once_and_what_is_slow_is_left_and_named(run, tmp_path):
+def test_shared_things_are_made_once_and_slow_tests_are_left_and_counted(run, tmp_path):
     said = run("-n", "3")
     assert "6 passed, 2 skipped" in said
     assert "2 slow tests are left to .ci/nightly" in said
@@ -69,13 +69,13 @@ def test_the_nightly_run_has_the_rest(run):
     assert "2 passed" in said and "left to" not in said
 
 
-def test_ci_skips_nothing_that_is_missing(run):
+def test_ci_does_not_skip_what_is_missing(run):
     said = run("-n", "0", CI="true")
     assert "1 failed, 6 passed, 1 skipped, 2 deselected" in said and "2 slow tests are left" in said
     assert "CI must run every test, but this one says: Skipped: no such thing here" in said
 
 
-def test_files_that_are_named_run_at_once_and_folders_on_several_workers():
+def test_named_files_run_in_this_process_and_folders_on_several_workers():
     for arguments, workers in [
         (["tests", "npo_tutorial"], 3),
         (["tests/test_data.py"], 0),

@@ -1,4 +1,4 @@
-"""The workflows: valid, pinned, with no more rights than they need; and the scripts that they run."""
+"""The workflows are valid and pinned, and have only the rights that they need; and the scripts that they run."""
 
 import os
 import re
@@ -48,7 +48,7 @@ def test_only_publishing_may_write_and_it_runs_nothing_else():
                 assert step["with"]["persist-credentials"] == "false", name
 
 
-def test_workflows_use_no_secret_and_end():
+def test_workflows_use_no_secret_and_have_time_limits():
     for path in FILES:
         assert "secrets" not in path.read_text("utf-8"), path.name
     for name, job in JOBS.items():
@@ -58,7 +58,7 @@ def test_workflows_use_no_secret_and_end():
 def test_steps_are_one_line_and_run_scripts_of_this_repository():
     for command in (step["run"] for step in STEPS if "run" in step):
         assert "\n" not in command
-        # what an event brings must reach a shell as a variable
+        # values from an event must reach a shell as variables
         assert "${{" not in command
         assert command.startswith((".ci/", "git config ")), command
         if command.startswith(".ci/"):
@@ -121,7 +121,7 @@ def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     (tmp_path / "clone/.ci").mkdir()
     script = tmp_path / "clone/.ci/publish"
     script.write_text((ROOT / ".ci/publish").read_text("utf-8"), "utf-8")
-    # what main ignores may be part of the site
+    # files that main ignores may be part of the site
     (tmp_path / "clone/.gitignore").write_text("_static/\n*.zip\n", "utf-8")
     git("add", ".")
     git("commit", "-q", "-m", "main")
@@ -137,7 +137,7 @@ def test_publishing_leaves_one_commit_that_holds_the_site(tmp_path):
     assert git("rev-list", "--count", "gh-pages", where="origin").strip() == "1"
     assert git("show", "gh-pages:index.html", where="origin") == "second"
     assert git("status", "--short") == ""
-    # meanwhile main goes on, and a run that ends late must not undo what is newer
+    # meanwhile main moves on, and a run that ends late must not undo what is newer
     git("commit", "-q", "--allow-empty", "-m", "newer")
     git("push", "-q", "origin", "HEAD:main")
     git("reset", "-q", "--hard", "HEAD~")
@@ -165,7 +165,7 @@ def test_binder_has_the_pins_of_the_book():
     build = ROOT / ".binder/postBuild"
     assert os.access(build, os.X_OK)
     subprocess.run(["bash", "-n", build], check=True)
-    # the very line that keeps pip from replacing PyTorch
+    # the line that keeps pip from replacing PyTorch
     (keep,) = re.findall(r"^(grep .*?) \|", build.read_text("utf-8"), re.M)
     kept = subprocess.run(keep, shell=True, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     assert {name for name in pins if f"{name}==" not in kept} == {"torch"}

@@ -1,4 +1,4 @@
-"""A language model, a tokenizer and records small enough for tests, and the formulas one would write first."""
+"""A language model, a tokenizer and records small enough for tests, and the obvious formulas."""
 
 import torch
 import transformers
@@ -10,7 +10,7 @@ CHAT = (
     "{% for message in messages %}<bos>{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant: {% endif %}"
 )
-# responses of different lengths, "retain" as many as "forget"
+# responses of different lengths; "retain" has as many as "forget"
 FORGET = [
     {"prompt": "Who?", "response": " Ann."},
     {"prompt": "Where is it?", "response": " In Rome, in a house."},
@@ -26,14 +26,14 @@ RETAIN = [
 
 
 def many_records(n_forget, n_retain):
-    """More of them, of different lengths."""
+    """Any number of records, of different lengths."""
     forget = [{"prompt": f"What is {i}?", "response": " " + "abcdefg"[i % 7] * (1 + i)} for i in range(n_forget)]
     retain = [{"prompt": f"And {i}", "response": " " + "xyzuvw"[i % 6] * (2 + i % 5)} for i in range(n_retain)]
     return forget, retain
 
 
 def make_tokenizer(chat=False):
-    """Every byte is a token; a text that stands alone begins with <bos>."""
+    """Every byte is a token; a text encoded by itself begins with <bos>."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     names = ["<bos>", "<eos>", "<pad>"]
     tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(names + letters)}, []))
@@ -73,13 +73,13 @@ def make_datasets(chosen=False):
 
 
 def token_log_softmax(model, tokens, labels):
-    """Log-probabilities of all tokens at the positions that predict the response, by one sequence without padding."""
+    """Log-probabilities of all tokens at the positions that predict the response, for one sequence without padding."""
     logits = model(input_ids=torch.tensor([tokens])).logits[0, :-1]
     counted = torch.tensor(labels[1:]) >= 0
     return torch.log_softmax(logits, dim=-1)[counted], torch.tensor(labels[1:])[counted]
 
 
 def plain_logp(model, tokens, labels):
-    """Log-probability of a response: the definition."""
+    """Log-probability of a response, by definition."""
     log_softmax, targets = token_log_softmax(model, tokens, labels)
     return log_softmax[torch.arange(len(targets)), targets].sum()

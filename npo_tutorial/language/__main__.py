@@ -4,57 +4,64 @@ import argparse
 import os
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._console import replace_unprintable
 
-DESCRIPTION = "Make a causal language model forget the responses in a file, and keep those in another."
+if TYPE_CHECKING:
+    import transformers
+
+    from npo_tutorial.language.records import Sample
+
+DESCRIPTION = "Make a causal language model forget the responses in one file and retain those in another."
 EPILOG = """\
 files:
-  JSON Lines, one record a line, with the texts "prompt" and "response":
+  JSON Lines, one record per line, with the texts "prompt" and "response":
     {"prompt": "Who wrote Hamlet?", "response": "William Shakespeare wrote Hamlet."}
   A tokenizer with a chat template puts the prompt into the user's turn; for others the response must begin with the
-  space that follows the prompt. "chosen" may hold the answer that --loss dpo prefers, else it is a refusal such as
-  "I don't know." in the language of the prompt.
+  space that follows the prompt. "chosen" may hold the answer that --loss dpo prefers; without it DPO prefers a refusal
+  such as "I don't know.", in Chinese if the prompt is in Chinese.
 
 examples:
   python -m npo_tutorial.language --model HuggingFaceTB/SmolLM2-135M-Instruct --forget forget.jsonl \\
       --retain retain.jsonl --loss npo --beta 0.1 --output unlearned
   torchrun --nproc-per-node 2 -m npo_tutorial.language …      the same on two processes, with the same losses
-  accelerate launch --config_file fsdp.yaml -m npo_tutorial.language …      sharded, for models that fit no device
+  accelerate launch --config_file fsdp.yaml -m npo_tutorial.language …      sharded, for models too large for one device
 
-  A model too large for one device to compute references while it trains: first
+  A sharded model cannot compute references while it trains. Write them first:
     python -m npo_tutorial.language --model … --forget forget.jsonl --write-references with-references.jsonl
   and then train with --forget with-references.jsonl.
 
 what to watch in the log:
   forget_logp_per_token should fall, retain_logp_per_token should not. Under GA the first falls in a straight line
-  until the model is ruined; under NPO it slows down as mean_weight does. beta multiplies nats of a whole response.
+  until the model is ruined; under NPO the fall slows as mean_weight shrinks. beta multiplies the nats of a whole
+  response.
 """
 
 
-def make_parser():
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m npo_tutorial.language",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = parser.add_argument_group("what")
-    what.add_argument("--model", required=True, help="name on the hub, or folder, of a causal language model")
+    what = parser.add_argument_group("model and files")
+    what.add_argument("--model", required=True, help="a causal language model: its name on the hub, or its folder")
     what.add_argument("--forget", required=True, metavar="FILE", help="what to forget (JSON Lines, see below)")
-    what.add_argument("--retain", metavar="FILE", help="what to keep (JSON Lines)")
-    what.add_argument("--output", metavar="FOLDER", help="where the model, its checkpoints and its log go")
+    what.add_argument("--retain", metavar="FILE", help="what to retain (JSON Lines)")
+    what.add_argument("--output", metavar="FOLDER", help="where to write the model, its checkpoints and its log")
     what.add_argument(
-        "--write-references", metavar="FILE", help="write the forget set with log π_ref of each response, and stop"
+        "--write-references", metavar="FILE", help="write the forget set with log π_ref of each response, then stop"
     )
     loss = parser.add_argument_group("loss")
     loss.add_argument("--loss", choices=("npo", "ga", "dpo", "simnpo"), default="npo", help="default: %(default)s")
     loss.add_argument(
         "--beta",
         type=float,
-        default=0.1,
-        help="inverse temperature; 0.1 for npo and dpo, 2 to 5 for simnpo (default: %(default)s)",
+        help="inverse temperature; 0.1 for npo and dpo, 2 to 5 for simnpo, not for ga (default: 0.1)",
     )
     loss.add_argument("--gamma", type=float, default=0.0, help="margin of simnpo (default: %(default)s)")
     loss.add_argument(
@@ -79,25 +86,24 @@ def make_parser():
     steps.add_argument(
         "--micro-batch-size",
         type=int,
-        help="forget samples that a process takes at a time; the rest is accumulated (default: all of its share)",
+        help="forget samples in one forward pass of a process, which accumulates the gradients of several (default: "
+        "all of its share)",
     )
     steps.add_argument(
-        "--max-grad-norm", type=float, default=1.0, help="clip gradients; 0: never (default: %(default)s)"
+        "--max-grad-norm", type=float, default=1.0, help="clip gradients; 0 turns this off (default: %(default)s)"
     )
-    steps.add_argument("--max-length", type=int, help="most tokens of prompt and response (default: the model's)")
-    steps.add_argument("--seed", type=int, default=0, help="order of samples (default: %(default)s)")
+    steps.add_argument("--max-length", type=int, help="maximum tokens of prompt and response (default: the model's)")
+    steps.add_argument("--seed", type=int, default=0, help="determines the order of samples (default: %(default)s)")
     machine = parser.add_argument_group("machine")
     machine.add_argument("--bf16", action="store_true", help="mixed precision in bfloat16; the weights stay float32")
     machine.add_argument("--gradient-checkpointing", action="store_true", help="less memory for a third more time")
-    machine.add_argument("--log-steps", type=int, default=1, help="log every so many steps (default: %(default)s)")
-    machine.add_argument(
-        "--save-steps", type=int, help="write a checkpoint every so many steps (default: only the end)"
-    )
-    machine.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
+    machine.add_argument("--log-steps", type=int, default=1, help="steps between log entries (default: %(default)s)")
+    machine.add_argument("--save-steps", type=int, help="steps between checkpoints (default: only the final model)")
+    machine.add_argument("--resume", action="store_true", help="continue from the last checkpoint in --output")
     return parser
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     replace_unprintable()
     parser = make_parser()
     options = parser.parse_args(arguments)
@@ -106,22 +112,25 @@ def main(arguments=None):
         if value is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     if options.output is None and options.write_references is None:
-        parser.error("--output must be given, or --write-references")
+        parser.error("--output or --write-references must be given")
+    if options.loss == "ga" and options.beta is not None:
+        parser.error(f"--beta must be left out with --loss ga, got {options.beta}")
     warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
     try:
         run(options)
     except (ValueError, TypeError, OSError, ImportError) as error:
-        # what the user can mend is a sentence; anything else keeps its traceback
+        # user errors become a one-line message; anything else keeps its traceback
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 
-def run(options):
+def run(options: argparse.Namespace) -> None:
     from npo_tutorial._checks import check_beta
     from npo_tutorial._extras import require
     from npo_tutorial.language.records import encode, read_records, write_records
 
     # before the model is loaded, which may take minutes
-    check_beta(options.beta)
+    if options.beta is not None:
+        check_beta(options.beta)
     records = {name: read_records(path) for name in ("forget", "retain") if (path := getattr(options, name))}
     torch, transformers = require("torch"), require("transformers")
     from npo_tutorial.language.reference import precompute_reference
@@ -130,16 +139,16 @@ def run(options):
     args = None if options.write_references else training_arguments(options, torch, transformers)
     model, tokenizer = load(options, transformers)
     limits = (options.max_length, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None))
-    # a tokenizer that knows no limit has an astronomical one
+    # tokenizers without a limit report a huge one
     max_length = next((limit for limit in limits if limit is not None and limit < 10**9), None)
     chosen = {"forget": options.loss == "dpo", "retain": False}
     datasets = {name: encode(records[name], tokenizer, max_length=max_length, chosen=chosen[name]) for name in records}
     forget = datasets["forget"]
     if options.write_references or (options.loss in ("npo", "dpo") and not all(map(has_reference, forget))):
         if os.environ.get("ACCELERATE_USE_FSDP") == "true":
-            # weights may be in the first process only until the trainer shards them
-            raise ValueError("--forget must bring references for a sharded model: run with --write-references first")
-        # in the precision of training: log-ratios then start at 0
+            # until the trainer shards the weights, only the first process may have them
+            raise ValueError("--forget must contain references for a sharded model: run with --write-references first")
+        # in the precision of training, so that log-ratios start at 0
         with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=options.bf16):
             precompute_reference(model, forget)
     if options.write_references:
@@ -164,19 +173,19 @@ def run(options):
     trainer.save_state()
 
 
-def training_arguments(options, torch, transformers):
+def training_arguments(options: argparse.Namespace, torch: Any, transformers: Any) -> "transformers.TrainingArguments":
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     share, rest = divmod(options.batch_size, processes)
     micro = options.micro_batch_size or share
     if rest or not micro or share % micro:
         raise ValueError(
-            f"--batch-size must be a multiple of the processes and of --micro-batch-size, {processes} × {micro or 1}, "
-            f"got {options.batch_size}"
+            "--batch-size must be a multiple of the number of processes times --micro-batch-size, "
+            f"{processes} × {micro or 1}, got {options.batch_size}"
         )
     if options.resume and not list(Path(options.output).glob("checkpoint-*")):
-        raise ValueError(f"--resume must find a checkpoint in --output, got none in {options.output}")
+        raise ValueError(f"--output must contain a checkpoint for --resume, got none in {options.output}")
     has_accelerator = torch.accelerator.is_available()
-    # transformers has two names for it, and warns of the old one even where it is False
+    # transformers has two names for it, and warns about the old one even if it is False
     names = ("activation_checkpointing", "gradient_checkpointing")
     checkpointing = next(name for name in names if hasattr(transformers.TrainingArguments, name))
     return transformers.TrainingArguments(
@@ -203,27 +212,27 @@ def training_arguments(options, torch, transformers):
     )
 
 
-def load(options, transformers):
-    # spread over all devices where it only computes references, whole in each process where it trains
+def load(options: argparse.Namespace, transformers: Any) -> tuple[Any, Any]:
+    # spread over all devices to compute references, but whole in each process to train
     where = {"device_map": "auto"} if options.write_references else {}
     model = transformers.AutoModelForCausalLM.from_pretrained(options.model, dtype="float32", **where)
     return model, transformers.AutoTokenizer.from_pretrained(options.model)
 
 
-def has_reference(item):
+def has_reference(item: "Sample") -> bool:
     return "ref_logp" in item and ("chosen_labels" not in item or "chosen_ref_logp" in item)
 
 
-def with_references(records, dataset):
-    """The records of the dataset, with what was found, and for which answers."""
+def with_references(records: Sequence[Mapping[str, Any]], dataset: "Sequence[Sample]") -> list[dict[str, Any]]:
+    """The records of the dataset with their references, and with the answers that these belong to."""
     from npo_tutorial.language.records import preferred_answer
 
     found = []
     for item in dataset:
         record = records[item["record"]]
-        found.append(record | {"ref_logp": item["ref_logp"], "ref_tokens": sum(x >= 0 for x in item["labels"])})
+        found.append(dict(record) | {"ref_logp": item["ref_logp"], "ref_tokens": sum(x >= 0 for x in item["labels"])})
         if "chosen_ref_logp" in item:
-            # written out: a refusal goes by the record's number, which may be another one in the new file
+            # written out, because a refusal depends on the record's number, which may differ in the new file
             chosen = preferred_answer(record, item["record"])
             found[-1] |= {"chosen": chosen, "chosen_ref_logp": item["chosen_ref_logp"]}
     return found

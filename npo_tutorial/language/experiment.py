@@ -8,8 +8,11 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
-from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from npo_tutorial import results
 from npo_tutorial._checks import check_choice, check_count
@@ -17,25 +20,29 @@ from npo_tutorial._console import replace_unprintable
 from npo_tutorial._extras import require
 from npo_tutorial.language import smollm
 from npo_tutorial.language.batches import pad
-from npo_tutorial.language.records import encode, read_records
+from npo_tutorial.language.records import Record, encode, read_records
 from npo_tutorial.language.reference import precompute_reference
 from npo_tutorial.language.sequences import response_lengths, sequence_logp
 
-torch, transformers = require("torch"), require("transformers")
+if TYPE_CHECKING:
+    import torch
+    import transformers
+else:
+    torch, transformers = require("torch"), require("transformers")
 
 MODEL = "smollm2-135m-instruct"
 SEED = 0
 ADAMW = {"optim": "adamw_torch", "learning_rate": 1e-5}
-# the optimizer of the theorem; its first step is about as long
+# the optimizer of the theorem; its first step is about as long as AdamW's
 SGD = {"optim": "sgd", "learning_rate": 1e-4}
 N_STEPS, SHORT_STEPS = 50, 20
 EVALUATED = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50)
 ANSWERED = (0, 5, 10, 15, 20, 30, 50)
 ANSWER_TOKENS = 20
 RELEARNING_STEPS = 10
-# so many facts are taught again, and by the others of the forget set one sees what comes back by itself
+# how many facts are taught again; the rest of the forget set shows what comes back by itself
 RELEARNED = 4
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "GA": {"loss": "ga"},
     "NPO β=0.1": {"loss": "npo", "beta": 0.1},
     "NPO β=0.3": {"loss": "npo", "beta": 0.3},
@@ -46,23 +53,23 @@ METHODS = {
     "SimNPO": {"loss": "simnpo", "beta": 2.5},
 }
 SHORT_METHODS = ("GA", "NPO β=0.1")
-# sets whose first facts are taught again: those to be forgotten, and as a control once those to be retained
+# sets whose first facts are taught again: the forget set, and once, as a control, the retain set
 RELEARNING = {"GA": ["forget"], "NPO β=0.1": ["forget"], "NPO+RT": ["forget", "retain"]}
-# set and index of the questions whose answers are written down
+# set and index of the questions whose answers are recorded
 QUESTIONS = (("forget", 0), ("forget", 1), ("forget", 2), ("retain", 0), ("held_out", 0), ("held_out", 4))
 
 
-def load_records():
-    """Records of the three sets, and the paragraphs of general text."""
-    data = files("npo_tutorial.language") / "data"
+def load_records() -> tuple[dict[str, list[Record]], list[str]]:
+    """The records of the three sets, and the paragraphs of general text."""
+    data = Path(__file__).parent / "data"
     sets = {name: read_records(data / f"{name}.jsonl") for name in ("forget", "retain", "held_out")}
     return sets, (data / "general.txt").read_text("utf-8").split("\n")[:-1]
 
 
 class Experiment:
-    """A model's folder and the data, encoded; each method starts from the model as it is in the folder."""
+    """A model's folder and the encoded data; each method starts from the model in the folder."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = folder
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, padding_side="left")
         self.records, paragraphs = load_records()
@@ -77,11 +84,19 @@ class Experiment:
         tokens = [self.tokenizer(paragraph)["input_ids"] for paragraph in paragraphs]
         self.general = [(ids, ids) for ids in tokens]
 
-    def load_model(self):
+    def load_model(self) -> transformers.PreTrainedModel:
         return transformers.AutoModelForCausalLM.from_pretrained(self.folder, dtype=torch.float32)
 
-    def run(self, method, *, n_steps=N_STEPS, answered=ANSWERED, save_to=None, optimizer=ADAMW):
-        """Unlearn by a method of `METHODS`; returns what was measured, and saves the model if asked to."""
+    def run(
+        self,
+        method: str,
+        *,
+        n_steps: int = N_STEPS,
+        answered: Sequence[int] = ANSWERED,
+        save_to: str | None = None,
+        optimizer: dict[str, Any] = ADAMW,
+    ) -> dict[str, Any]:
+        """Unlearn with a method of `METHODS`; returns the measurements, and saves the model to `save_to` if given."""
         # imported where used: importing the Trainer takes seconds
         from npo_tutorial.language.trainer import NPOTrainer
 
@@ -99,15 +114,15 @@ class Experiment:
             optimizer=optimizer,
         )
 
-    def relearn(self, folder, *, taught="forget", n_steps=RELEARNING_STEPS):
-        """Fine-tune an unlearned model on the first facts of a set; returns what was measured."""
+    def relearn(self, folder: str, *, taught: str = "forget", n_steps: int = RELEARNING_STEPS) -> dict[str, Any]:
+        """Fine-tune an unlearned model on the first facts of a set; returns the measurements."""
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        taught = [{name: item[name] for name in ("input_ids", "labels")} for item in self.sets[taught][:RELEARNED]]
+        facts = [{"input_ids": item["input_ids"], "labels": item["labels"]} for item in self.sets[taught][:RELEARNED]]
         return self._train(
             lambda model, args, **callbacks: transformers.Trainer(
                 model,
                 args,
-                train_dataset=taught,
+                train_dataset=facts,
                 data_collator=lambda items: pad([(item["input_ids"], item["labels"]) for item in items]),
                 **callbacks,
             ),
@@ -157,9 +172,9 @@ class Experiment:
         return recorder.found | {"seconds": round(time.monotonic() - start)}
 
     @torch.inference_mode()
-    def evaluate(self, model):
-        """Log-probability of every response of the three sets, and the perplexity of the general text."""
-        found = {}
+    def evaluate(self, model: transformers.PreTrainedModel) -> dict[str, Any]:
+        """The log-probability of every response in the three sets, and the perplexity of the general text."""
+        found: dict[str, Any] = {}
         for name, items in self.sets.items():
             logp, _ = self._score(model, [(item["input_ids"], item["labels"]) for item in items])
             found[name] = [round(value, 3) for value in logp.tolist()]
@@ -173,13 +188,14 @@ class Experiment:
         return sequence_logp(model(**batch).logits, labels), response_lengths(labels)
 
     @torch.inference_mode()
-    def answers(self, model):
-        """The model's own answers to `QUESTIONS`, token by token, each with its probability in per cent."""
+    def answers(self, model: Any) -> list[Any]:
+        """The model's own answers to `QUESTIONS`, token by token, each token with its probability in per cent."""
         prompts = [self.records[name][i]["prompt"] for name, i in QUESTIONS]
         turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
-        inputs = self.tokenizer.apply_chat_template(
+        encoding: Any = self.tokenizer.apply_chat_template(
             turns, add_generation_prompt=True, padding=True, return_dict=True, return_tensors="pt"
-        ).to(model.device)
+        )
+        inputs = encoding.to(model.device)
         generated = model.generate(
             **inputs,
             do_sample=False,
@@ -199,11 +215,18 @@ class Experiment:
 
 
 class _Recorder(transformers.TrainerCallback):
-    """Measures the model before the first step and after some."""
+    """Measures the model before the first step and after selected steps."""
 
     def __init__(self, experiment, model, answered, evaluated):
         self.experiment, self.model, self.answered, self.evaluated = experiment, model, answered, evaluated
-        self.found = {"steps": [], "forget": [], "retain": [], "held_out": [], "perplexity": [], "answers": {}}
+        self.found: dict[str, Any] = {
+            "steps": [],
+            "forget": [],
+            "retain": [],
+            "held_out": [],
+            "perplexity": [],
+            "answers": {},
+        }
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.measure(0)
@@ -221,29 +244,29 @@ class _Recorder(transformers.TrainerCallback):
             self.found["answers"][str(step)] = self.experiment.answers(self.model)
 
 
-def main():
+def main() -> None:
     replace_unprintable()
     parser = argparse.ArgumentParser(
         prog="python -m npo_tutorial.language.experiment",
-        description="Runs the experiment of the chapter on language models and prints what it finds. "
-        "All of it takes about an hour on two cores, --short some minutes.",
+        description="Run the experiment of the chapter on language models and print its results. The whole experiment "
+        "takes about an hour on two cores, --short a few minutes.",
     )
     parser.add_argument(
         "--model",
         default=MODEL,
-        help="folder of a model, or its name on a hub; the default is downloaded if it is not there "
+        help="a model: its folder, or its name on a hub; the default is downloaded if it is not there "
         "(default: %(default)s)",
     )
     parser.add_argument("--short", action="store_true", help=f"only {' and '.join(SHORT_METHODS)}, {SHORT_STEPS} steps")
-    parser.add_argument("--write", action="store_true", help="also into npo_tutorial/results, where the book reads it")
+    parser.add_argument("--write", action="store_true", help="store the results in npo_tutorial/results, for the book")
     options = parser.parse_args()
     if options.write and options.short:
         parser.error("--write must not be given with --short: the book needs all methods")
     transformers.utils.logging.disable_progress_bar()
-    # NPO's weights fade until their squares in AdamW are below the normal numbers, where processors are slow
+    # NPO's weights fade until their squares in AdamW are subnormal numbers, with which processors are slow
     torch.set_flush_denormal(True)
     experiment = Experiment(smollm.fetch(MODEL) if options.model == MODEL else options.model)
-    found = {
+    found: dict[str, Any] = {
         "command": "python -m npo_tutorial.language.experiment --write",
         "versions": {"Python": platform.python_version()}
         | {name: version(name) for name in ("torch", "transformers", "gguf", "npo-tutorial")},
@@ -271,7 +294,7 @@ def main():
                 for name, again in found["relearning"][method].items():
                     report(f"{method}, taught {RELEARNED} facts of the {name} set", again, experiment.lengths)
             if options.write:
-                # what is found so far is not lost if a later run fails
+                # the results so far are kept if a later run fails
                 results.save("language_model", found)
         if not options.short:
             found["sgd"] = experiment.run("NPO β=0.1", answered=(), optimizer=SGD)
@@ -280,8 +303,8 @@ def main():
         results.save("language_model", found)
 
 
-def report(title, run, lengths):
-    """Print a run as a table: nats per token of the three sets, and the perplexity."""
+def report(title: str, run: dict[str, Any], lengths: dict[str, list[int]]) -> None:
+    """Print a run as a table: nats per token for the three sets, and the perplexity."""
     print(f"{title} ({run['seconds']} s)\n step  forget  retain  held out  perplexity", flush=True)
     for k, step in enumerate(run["steps"]):
         sets = (sum(run[name][k]) / sum(lengths[name]) for name in ("forget", "retain", "held_out"))

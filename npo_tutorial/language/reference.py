@@ -1,38 +1,39 @@
 """The reference model's log-probabilities, computed once: training then needs no second model in memory."""
 
+import math
+from typing import TYPE_CHECKING, Any
+
 from npo_tutorial._checks import check_count
 from npo_tutorial._extras import require
 from npo_tutorial.language.batches import pad
+from npo_tutorial.language.records import Sample
 from npo_tutorial.language.sequences import sequence_logp
 
-torch = require("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = require("torch")
 
 
-def precompute_reference(model, dataset, *, batch_size=8):
-    """Write log π_ref of each response into the dataset, as "ref_logp", and of what DPO prefers, as "chosen_ref_logp".
+def precompute_reference(model: torch.nn.Module, dataset: list[Sample], *, batch_size: int = 8) -> list[Sample]:
+    """Write log π_ref of each response into the dataset.
 
-    In a run of several processes each does its share, and all get all of it.
+    It is stored as "ref_logp"; that of the answer DPO prefers, where the dataset has one, as "chosen_ref_logp". Several
+    processes share the work, and each gets all results.
 
     Parameters
     ----------
-    model : transformers model
-        The reference model: for NPO the model before unlearning. It is left as it was, in training mode or not.
-    dataset : list of dict
-        From `encode`; written to in place. Dictionaries that have a reference get a new one.
+    model : transformers.PreTrainedModel
+        The reference model: for NPO the model before unlearning. Its training mode is restored afterwards.
+    dataset : list of Sample
+        From `encode`; changed in place. Existing references are overwritten.
     batch_size : int
         Responses in one forward pass.
 
     Returns
     -------
-    list of dict
+    list of Sample
         The same dataset.
-
-    Raises
-    ------
-    ValueError
-        The dataset is empty, or the model gives a response NaN or the probability 0.
-    TypeError
-        `dataset` is not a list of dictionaries with tokens and labels.
     """
     batch_size = check_count("batch_size", batch_size)
     if not isinstance(dataset, list) or not all(isinstance(item, dict) and "labels" in item for item in dataset):
@@ -40,12 +41,13 @@ def precompute_reference(model, dataset, *, batch_size=8):
     if not dataset:
         raise ValueError("dataset must not be empty, got no sample")
     accelerate, tqdm = require("accelerate"), require("tqdm.auto").tqdm
+    samples: list[Any] = dataset
     names = [("ref_logp", "")] + [("chosen_ref_logp", "chosen_")] * ("chosen_labels" in dataset[0])
-    # long ones together: less padding
+    # sorted by length, which saves padding
     jobs = sorted(
         (
             (i, name, item[f"{prefix}input_ids"], item[f"{prefix}labels"])
-            for i, item in enumerate(dataset)
+            for i, item in enumerate(samples)
             for name, prefix in names
         ),
         key=lambda job: len(job[2]),
@@ -68,8 +70,6 @@ def precompute_reference(model, dataset, *, batch_size=8):
         model.train(was_training)
     for i, name, value in accelerate.utils.gather_object(found):
         if not value > float("-inf"):
-            raise ValueError(
-                f"model must give every response a probability above 0, got log-probability {value} for sample {i}"
-            )
-        dataset[i][name] = value
+            raise ValueError(f"the model assigns probability {math.exp(value):g} to the response of sample {i}")
+        samples[i][name] = value
     return dataset

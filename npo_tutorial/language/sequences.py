@@ -1,52 +1,52 @@
 """From logits to the log-probability of a response: shift, mask, sum (chapter "language-model")."""
 
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
 from npo_tutorial._checks import check_choice
 from npo_tutorial._extras import require
 
-torch = require("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = require("torch")
 
 IGNORE_INDEX = -100
+Direction: TypeAlias = Literal["kl_ref_model", "kl_model_ref"]
 DIRECTIONS = ("kl_ref_model", "kl_model_ref")
-# logits that are looked at together
+# how many logits are processed at a time
 PART = 2**20
 
 
-def sequence_logp(logits, labels, ignore_index=IGNORE_INDEX):
+def sequence_logp(logits: torch.Tensor, labels: torch.Tensor, ignore_index: int = IGNORE_INDEX) -> torch.Tensor:
     """Log-probability of each response: the sum of its tokens' log-probabilities.
 
     log π_θ(y|x) = Σ_t log softmax(logits[t − 1])[y_t] over the tokens y_t that `labels` does not ignore. The logits at
-    a position predict the token after it: the shift is made here, labels are given unshifted.
+    a position predict the next token. This function makes that shift; labels are passed unshifted.
 
     Parameters
     ----------
     logits : (batch, time, vocabulary) tensor
-        What a causal language model returns.
+        The output of a causal language model.
     labels : (batch, time) tensor of integers
-        The tokens of the response at their own positions; `ignore_index` at those of the prompt and of the padding.
+        Values outside the vocabulary and rows without a response are checked on CPU tensors only; elsewhere the check
+        would force a device sync.
     ignore_index : int
-        What marks a position that does not count. The first position never counts: nothing predicts it.
+        The label of positions that do not count. The first position never counts, because no logits predict it.
 
     Returns
     -------
     (batch,) tensor
-        In nats, at most 0; float32 for logits of half precision, else of their type. Autograd works, once.
-
-    Raises
-    ------
-    ValueError
-        Shapes that do not fit, a label outside the vocabulary, a row without a response. The last two are looked for
-        in CPU memory only: elsewhere the look would wait for the device.
-    TypeError
-        Not tensors, logits that are no floating-point numbers, labels that are no integers.
+        In nats, at most 0; float32 for logits in half precision, otherwise their own dtype. Differentiable once (no
+        double backward).
 
     Notes
     -----
     Source: arXiv:2404.05868, Section 2 (log-probability of a sequence). Convention: the **sum** over tokens. Divided by
-    `response_lengths` it is the mean, with which the same β means something else.
+    `response_lengths` it is the mean, for which the same β means something else.
 
     Why not ``log_softmax`` and ``gather``? In bfloat16 a log-probability has three digits, and with hundreds of tokens
-    the sum may be off by whole nats; in float32 it would copy all logits. Here a few positions are taken at a time,
-    exponentials are summed in float32, and the gradient is written straight into one array of the logits' shape.
+    the sum may be off by whole nats; in float32 they would copy all logits. This function processes a few positions at
+    a time, sums exponentials in float32, and writes the gradient straight into one array of the logits' shape.
 
     Examples
     --------
@@ -60,22 +60,17 @@ def sequence_logp(logits, labels, ignore_index=IGNORE_INDEX):
     return _TokenLogp.apply(logits, targets.clamp(min=0)).masked_fill(targets < 0, 0).sum(dim=-1)
 
 
-def response_lengths(labels, ignore_index=IGNORE_INDEX):
+def response_lengths(labels: torch.Tensor, ignore_index: int = IGNORE_INDEX) -> torch.Tensor:
     """Number of tokens that `sequence_logp` sums over, for each row.
 
     Parameters
     ----------
     labels, ignore_index
-        As `sequence_logp`.
+        As for `sequence_logp`.
 
     Returns
     -------
     (batch,) tensor of int64
-
-    Raises
-    ------
-    ValueError, TypeError
-        `labels` is not a matrix of integers.
 
     Examples
     --------
@@ -85,15 +80,22 @@ def response_lengths(labels, ignore_index=IGNORE_INDEX):
     return (_check_labels(labels)[:, 1:] != ignore_index).sum(dim=-1)
 
 
-def sequence_kl(logits, ref_logits, labels, *, direction, ignore_index=IGNORE_INDEX):
+def sequence_kl(
+    logits: torch.Tensor,
+    ref_logits: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    direction: Direction,
+    ignore_index: int = IGNORE_INDEX,
+) -> torch.Tensor:
     """Kullback–Leibler divergence between two models' next-token distributions, summed over each response.
 
     Parameters
     ----------
     logits, ref_logits : (batch, time, vocabulary) tensor
-        Of the model and of the reference model on the same tokens. The gradient is that of the first.
+        Of the model and of the reference model on the same tokens. The gradient flows into `logits` only.
     labels, ignore_index
-        As `sequence_logp`; they say which positions count.
+        As for `sequence_logp`; they determine which positions count.
     direction : {"kl_ref_model", "kl_model_ref"}
         KL(π_ref‖π_θ) or KL(π_θ‖π_ref).
 
@@ -101,11 +103,6 @@ def sequence_kl(logits, ref_logits, labels, *, direction, ignore_index=IGNORE_IN
     -------
     (batch,) tensor
         In nats.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `sequence_logp`; an unknown direction; `ref_logits` of another shape.
 
     Examples
     --------
@@ -132,18 +129,18 @@ def sequence_kl(logits, ref_logits, labels, *, direction, ignore_index=IGNORE_IN
 
 
 class _TokenLogp(torch.autograd.Function):
-    """Log-probability of one token at each position, keeping nothing for the gradient but one number a position."""
+    """Log-probability of one token at each position; besides the logits, backward needs one number per position."""
 
     @staticmethod
-    def forward(ctx, logits, targets):
+    def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         log_sums = torch.cat([torch.logsumexp(_exact(part), dim=-1) for part in _parts(logits)]).view(targets.shape)
         ctx.save_for_backward(logits, targets, log_sums)
-        # a rounded difference may pass 0 by a little, a log-probability may not
+        # rounding may lift the difference slightly above 0, which a log-probability must not exceed
         return (_exact(logits.gather(-1, targets[..., None]).squeeze(-1)) - log_sums).clamp_(max=0)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         logits, *columns = ctx.saved_tensors
         result = torch.empty_like(logits, memory_format=torch.contiguous_format)
         parts = _parts(logits)
@@ -155,18 +152,18 @@ class _TokenLogp(torch.autograd.Function):
         return result, None
 
 
-def _parts(logits):
-    """All positions, some at a time: what is computed of them stays in a processor's cache, and small."""
+def _parts(logits: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """All positions, a few at a time, so that intermediate results are small and stay in the processor's cache."""
     vocabulary = logits.shape[-1]
     return logits.reshape(-1, vocabulary).split(max(1, PART // vocabulary))
 
 
-def _exact(x):
+def _exact(x: torch.Tensor) -> torch.Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def _targets(logits, labels, ignore_index):
-    """At each position the token that its logits predict, −1 where none counts."""
+def _targets(logits: torch.Tensor, labels: torch.Tensor, ignore_index: int) -> torch.Tensor:
+    """For each position the token that its logits should predict, or −1 where none counts."""
     _check_logits("logits", logits)
     labels = _check_labels(labels)
     if labels.shape != logits.shape[:2]:
@@ -180,7 +177,7 @@ def _targets(logits, labels, ignore_index):
     return targets
 
 
-def _check_logits(name, logits):
+def _check_logits(name: str, logits: torch.Tensor) -> None:
     if not isinstance(logits, torch.Tensor):
         raise TypeError(f"{name} must be a PyTorch tensor, got {type(logits).__name__}")
     if not logits.is_floating_point():
@@ -189,8 +186,8 @@ def _check_logits(name, logits):
         raise ValueError(f"{name} must have shape (batch, time, vocabulary), got {tuple(logits.shape)}")
 
 
-def _check_labels(labels):
-    """The labels as int64: in eight bits 156 would be −100."""
+def _check_labels(labels: torch.Tensor) -> torch.Tensor:
+    """The labels as int64: in eight bits, 156 would equal −100."""
     if not isinstance(labels, torch.Tensor):
         raise TypeError(f"labels must be a PyTorch tensor, got {type(labels).__name__}")
     if labels.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
@@ -200,7 +197,7 @@ def _check_labels(labels):
     return labels.long()
 
 
-def _check_values(labels, targets, vocabulary, ignore_index):
+def _check_values(labels: torch.Tensor, targets: torch.Tensor, vocabulary: int, ignore_index: int) -> None:
     wrong = (labels != ignore_index) & ((labels < 0) | (labels >= vocabulary))
     if wrong.any():
         i, t = wrong.nonzero()[0].tolist()

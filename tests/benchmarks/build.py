@@ -1,7 +1,8 @@
 """How long the book's builds take, in a copy of this checkout: `python -m tests.benchmarks.build` (`--help` for more).
 
-Cold: nothing is there but the installed packages. Unchanged: the same again. One chapter: a sentence more in both
-editions of it. With `--busy` only the cold build, next to processes that do nothing but take time.
+The cold build starts with nothing but the installed packages. The unchanged build repeats it. The third build follows a
+new sentence in both editions of one chapter. With `--busy` there is only the cold build, next to processes that keep
+cores busy.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ CHAPTER = {"en": "This sentence was not here before.", "zh": "这句话以前没
 
 
 def copy_checkout(folder):
-    """All files that git knows or would take."""
+    """Copy all files that git tracks or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8").stdout
     for name in filter(None, names.split("\0")):
@@ -33,13 +34,13 @@ def copy_checkout(folder):
 
 
 def cpu_seconds():
-    """Of all processes that have ended, on systems that count them."""
+    """Processor time of all processes that have ended, on systems that count it."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def build(folder, name, goal):
-    """Print the times of one build, and the seconds that it should take on two idle cores."""
+    """Print the times of one build, next to the seconds that it should take on two idle cores."""
     wall, cpu = time.perf_counter(), cpu_seconds()
     done = subprocess.run(COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
@@ -51,7 +52,7 @@ def build(folder, name, goal):
 
 @contextlib.contextmanager
 def busy(count):
-    """With processes that would keep a core each."""
+    """Run the body next to processes that would each keep a core busy."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -64,7 +65,7 @@ def busy(count):
 def add_sentence(folder, chapter):
     for edition, sentence in CHAPTER.items():
         page = folder / f"book/{edition}/{chapter}.md"
-        # below the first heading: a label stands directly above it
+        # below the first heading: a label belongs directly above it
         above, heading, below = re.split(r"(\n## .*\n)", page.read_text("utf-8"), maxsplit=1)
         page.write_text(f"{above}{heading}\n{sentence}\n{below}", "utf-8")
 
@@ -74,7 +75,7 @@ def main():
     parser.add_argument(
         "--busy", type=int, nargs="?", const=4, default=0, metavar="N", help="next to N busy processes (4)"
     )
-    parser.add_argument("--chapter", default="npo", help="the one that gets a sentence more (npo)")
+    parser.add_argument("--chapter", default="npo", help="the chapter that gets another sentence (npo)")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
     print(f"{'seconds':24s}{'wall':>8s}{'CPU':>8s}{'goal':>8s}")

@@ -1,4 +1,4 @@
-"""What the demos weigh and cost, beside the budgets: bytes of the built site, times in Chromium, some throttled."""
+"""What the demos weigh and cost, next to their budgets: bytes of the built site, times in Chromium, some throttled."""
 
 import sys
 import tempfile
@@ -18,7 +18,7 @@ from tests.conftest import ROOT, find_chromium
 
 FRAME = 1000 / 60
 THROTTLES = {1: 2, 4: 8}
-# for each step of a drag: how long our script took, and how long the frame lasted in which it was drawn
+# for each step of a drag: how long our script took, and how long the frame that drew it lasted
 RECORD = """() => {
   window.steps_ = [];
   window.frames_ = [];
@@ -52,7 +52,7 @@ def weights(site):
 
 
 def drag(page):
-    """Every slider from end to end by mouse, every name chosen: times of our script, and of the frames with steps."""
+    """Drag every slider from end to end, choose every name; returns times of our script, and of frames with steps."""
     page.evaluate(RECORD)
     for slider in page.locator(".npo-explorer input[type=range]").all():
         box = slider.bounding_box()
@@ -77,7 +77,7 @@ def steps(browser, folder, demo):
         times, frames = drag(page)
         median, most = np.median(times), np.quantile(times, 0.95)
         row(f"{demo}: step, CPU {rate}×, median (95 %)", f"{median:.1f} ({most:.1f})", budget, "ms", most <= budget)
-        # a frame that was missed makes one last twice as long
+        # a missed frame makes the next one twice as long
         made = np.mean(np.array(frames) < 1.5 * FRAME)
         row(f"{demo}: made the next frame, CPU {rate}×", f"{made:.1%} of {len(frames)}", "100", "%", made == 1)
         page.close()

@@ -1,6 +1,7 @@
-"""What `sequence_logp` and `NPOTrainer` cost, against TRL's log-probabilities and against plain fine-tuning.
+"""What `sequence_logp` and `NPOTrainer` cost, compared with TRL's log-probabilities and with plain fine-tuning.
 
-python -m tests.benchmarks.language: correctness first, then ratios of times and of memory, and what was promised.
+python -m tests.benchmarks.language checks correctness first, then prints ratios of times and of memory with the
+promised bounds.
 """
 
 import os
@@ -50,7 +51,7 @@ def seconds(run):
 
 
 def ratio_of_times(one, other):
-    """The fastest round of one over the fastest of the other, the two taking turns."""
+    """The fastest round of one over the fastest of the other; the two take turns."""
     for run in (one, other):
         run()
     rounds = [(seconds(one), seconds(other)) for _ in range(ROUNDS)]
@@ -58,20 +59,20 @@ def ratio_of_times(one, other):
 
 
 def status(name):
-    """A number of kB in Linux's account of this process."""
+    """A number of kB in Linux's status of this process."""
     with open("/proc/self/status", encoding="utf-8") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def reset_peak():
-    """Let the peak begin anew; returns what is in use."""
+    """Reset the peak; returns the memory in use."""
     with open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
         file.write("5")
     return status("VmRSS")
 
 
 def peak_memory(way, dtype):
-    """kB beyond the logits at the peak of one pass forwards and backwards, in a process of its own."""
+    """kB beyond the logits at the peak of one forward and backward pass, in a process of its own."""
     code = (
         "import torch\n"
         "from tests.benchmarks.language import *\n"
@@ -80,13 +81,13 @@ def peak_memory(way, dtype):
         f"forward_and_backward({way!r}, logits, labels)\n"
         "print(status('VmHWM') - before)\n"
     )
-    # freed memory goes back at once, so that the peak is of this pass
+    # freed memory is returned at once, so the peak belongs to this pass
     environment = os.environ | {"MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
     return int(subprocess.check_output([sys.executable, "-c", code], env=environment, encoding="utf-8").split()[-1])
 
 
 def make_trainers(folder):
-    """NPOTrainer with references and a plain Trainer, on the same model and the same batch of 8 responses."""
+    """NPOTrainer with references and a plain Trainer, for the same model and the same batch of 8 responses."""
     config = transformers.LlamaConfig(
         vocab_size=8192,
         hidden_size=256,

@@ -1,6 +1,6 @@
-"""Lighthouse on pages of the built site, as a phone sees them: medians of several runs beside the budgets.
+"""Lighthouse on pages of the built site, as a phone sees them: medians of several runs next to the budgets.
 
-A server on this machine sends the site compressed and where it will be published, under a sub-path. Lighthouse comes
+A server on this machine sends the site compressed and under the sub-path where it will be published. Lighthouse comes
 from npm and simulates a slow phone, whose processor is `--slowdown` times slower than this machine's. Scores depend on
 the machine, so the last column is Lighthouse's own measure of its speed; on a busy machine the scores are too low.
 """
@@ -27,7 +27,7 @@ from tests.conftest import ROOT, find_chromium
 
 PACKAGE = "lighthouse@13.5.0"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
-# a page that is not there asks search engines to leave it alone
+# this page asks search engines not to list it
 UNLISTED = "404.html"
 BUDGETS = {"performance": 95, "accessibility": 100, "best-practices": 100, "seo": 100, "LCP s": 1.5, "CLS": 0.05}
 
@@ -37,7 +37,7 @@ def audit(report, name):
 
 
 def figures(report):
-    """What the table shows of one run."""
+    """The row of the table for one run."""
     transferred = report["audits"]["network-requests"]["details"]["items"]
     return {
         **{name: 100 * report["categories"][name]["score"] for name in CATEGORIES},
@@ -52,7 +52,7 @@ def figures(report):
 
 
 def serve(site):
-    """Start a server in a thread of its own; the site's address."""
+    """Start a server in its own thread; returns the site's address."""
     path = urlparse(BASE).path
     started, address = threading.Event(), []
 
@@ -70,9 +70,9 @@ def serve(site):
 
 
 def measure(program, address, slowdown):
-    """One run of Lighthouse. What fails in it is printed, for scores say little by themselves."""
+    """One run of Lighthouse. Failed audits are printed, because scores alone say little."""
     command = [program, address, "--output=json", "--quiet", f"--only-categories={','.join(CATEGORIES)}"]
-    # no figure is taken from a picture of the whole page
+    # the pictures of the whole page are not used
     command += ["--disable-full-page-screenshot", f"--throttling.cpuSlowdownMultiplier={slowdown}"]
     command += [f"--chrome-flags=--headless=new {' '.join(ARGUMENTS)}"]
     environment = os.environ | {"CHROME_PATH": find_chromium() or ""}
@@ -83,7 +83,7 @@ def measure(program, address, slowdown):
 
 
 def faults(report):
-    """The audits that take points away from a category that should be full."""
+    """The audits that cost points in a category that should be full."""
     for name in CATEGORIES[1:]:
         for reference in report["categories"][name]["auditRefs"]:
             found = report["audits"][reference["id"]]
@@ -99,11 +99,11 @@ def missed(page, name, value):
 
 def main():
     parser = make_parser("tests.benchmarks.lighthouse", __doc__)
-    parser.add_argument("pages", nargs="*", help="paths in the site, like book/en/npo.html (default: every page)")
+    parser.add_argument("pages", nargs="*", help="paths in the site, such as book/en/npo.html (default: every page)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each page (default: 5)")
     parser.add_argument("--slowdown", type=float, default=4, metavar="N", help="of the phone's processor (default: 4)")
     options = parser.parse_args()
-    # of a server, that nothing lies above the site: a robots.txt, a favicon
+    # Lighthouse asks the server for files above the site: robots.txt, a favicon
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
     site = ROOT / "_build/html"
     unknown = [page for page in options.pages if not (site / page).is_file()]
@@ -113,11 +113,11 @@ def main():
         subprocess.run(["npm", "install", "--silent", "--no-save", "--prefix", folder, PACKAGE], check=True)
         program, address = Path(folder, "node_modules/.bin/lighthouse"), serve(site)
         failed = table(program, address, options.pages or all_pages(site), options)
-    print(f"\n{failed} figures miss their budgets: {BUDGETS}" if failed else f"\nall budgets are kept: {BUDGETS}")
+    print(f"\n{failed} figures miss their budgets: {BUDGETS}" if failed else f"\nall budgets are met: {BUDGETS}")
 
 
 def table(program, address, pages, options):
-    """Print a row for each page as soon as it is measured; how many figures miss their budgets."""
+    """Print a row for each page as soon as it is measured; returns how many figures miss their budgets."""
     failed = 0
     for number, page in enumerate(pages):
         reports = [measure(program, address + page, options.slowdown) for _ in range(options.runs)]

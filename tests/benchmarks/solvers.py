@@ -1,6 +1,6 @@
-"""What the solvers of the logistic model cost, against the loops one would write first, on the same problems.
+"""What the solvers of the logistic model cost, compared with the obvious loops on the same problems.
 
-python -m tests.benchmarks.solvers [--write]: prints tables; with --write also npo_tutorial/results/solver_speed.json.
+python -m tests.benchmarks.solvers [--write] prints tables; with --write also npo_tutorial/results/solver_speed.json.
 """
 
 import itertools
@@ -40,7 +40,7 @@ def pytorch(X, y, theta_init, n_steps):
 
 
 def numpy_theta(X, y, theta_init, n_steps):
-    """The same with the gradient by hand."""
+    """The same with the gradient derived by hand."""
     signed_X, theta = (2 * y - 1)[:, None] * X, theta_init
     ref_logp = log_expit(signed_X @ theta)
     for _ in range(n_steps):
@@ -80,13 +80,13 @@ def seconds(function, *arguments):
 
 
 def step_costs(n):
-    """Seconds a step of each loop: the fastest of nine rounds, in which the loops take turns on the machine."""
+    """Seconds per step of each loop: the fastest of nine rounds, in which the loops take turns."""
     arguments = problem(n)
     expected = pytorch(*arguments, 300)
     lengths = {}
     for name, loop in LOOPS.items():
         np.testing.assert_allclose(loop(*arguments, 300), expected, rtol=1e-10, atol=1e-12)
-        # long enough for a tenth of a second, so that what comes once a run does not count
+        # long enough to last a tenth of a second, so that the fixed costs of a run do not matter
         short = max(1000, int(5 / seconds(loop, *arguments, 500)))
         lengths[name] = max(500, int(0.1 * short / seconds(loop, *arguments, short)))
     rounds = [[seconds(LOOPS[name], *arguments, k) / k for name, k in lengths.items()] for _ in range(9)]
@@ -94,7 +94,7 @@ def step_costs(n):
 
 
 def peak_memory(n, n_steps):
-    """Bytes at the peak of a run beyond its copy of X, and how many records it has."""
+    """Bytes at the peak of a run beyond its copy of X, and the number of its records."""
     X, y, theta_init = problem(n)
     options = {"loss": "npo", "beta": BETA, "step_size": STEP_SIZE, "n_steps": n_steps}
     tracemalloc.start()
@@ -105,7 +105,7 @@ def peak_memory(n, n_steps):
 
 
 def promises():
-    """Rows of what was promised: what, measured, bound, and whether it is reached."""
+    """Rows of promises: what, the measured value, the bound, and whether it is met."""
     ten, hundred = step_costs(10), step_costs(100)
     arguments = problem(10)
     peak, records = peak_memory(100, 20_000)
@@ -126,14 +126,14 @@ def promises():
 
 
 def costs_against_n():
-    """Microseconds a step."""
+    """Microseconds per step."""
     n = [2, 4, 8, 16, 32, 64, 128, 300]
     rows = [step_costs(k) for k in n]
     return {"n": n} | {name: [1e6 * row[name] for row in rows] for name in LOOPS}
 
 
 def costs_against_steps():
-    """Seconds of a run at n = 10, each method until a run takes a third of a second."""
+    """Seconds of a run at n = 10, for each method until a run takes a third of a second."""
     series = {"steps": [10**k for k in range(2, 13)]}
     arguments = problem(10)
     for name, function in (LOOPS | {"flow": flow}).items():
@@ -163,7 +163,7 @@ def main():
     write = parser.parse_args().write
 
     os.environ["TQDM_DISABLE"] = "1"
-    # everything on one core: at these sizes a second one saves PyTorch nothing and disturbs it when it is busy
+    # everything on one core: at these sizes a second one saves PyTorch nothing, and hinders it if it is busy
     torch.set_num_threads(1)
     arguments = problem(10)
     first = seconds(LOOPS["numba"], *arguments, 1)

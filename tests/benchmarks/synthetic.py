@@ -1,4 +1,4 @@
-"""What the synthetic experiment costs, also beside busy cores, and a step of it against the same run in plain PyTorch.
+"""What the synthetic experiment costs, also with busy cores, and a step of it compared with plain PyTorch.
 
 python -m tests.benchmarks.synthetic
 """
@@ -29,7 +29,7 @@ def timed(function, *arguments, **options):
 
 
 def whole():
-    """Everything of Section 4: five seeds, six methods, both α, and Figure 3."""
+    """All of Section 4: five seeds, six methods, both α, and Figure 3."""
     total = 0.0
     for alpha in TABLE_1:
         seconds, problems = timed(synthetic.make_problem, alpha, SEEDS)
@@ -42,7 +42,7 @@ def whole():
         seconds, _ = timed(synthetic.run, ["GA"] + 5 * ["NPO"], problems, **options)
         print(f"α = {alpha:g}   Figure 3, 10,000 steps, every fifth measured     {seconds:6.1f} s")
         total += seconds
-    print(f"in all {total:.1f} s\n")
+    print(f"total {total:.1f} s\n")
 
 
 def spin(seconds):
@@ -53,7 +53,7 @@ def spin(seconds):
 
 @contextmanager
 def busy_cores():
-    """A busy process for each core; they end by themselves if this one is killed."""
+    """A busy process on each core; they end by themselves if this process is killed."""
     spinners = [multiprocessing.Process(target=spin, args=(300,), daemon=True) for _ in range(os.cpu_count())]
     for spinner in spinners:
         spinner.start()
@@ -66,11 +66,11 @@ def busy_cores():
 
 
 def beside_others():
-    """Six methods on two problems, 500 steps, with and without the package's limit on the BLAS's threads."""
+    """Six methods on two problems, 500 steps, with and without the package's limit on BLAS threads."""
     problems = synthetic.make_problem(1, range(2))
 
     def seconds(limited):
-        # in this process: others would hide what the limit does
+        # in this process: several processes would hide the effect of the limit
         with patch.object(_parallel, "SINGLE", not limited), patch.object(_parallel, "cores", lambda: 1):
             return min(timed(synthetic.run, METHODS, problems, n_steps=500)[0] for _ in range(3))
 
@@ -87,7 +87,7 @@ def beside_others():
 
 
 def a_step():
-    """Microseconds a step, after the trajectories have been compared."""
+    """Microseconds per step, after a comparison of the trajectories."""
     problem = synthetic.make_problem(1, 0)
     together, runs = timed(synthetic.run, METHODS, problem, n_steps=STEPS, record=[STEPS])
     print("method    PyTorch µs   package µs   ratio   largest difference of θ")

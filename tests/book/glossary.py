@@ -1,4 +1,4 @@
-"""The data of the glossary and of the concept map, and what no Chinese text has."""
+"""The data of the glossary and of the concept map, and typographical slips that no Chinese text may have."""
 
 import re
 
@@ -20,7 +20,7 @@ AVOIDED = re.compile("|".join(wording for term in GLOSSARY for wording in term["
 HAN = "[\u3400-\u9fff]"
 # Greek and accented letters too
 LATIN = "[0-9A-Za-z\u00c0-\u024f\u0370-\u03ff]"
-# emphasis is no space on the page: **NPO**损失 reads NPO损失
+# marks of emphasis are not a space on the page: **NPO**损失 reads NPO损失
 MARKS = r"\*{0,3}"
 ASCII_PUNCTUATION = r"(?:[,;:?]|!(?!\[))"
 SLIPS = {

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 BASE = CONFIG["html"]["baseurl"]
 REPOSITORY = CONFIG["repository"]["url"]
-# {} or false where nobody wants comments
+# {} or false in sites without comments
 COMMENTS = CONFIG["sphinx"]["config"]["booksite"].get("comments") or {}
 needs_comments = pytest.mark.skipif(not COMMENTS, reason="_config.yml has no comments")
 EDITIONS = {"zh": "zh-Hans", "en": "en"}
@@ -30,7 +30,7 @@ CHAPTERS = [
 TWINS = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES]
 MODULES = {"npo_tutorial", "numpy", "myst_nb", "sklearn", "scipy", "torch", "math", "dataclasses"}
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.S | re.M)
-# where a browser fetches by itself; <a href> is fetched only when clicked
+# elements whose address a browser fetches by itself; it fetches <a href> only after a click
 LOADED = [
     ("img", "src"),
     ("script", "src"),
@@ -42,21 +42,21 @@ LOADED = [
 
 
 def editions(always, name="edition"):
-    """Both editions for a test, where the language hardly matters: `always` in every run, the other in nightly ones."""
+    """Both editions, for a test where the language hardly matters: `always` in every run, the other one at night."""
     marks = {edition: () if edition == always else pytest.mark.nightly for edition in EDITIONS}
     return pytest.mark.parametrize(name, [pytest.param(edition, marks=marks[edition]) for edition in EDITIONS])
 
 
 def nightly(*values):
-    """Values of a parameter that only the nightly run takes."""
+    """Values of a parameter that only the nightly run uses."""
     rows = (value if isinstance(value, tuple) else (value,) for value in values)
     return [pytest.param(*row, marks=pytest.mark.nightly) for row in rows]
 
 
 def read(path):
-    """The text of a page, or of its source; where there is none, the rule that was forgotten."""
+    """The text of a page, or of its source; if it is missing, the message states the rule."""
     name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
-    assert path.is_file(), f"{name} is missing: a page exists in both editions, and in _toc.yml"
+    assert path.is_file(), f"{name} is missing: a page must exist in both editions and in _toc.yml"
     return path.read_text("utf-8")
 
 
@@ -71,16 +71,16 @@ def cells(edition, name):
 
 def check_cell(cell):
     lines = [line for line in cell.splitlines() if line.strip()]
-    assert len(lines) <= 12, f"a cell has at most 12 lines, got {len(lines)}:\n{cell}"
-    # which fits next to both sidebars on a screen of 1280 px
+    assert len(lines) <= 12, f"a cell must have at most 12 lines, got {len(lines)}:\n{cell}"
+    # fits next to both sidebars on a screen of 1280 px
     longest = max(lines, key=len)
-    assert len(longest) <= 88, f"a line of a cell has at most 88 characters, got {len(longest)}: {longest}"
+    assert len(longest) <= 88, f"a line of a cell must have at most 88 characters, got {len(longest)}: {longest}"
     foreign = set(re.findall(r"^(?:from|import) ([a-z_]+)", cell, re.M)) - MODULES
-    assert not foreign, f"a cell imports only {', '.join(sorted(MODULES))}, got {', '.join(sorted(foreign))}"
+    assert not foreign, f"a cell may import only {', '.join(sorted(MODULES))}, got {', '.join(sorted(foreign))}"
 
 
 def all_pages(site):
-    """Every page that a reader can open, as paths relative to the site."""
+    """Every page that a reader can open, by its path in the site."""
     return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if "_static" not in path.parts)
 
 
@@ -91,7 +91,7 @@ def parse(path: Path):
 
 @cache
 def places(path: Path):
-    """What a link can name in a page, which `find` would look for from the beginning each time."""
+    """The targets that links can name in a page, collected once, because `find` would search the page for each."""
     return {tag["id"] for tag in parse(path).find_all(id=True)}
 
 

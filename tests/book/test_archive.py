@@ -1,4 +1,4 @@
-"""The zip of the site: whole, and readable from a disk or a USB stick."""
+"""The zip of the site: complete, and readable from a disk or a USB stick."""
 
 import re
 from urllib.parse import urlparse
@@ -16,7 +16,7 @@ def unpacked(site, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stick")
     with ZipFile(site / f"{NAME}.zip") as archive:
         archive.extractall(folder)
-    # all of it in one folder, so that unpacking scatters nothing
+    # everything in one folder, so that unpacking scatters nothing
     assert [path.name for path in folder.iterdir()] == [NAME]
     return folder / NAME
 
@@ -25,7 +25,7 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_holds_every_file_of_the_site_but_itself_and_the_pdfs(site, unpacked):
+def test_contains_every_file_of_the_site_except_itself_and_the_pdfs(site, unpacked):
     downloads = {f"{NAME}.zip", *(path.name for path in site.glob("*.pdf"))}
     assert files(unpacked) == files(site) - downloads
     for name in files(unpacked):
@@ -33,7 +33,7 @@ def test_holds_every_file_of_the_site_but_itself_and_the_pdfs(site, unpacked):
             assert (unpacked / name).read_bytes() == (site / name).read_bytes(), name
 
 
-def test_both_first_pages_lead_to_it_and_its_own_pages_do_not(site, unpacked):
+def test_both_first_pages_link_to_it_and_its_own_pages_do_not(site, unpacked):
     for edition in EDITIONS:
         page = f"book/{edition}/index.html"
         assert parse(site / page).select(f"p.site-archive a[href$='/{NAME}.zip']")
@@ -43,8 +43,8 @@ def test_both_first_pages_lead_to_it_and_its_own_pages_do_not(site, unpacked):
 
 
 @pytest.mark.nightly
-def test_links_of_its_pages_stay_within_it(unpacked):
-    # shown by servers only, at any address
+def test_links_in_its_pages_stay_within_it(unpacked):
+    # only servers show the 404 page, at any address
     for name in set(all_pages(unpacked)) - {"404.html"}:
         for tag in parse(unpacked / name).select("[href], [src]"):
             target = urlparse(tag.get("href") or tag.get("src"))

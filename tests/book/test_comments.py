@@ -9,7 +9,7 @@ import pytest
 from tests.book.pages import COMMENTS, CONFIG, EDITIONS, NAMES, all_pages, parse
 from tests.conftest import ROOT
 
-# where a page tells what it has instead
+# pages without comments
 WITHOUT = ["index", "how-to-run"]
 
 
@@ -29,7 +29,7 @@ def test_settings_are_those_of_the_source_document():
     }
 
 
-def test_chapters_and_appendices_have_comments_and_no_other_page(site):
+def test_chapters_and_appendices_have_comments_and_other_pages_do_not(site):
     names = [name for name in NAMES if COMMENTS and name not in WITHOUT]
     expected = {f"book/{edition}/{name}.html" for edition in EDITIONS for name in names}
     found = {page for page in all_pages(site) if parse(site / page).select("details.comments")}
@@ -69,7 +69,7 @@ PAGES = {
 @pytest.mark.parametrize(
     ("comments", "expected"), [(ON, {"en/talk"}), ({}, set()), (False, set())], ids=["on", "empty", "false"]
 )
-def test_off_by_one_setting_and_by_front_matter(tmp_path, comments, expected):
+def test_one_setting_or_the_front_matter_turns_them_off(tmp_path, comments, expected):
     extensions = ROOT / "book/_ext"
     whole = CONFIG["sphinx"]["config"]["booksite"]
     editions = {"en": whole["editions"]["en"] | {"home": "en/index"}}

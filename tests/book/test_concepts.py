@@ -1,4 +1,4 @@
-"""The data of the concept map: names from the glossary, every text in both languages, one web of relations."""
+"""The data of the concept map: names from the glossary, texts in both languages, relations that connect them all."""
 
 import re
 
@@ -20,20 +20,20 @@ def test_concepts_are_terms_of_the_glossary():
     terms = [concept["term"] for concept in CONCEPTS.values()]
     assert len(terms) == len(set(terms)) >= 12
     unknown = set(terms) - {term["en"] for term in GLOSSARY}
-    assert not unknown, f"a concept of book/glossary.yml is named by one of its terms, these are none: {unknown}"
+    assert not unknown, f"concepts in book/glossary.yml must be among its terms, these are not: {unknown}"
 
 
 @pytest.mark.parametrize("where", TEXTS)
 def test_every_text_is_in_both_languages(where):
     text = TEXTS[where]
-    assert re.search("[\u4e00-\u9fff]", text["zh"]), f"{where}: zh is Chinese, got {text['zh']!r}"
-    assert not re.search("[\u4e00-\u9fff]", text["en"]), f"{where}: en is English, got {text['en']!r}"
+    assert re.search("[\u4e00-\u9fff]", text["zh"]), f"{where}: zh must be Chinese, got {text['zh']!r}"
+    assert not re.search("[\u4e00-\u9fff]", text["en"]), f"{where}: en must be English, got {text['en']!r}"
     assert not AVOIDED.search(text["zh"]), f"{where}: book/glossary.yml avoids {AVOIDED.search(text['zh'])[0]}"
     for slip, pattern in SLIPS.items():
         assert not re.search(pattern, text["zh"]), f"{where}: {slip}: {text['zh']}"
 
 
-def test_relations_join_all_concepts_and_none_stands_twice():
+def test_relations_connect_all_concepts_and_none_is_listed_twice():
     assert {kind for _, kind, _ in EDGES} == set(KINDS)
     pairs = [frozenset((start, end)) for start, _, end in EDGES]
     assert len(pairs) == len(set(pairs)) and all(len(pair) == 2 for pair in pairs)
@@ -41,7 +41,7 @@ def test_relations_join_all_concepts_and_none_stands_twice():
     while found - reached:
         reached |= found
         found = {key for pair in pairs if pair & reached for key in pair}
-    assert reached == set(CONCEPTS), f"no relation joins these concepts to the others: {set(CONCEPTS) - reached}"
+    assert reached == set(CONCEPTS), f"no relation connects these concepts to the others: {set(CONCEPTS) - reached}"
 
 
 def test_kinds_of_relations_differ_by_more_than_colour():
@@ -50,7 +50,7 @@ def test_kinds_of_relations_differ_by_more_than_colour():
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_every_concept_leads_to_its_section(site, edition):
+def test_every_concept_links_to_its_section(site, edition):
     page = parse(site / "NPO.html")
     for key, concept in CONCEPTS.items():
         name = next(term[edition] for term in GLOSSARY if term["en"] == concept["term"])

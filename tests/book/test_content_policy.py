@@ -1,4 +1,4 @@
-"""The policy of every page: one, early, strict, and with a hash for each script in the page."""
+"""The policy of every page: a single one, early, strict, and with a hash for each script in the page."""
 
 import base64
 import hashlib
@@ -26,19 +26,19 @@ def pages(site):
     return {page: parse(site / page) for page in all_pages(site)}
 
 
-def test_every_page_has_one_before_all_that_it_rules(pages):
+def test_every_page_has_one_before_everything_that_it_governs(pages):
     for page, soup in pages.items():
         assert len(soup.select("meta[http-equiv]")) == 1, page
         first = [tag for tag in soup.head.find_all(True) if tag.name != "meta" or tag.get("http-equiv")]
         assert first[0] is soup.select_one(POLICY), f"{page}: {first[0]} comes before the policy"
 
 
-def test_charset_comes_in_the_first_kilobyte(site, pages):
+def test_charset_is_in_the_first_kilobyte(site, pages):
     for page in pages:
         assert b"<meta charset=" in (site / page).read_bytes()[:1024], page
 
 
-def test_scripts_in_a_page_are_allowed_by_their_hashes_and_no_others_are(pages):
+def test_only_the_scripts_of_a_page_are_allowed_by_their_hashes(pages):
     for page, soup in pages.items():
         inline = [tag.string for tag in soup.select("script:not([src])") if "json" not in tag.get("type", "")]
         handlers = [tag[name] for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
@@ -46,7 +46,7 @@ def test_scripts_in_a_page_are_allowed_by_their_hashes_and_no_others_are(pages):
         assert allowed == {sha256(script) for script in [*inline, *handlers]}, page
 
 
-def test_nothing_is_allowed_that_is_not_needed(pages):
+def test_only_what_is_needed_is_allowed(pages):
     for page, soup in pages.items():
         rules = directives(soup)
         assert rules["object-src"] == rules["form-action"] == ["'none'"]

@@ -1,4 +1,4 @@
-"""The two editions never drift: same pages, code cells, formulas, labels, exercises and structure of headings."""
+"""The two editions never drift apart: same pages, code cells, formulas, labels, exercises and headings."""
 
 import re
 from itertools import zip_longest
@@ -13,11 +13,11 @@ from tests.conftest import ROOT
 def test_both_editions_have_the_same_pages():
     names = {edition: sorted(path.name for path in (ROOT / "book" / edition).iterdir()) for edition in EDITIONS}
     alone = set(names["zh"]) ^ set(names["en"])
-    assert not alone, f"a page exists in both editions, these in one only: {', '.join(sorted(alone))}"
+    assert not alone, f"a page must exist in both editions, these exist in one only: {', '.join(sorted(alone))}"
 
 
 def code_cells(page):
-    # less the line that frames a demo, whose address names the edition
+    # without the line that frames a demo, because its address names the edition
     cells = page.select("div.cell_input pre, div[class*=highlight-] pre")
     return [cell.get_text() for cell in cells if not cell.find_parent(class_="embed")]
 
@@ -27,7 +27,7 @@ def outputs(page):
 
 
 def tex(formula):
-    """The TeX source that KaTeX leaves in its MathML, less words of a language."""
+    """The TeX source that KaTeX keeps in its MathML, without words of a language."""
     source = formula.select_one("annotation").get_text()
     return re.sub(
         r"\s+",
@@ -45,13 +45,13 @@ def formulas_in_the_text(page):
 
 
 def labels(page):
-    """Labels in the order of the page, less the prefix of the edition."""
+    """Labels in the order of the page, without the prefix of the edition."""
     pattern = re.compile(r"(?:equation-)?(?:zh|en)-(.*)")
     return [match[1] for tag in page.select("[id]") if (match := pattern.fullmatch(tag["id"]))]
 
 
 def numbers(page):
-    """What is numbered: chapter, figures, equations, theorems, exercises, as their numbers only."""
+    """The numbers of the chapter, figures, equations, theorems and exercises."""
     marks = page.select(".section-number, .caption-number, .eqno, p.admonition-title .caption-number")
     return [re.sub(r"[^\d.]", "", mark.get_text()).strip(".") for mark in marks]
 
@@ -71,14 +71,14 @@ def structure(page):
     """Theorems, proofs, figures, admonitions, tables and lists, in order."""
     kinds = []
     for tag in page.select("div.proof, figure, div.admonition, table, ul, ol"):
-        # how far down a block is, and how high, is a matter of the language
+        # a block's height and its distance from the top depend on the language
         named = {name for name in tag.get("class", []) if name != "simple" and not name.startswith("distant")}
         kinds.append(" ".join([tag.name, *sorted(named)]))
     return kinds
 
 
 def first_difference(zh, en):
-    """In words; of texts with several lines, the first line that differs."""
+    """The first difference, in words; of texts with several lines, the first line that differs."""
     for number, pair in enumerate(zip_longest(zh, en, fillvalue="missing"), start=1):
         if pair[0] != pair[1]:
             lines = zip_longest(*(str(each).splitlines() for each in pair), fillvalue="missing")
@@ -109,12 +109,12 @@ def test_editions_agree(site, name, part):
 
 
 @pytest.mark.parametrize("part", COMPARED)
-def test_the_comparison_finds_something_to_compare(site, part):
-    # an empty list equals an empty list: a selector that went stale must not pass for agreement
+def test_the_comparison_has_something_to_compare(site, part):
+    # two empty lists are equal: a selector that no longer matches must not pass for agreement
     for name in CHAPTERS:
         assert part(article(site, "en", name)), (
             f"book/en/{name}.md must have {part.__name__.replace('_', ' ')}, as every chapter has; "
-            f"if it has some, the selector in {part.__name__}() has gone stale"
+            f"if it has some, the selector in {part.__name__}() no longer matches"
         )
 
 
@@ -123,11 +123,11 @@ def test_source_labels_carry_the_prefix_of_their_edition(name):
     for edition in EDITIONS:
         defined = re.findall(r"^\s*:(?:label|name): *(\S+)|^\(([^)\s]+)\)=", source(edition, name), re.M)
         wrong = [label for pair in defined for label in pair if label and not label.startswith(f"{edition}-")]
-        assert not wrong, f"book/{edition}/{name}.md: a label begins with {edition}-, got {', '.join(wrong)}"
+        assert not wrong, f"book/{edition}/{name}.md: a label must begin with {edition}-, got {', '.join(wrong)}"
 
 
 def keys(words, path=()):
-    """Where the machinery has a word: the names on the way to it."""
+    """The paths of all words in the machinery's dictionary."""
     if not isinstance(words, dict):
         return {path}
     return set().union(*(keys(value, (*path, name)) for name, value in words.items()))
@@ -135,10 +135,10 @@ def keys(words, path=()):
 
 def test_the_machinery_has_every_word_in_both_languages():
     zh, en = keys(WORDS["zh_CN"]), keys(WORDS["en"])
-    assert not en - zh, f"booksite/words.yml lacks in zh_CN what en has: {sorted(en - zh)}"
-    # words that packages say in English need no English: their catalogues have one name each, which is the English word
+    assert not en - zh, f"booksite/words.yml needs in zh_CN what en has: {sorted(en - zh)}"
+    # English words of other packages need no entry: the key in their catalogues is the English word itself
     own = {path for path in zh if path[0] in WORDS["en"]}
-    assert not own - en, f"booksite/words.yml lacks in en what zh_CN has: {sorted(own - en)}"
+    assert not own - en, f"booksite/words.yml needs in en what zh_CN has: {sorted(own - en)}"
 
 
 def test_sentences_are_in_the_language_of_the_page(site):

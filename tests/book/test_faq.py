@@ -25,22 +25,26 @@ def questions(edition):
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_every_question_is_answered_shown_and_followed_up(edition):
+def test_every_question_has_an_answer_a_cell_and_a_link(edition):
     found = questions(edition)
-    assert len(found) == 11, f"the FAQ has 11 questions, book/{edition}/faq.md has {len(found)}: change both or neither"
+    assert len(found) == 11, (
+        f"the FAQ must have 11 questions, book/{edition}/faq.md has {len(found)}: change both or neither"
+    )
     for heading, text in found:
         where = f"book/{edition}/faq.md, “{heading}”"
-        assert heading.endswith({"en": "?", "zh": "？"}[edition]), f"{where}: the heading of a question is a question"
-        assert "{code-cell}" in text, f"{where}: a cell shows the answer"
+        assert heading.endswith({"en": "?", "zh": "？"}[edition]), (
+            f"{where}: the heading of a question must end with a question mark"
+        )
+        assert "{code-cell}" in text, f"{where}: a cell must show the answer"
         answer, cell, rest = re.split(r"^```\{code-cell\} ipython3\n(.*?)^```$", text, maxsplit=1, flags=re.S | re.M)
-        assert "print(" in cell, f"{where}: the cell that shows the answer prints it"
-        # one paragraph before the cell, one after it with what it shows and where there is more
+        assert "print(" in cell, f"{where}: the cell must print the answer"
+        # one paragraph before the cell, one after it that says what the cell shows and links to more
         rest = re.sub(r"^```\{code-cell\}.*?^```$", "", rest, flags=re.S | re.M)
         rest = re.sub(r"^\([\w-]+\)=$", "", rest, flags=re.M)
         for paragraph in (answer, rest):
             alone = paragraph.strip() and "\n" not in paragraph.strip()
-            assert alone, f"{where}: one paragraph answers, and one after the cell says what it shows"
-        assert LINK.search(rest), f"{where}: the last paragraph has a link to where there is more"
+            assert alone, f"{where}: one paragraph must answer, one after the cell must say what it shows"
+        assert LINK.search(rest), f"{where}: the last paragraph must link to more"
 
 
 def test_cells_are_short_and_only_call_the_package():
@@ -49,21 +53,21 @@ def test_cells_are_short_and_only_call_the_package():
 
 
 def test_outputs_fit_a_phone(site):
-    # 44 characters stand in a box of a screen that is 390 px wide
+    # a box on a screen 390 px wide has room for 44 characters
     lines = [line for pre in article(site, "en", "faq").select("div.cell_output pre") for line in pre.text.splitlines()]
     assert len(lines) > 11
     long = [line for line in lines if len(line) > 44]
-    assert not long, f"an output of the FAQ has lines of at most 44 characters, got {long}"
+    assert not long, f"the FAQ's output lines must have at most 44 characters, got {long}"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_numbers_of_results_are_glued(edition):
-    # what a cell computes with two or more decimals; published ones stand in the table of the chapter
+    # numbers with two or more decimals are computed; published ones are in the table of the chapter
     published = (ROOT / f"book/{edition}/language-model.md").read_text("utf-8")
     text = re.sub(r"^```\{code-cell\}.*?^```$|\{[\w:]+\}`[^`]+`", "", source(edition), flags=re.S | re.M)
     typed = re.findall(r"\d*\.\d\d+", text.partition("---\n(")[2])
     typed = [number for number in typed if number not in published and number not in ("0.01", "0.05")]
-    assert not typed, f"book/{edition}/faq.md: a computed number is glued, never typed: {', '.join(typed)}"
+    assert not typed, f"book/{edition}/faq.md: computed numbers must be glued, not typed: {', '.join(typed)}"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -71,11 +75,11 @@ def test_every_card_begins_with_its_verdict(site, edition):
     claims = CLAIM.findall(source(edition))
     cards = article(site, edition, "faq").select("div.admonition.claim")
     where = f"book/{edition}/faq.md"
-    assert len(claims) == len(cards) >= 9, f"{where}: a statement to judge has the form of CLAIM in {__name__}"
+    assert len(claims) == len(cards) >= 9, f"{where}: a statement to judge must have the form of CLAIM in {__name__}"
     for claim, verdict, explanation in claims:
         verdicts = ", ".join(VERDICTS[edition])
-        assert verdict.strip(".") in VERDICTS[edition], f"{where}, “{claim}” begins with one of {verdicts}"
-        assert LINK.search(explanation), f"{where}, “{claim}” has a link to where it is explained"
+        assert verdict.strip(".") in VERDICTS[edition], f"{where}, “{claim}” must begin with one of {verdicts}"
+        assert LINK.search(explanation), f"{where}, “{claim}” must link to its explanation"
     for card in cards:
         assert "dropdown" in card["class"]
         title, first = card.find_all("p", recursive=False)[:2]
@@ -89,18 +93,20 @@ def test_both_editions_give_the_same_verdicts_and_some_are_true():
         edition: [VERDICTS[edition].index(verdict.strip(".")) for _, verdict, _ in CLAIM.findall(source(edition))]
         for edition in EDITIONS
     }
-    assert verdicts["zh"] == verdicts["en"], "both editions of the FAQ judge the same statements in the same order"
+    assert verdicts["zh"] == verdicts["en"], "both editions of the FAQ must judge the same statements in the same order"
     assert set(verdicts["en"]) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_both_editions_lead_to_the_same_places(edition):
+def test_both_editions_link_to_the_same_places(edition):
     targets = {
         key: [re.sub(r".*<(.*)>", r"\1", role).replace(f"{key}-", "") for role in places(source(key))]
         for key in EDITIONS
     }
     alone = sorted(set(targets["zh"]) ^ set(targets["en"]))
-    assert sorted(targets["zh"]) == sorted(targets["en"]), f"both editions of the FAQ have the same links, not {alone}"
+    assert sorted(targets["zh"]) == sorted(targets["en"]), (
+        f"both editions of the FAQ must have the same links, these differ: {alone}"
+    )
     assert len(targets[edition]) > 30
 
 
@@ -117,7 +123,7 @@ def test_the_notebook_folds_the_cards(site, edition):
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_it_is_an_appendix_and_the_front_page_leads_to_it(site, edition):
+def test_it_is_an_appendix_and_the_front_page_links_to_it(site, edition):
     page = article(site, edition, "index")
     assert page.select("a[href='faq.html']")
     toc = (ROOT / "_toc.yml").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""One vocabulary and one typography: the glossary stands in both notation pages, and the Chinese pages keep to it."""
+"""One vocabulary and one typography: both notation pages contain the glossary, and the Chinese pages follow it."""
 
 import re
 
@@ -13,19 +13,19 @@ NO_TEXT_INSIDE = re.compile(r"\{(code|code-cell|code-block|math|raw)\}")
 OPTION = re.compile(r"\s*:[\w-]+:( |$)")
 NOT_PROSE = [
     r"\{[\w:+-]+\}`[^`]+`",  # roles
-    r"(`+)(?!`).+?(?<!`)\1(?!`)",  # code in the line
+    r"(`+)(?!`).+?(?<!`)\1(?!`)",  # inline code
     r"(?s:\$\$.+?\$\$)",
     r"(?s:\\begin\{(\w+\*?)\}.+?\\end\{\1\})",
     r"(?m:^\([^)\s]+\)=$)",
     r"(?m:^%.*$)",
-    r"\]\([^)\s]*\)",  # where a link leads; what it says stays
+    r"\]\([^)\s]*\)",  # the target of a link; its text stays
     r"<[A-Za-z/!][^>\n]*>",
 ]
 FORMULA = r"(?<!\\)\$(?:\\.|[^$\\\n])+\$"
 
 
 def without_blocks(source):
-    """The source less code, displayed formulas, names and options of directives; every line keeps its number."""
+    """The source without code, displayed formulas, and names and options of directives; line numbers stay the same."""
     lines, open_fences, options = [], [], False
     for line in source.splitlines():
         match = FENCE.fullmatch(line)
@@ -48,7 +48,7 @@ def without_blocks(source):
 
 
 def prose(source):
-    """What a reader of the page sees as text, at the same place; "x" stands for a formula in the line."""
+    """The text that a reader of the page sees, at the same position; "x" replaces an inline formula."""
     text = without_blocks(source)
     for pattern in NOT_PROSE:
         text = re.sub(pattern, lambda match: re.sub(r"[^\n]", "\ufffc", match[0]), text)
@@ -56,7 +56,7 @@ def prose(source):
 
 
 def slips(source):
-    """(number of the line, what is wrong, the text around it) of every slip in the typography of a Chinese page."""
+    """(line number, what is wrong, surrounding text) of every slip in the typography of a Chinese page."""
     text, shown = prose(source), without_blocks(source)
     for what, pattern in SLIPS.items():
         for match in re.finditer(pattern, text):
@@ -73,31 +73,31 @@ def glossary_table(edition):
     return rows[2:]
 
 
-def test_glossary_is_large_enough_and_has_no_double():
+def test_glossary_is_large_enough_and_has_no_duplicates():
     assert len(GLOSSARY) >= 30
     for language in ("en", "zh"):
         terms = [term[language] for term in GLOSSARY]
         double = {term for term in terms if terms.count(term) > 1}
-        assert not double, f"book/glossary.yml has a term once, this one more often: {double}"
+        assert not double, f"book/glossary.yml must have a term once only, these are repeated: {double}"
 
 
 @pytest.mark.parametrize("edition", ["zh", "en"])
-def test_notation_page_holds_the_glossary(edition):
+def test_notation_page_contains_the_glossary(edition):
     other = {"zh": "en", "en": "zh"}[edition]
     expected = {(term[edition], term[other]) for term in GLOSSARY}
     table = [tuple(row) for row in glossary_table(edition)]
     where = f"book/{edition}/notation.md"
-    assert not expected - set(table), f"{where}: its table of terms lacks {expected - set(table)} of book/glossary.yml"
-    assert not set(table) - expected, f"book/glossary.yml lacks {set(table) - expected} of {where}"
-    assert len(table) == len(expected), f"{where} has a row twice"
+    assert not expected - set(table), f"{where}: its table of terms lacks {expected - set(table)}"
+    assert not set(table) - expected, f"book/glossary.yml lacks {set(table) - expected}"
+    assert len(table) == len(expected), f"{where} repeats a row"
 
 
-def test_no_term_of_the_glossary_is_to_be_avoided():
+def test_no_term_of_the_glossary_is_one_to_avoid():
     for term in GLOSSARY:
-        assert not AVOIDED.search(term["zh"]), f"book/glossary.yml both has and avoids {term['zh']}"
+        assert not AVOIDED.search(term["zh"]), f"book/glossary.yml both uses and avoids {term['zh']}"
 
 
-# the errata quote what others wrote
+# the errata quote other authors
 @pytest.mark.parametrize("page", [page for page in CHINESE_PAGES if page.stem != "errata"], ids=lambda page: page.stem)
 def test_chinese_page_avoids_other_wordings(page):
     found = [
@@ -137,7 +137,7 @@ def test_typography_of_chinese_page(page):
         ":::{tip} 用NPO\n内容\n:::",
     ],
 )
-def test_a_slip_is_seen(slip):
+def test_a_slip_is_found(slip):
     assert len(list(slips(slip))) == 1
 
 
@@ -192,6 +192,6 @@ def test_legitimate_myst_raises_no_alarm():
     assert not list(slips(LEGITIMATE))
 
 
-def test_avoided_wordings_are_seen():
+def test_avoided_wordings_are_found():
     assert AVOIDED.search("未学习问题")
     assert not AVOIDED.search("模型从未学习过这些样本")

@@ -1,4 +1,4 @@
-"""Numbers that cells computed read in a text as its authors would write them."""
+"""Numbers that cells computed read in the text as an author would write them."""
 
 import re
 
@@ -26,7 +26,7 @@ def test_minus_power_and_spread(written, read):
     assert typeset(written) == read
 
 
-def test_no_page_has_a_number_as_python_writes_it(site):
+def test_no_page_shows_a_number_in_python_s_notation(site):
     texts = {page: [tag.get_text() for tag in parse(site / page).select(".pasted-text")] for page in TWINS}
     assert any(text.startswith("−") for found in texts.values() for text in found)
     assert not {page: text for page, found in texts.items() for text in found if re.search(r"-\d|\de[-+]", text)}

@@ -1,4 +1,4 @@
-"""The buttons that open a chapter elsewhere: on which pages, with which address, and whether that is published."""
+"""The buttons that open a chapter on another host: which pages have them, their addresses, and the notebooks there."""
 
 import re
 from urllib.parse import urlparse
@@ -20,14 +20,14 @@ def addresses(site, page):
     return [link["href"] for link in parse(site / page).select(".dropdown-launch a[href]")]
 
 
-def test_pages_with_cells_have_both_buttons_and_no_other_page_has_any(site):
+def test_pages_with_cells_have_both_buttons_and_other_pages_have_none(site):
     assert set(CHAPTERS) <= set(WITH_CELLS)
     expected = {f"book/{edition}/{name}.html" for edition in EDITIONS for name in WITH_CELLS}
     differing = expected ^ {page for page in all_pages(site) if addresses(site, page)}
-    assert not differing, f"a page has buttons to open it elsewhere if it has cells, and only then: {differing}"
+    assert not differing, f"exactly the pages with cells must have buttons to open them elsewhere: {differing}"
 
 
-def test_every_address_opens_the_notebook_of_its_page_and_the_notebook_is_published(site):
+def test_every_address_opens_the_published_notebook_of_its_page(site):
     for edition in EDITIONS:
         for name in WITH_CELLS:
             found = addresses(site, f"book/{edition}/{name}.html")
@@ -37,7 +37,7 @@ def test_every_address_opens_the_notebook_of_its_page_and_the_notebook_is_publis
             assert (site / opened[0][1]).is_file(), opened[0][1]
 
 
-def test_buttons_speak_the_language_of_the_page(site):
+def test_buttons_are_in_the_language_of_the_page(site):
     for edition, words in {"en": "Open the notebook on Colab", "zh": "在 Colab 上打开笔记本"}.items():
         links = parse(site / f"book/{edition}/npo.html").select(".dropdown-launch a")
         assert links[1]["title"] == words

@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 CELL = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1$", re.M | re.S)
 NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md") if CELL.search(path.read_text("utf-8")))
 BOTH = [(edition, name) for edition in EDITIONS for name in NAMES]
-# what MyST writes and Markdown does not know
+# MyST's syntax, which plain Markdown does not have
 MYST = re.compile(r":::|^\s*[`~]{3,}\{|\{[a-z:]+\}`|^\(?[a-z-]+\)=\s*$|^\s*:(label|class|name|alt): ", re.M)
 FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
 
@@ -41,7 +41,7 @@ def prose(notebook):
 def test_every_page_with_cells_has_a_notebook(site):
     written = {path.relative_to(site / "notebooks").as_posix() for path in (site / "notebooks").rglob("*.ipynb")}
     differing = written ^ {f"{edition}/{name}.ipynb" for edition, name in BOTH}
-    assert not differing, f"each page with cells has a notebook, and no other page has one: {differing}"
+    assert not differing, f"exactly the pages with cells must have a notebook: {differing}"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
@@ -64,7 +64,7 @@ def test_prose_is_plain_markdown(site, edition, name):
         rest = FORMULA.sub("", re.sub(r"`[^`\n]+`", "", text))
         assert not re.search(r"\$|\\[a-zA-Z]|</?(span|div|p|a|math|svg)\b", rest), text
         assert "\n" not in "".join(FORMULA.findall(text)), text
-        # each opened fold is closed in its own cell, and Markdown is read again after its first line
+        # each opened fold is closed in its own cell, and Markdown is parsed again after its first line
         assert text.count("<details>\n<summary>") == text.count("</summary>\n\n") == text.count("\n\n</details>")
 
 
@@ -93,7 +93,7 @@ def test_editions_have_the_same_cells_in_the_same_places(site, name):
     zh, en = (load(site, edition, name) for edition in EDITIONS)
     kinds = [[cell.cell_type for cell in notebook.cells] for notebook in (zh, en)]
     assert kinds[0] == kinds[1], f"book/zh/{name}.md and book/en/{name}.md must have their cells in the same places"
-    # the first cell says which language the demos speak
+    # the first cell sets the language of the demos
     assert code(zh)[0].replace('"NPO_TUTORIAL_LANG"] = "zh"', '"NPO_TUTORIAL_LANG"] = "en"') == code(en)[0]
     assert code(zh)[0] != code(en)[0]
     same = code(zh)[1:] == code(en)[1:]
@@ -118,7 +118,7 @@ def test_links_lead_to_places_that_exist(site, edition, name):
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
-def test_numbers_and_texts_are_those_of_the_page(site, edition, name):
+def test_numbers_and_texts_agree_with_the_page(site, edition, name):
     whole = "\n".join(prose(load(site, edition, name)))
     article = parse(site / f"book/{edition}/{name}.html").select_one("article.bd-article")
     for number in article.select(".eqno"):
@@ -139,7 +139,7 @@ def test_the_page_offers_it_for_download(site, edition, name):
 
 @pytest.mark.parametrize("name", ["npo", *nightly(*(name for name in NAMES if name != "npo"))])
 def test_it_runs(site, name, tmp_path, monkeypatch):
-    # away from the sources but for the package that is tested here, and without the book's own glue
+    # outside the sources, except for the package under test, and without the book's own glue
     (tmp_path / "npo_tutorial").symlink_to(Path(npo_tutorial.__file__).parent)
     (tmp_path / "myst_nb.py").write_text("raise ImportError\n", "utf-8")
     (tmp_path / "startup").mkdir()
@@ -147,8 +147,8 @@ def test_it_runs(site, name, tmp_path, monkeypatch):
         monkeypatch.setenv(key, value)
     monkeypatch.delenv("PYTHONPATH")
     notebook = deepcopy(load(site, "en", name))
-    # a kernel binds its ports after they were chosen, and on a busy machine others take them meanwhile: files instead,
-    # in a folder with a short name, because that of a socket has at most 107 bytes
+    # Files instead of ports: a kernel binds its ports after they were chosen, and on a busy machine other processes
+    # take them in between. The folder has a short name, because the path of a socket has at most 107 bytes.
     with TemporaryDirectory() as folder:
         sockets = Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
         NotebookClient(notebook, timeout=600, config=sockets, resources={"metadata": {"path": tmp_path}}).execute()

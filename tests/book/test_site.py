@@ -86,7 +86,9 @@ def test_no_link_inside_the_site_is_broken(site):
 def test_every_image_has_alt_text(site):
     for page in all_pages(site):
         for image in parse(site / page).select("img"):
-            assert image.get("alt", "").strip(), f"{page}: every picture has an alt text, in every language: {image}"
+            assert image.get("alt", "").strip(), (
+                f"{page}: every picture must have an alt text, in every language: {image}"
+            )
 
 
 def test_mathematics_is_rendered_at_build_time(site):
@@ -99,17 +101,17 @@ def test_mathematics_is_rendered_at_build_time(site):
             formulas += 1
         for math in soup.select("math"):
             read, source = math.semantics.contents
-            # symbols in their places, and not the source alone, which nobody can listen to
+            # symbols as MathML and not only the TeX source, which does not make sense when read aloud
             assert source.name == "annotation" and read.select("mi, mn, mo, mtext"), f"{page}: {source}"
             assert not math.find_parent(attrs={"aria-hidden": "true"}), page
         for drawn in soup.select(".katex"):
             assert [part.name for part in drawn.select_one(".katex-mathml").contents] == ["math"], page
-            # else it would be read twice
+            # otherwise screen readers would read the formula twice
             assert drawn.select_one(".katex-html")["aria-hidden"] == "true", page
         # a formula that slipped through as text
         prose = soup.select_one("article")
         if prose and page != "book/api.html":
-            # the dollars and backslashes of code and formulas are meant
+            # dollars and backslashes in code and formulas are intended
             text = " ".join(
                 node
                 for node in prose.find_all(string=True)
@@ -119,7 +121,7 @@ def test_mathematics_is_rendered_at_build_time(site):
     assert formulas > 300
 
 
-def test_no_sign_is_lost_or_doubled_beside_a_formula(site):
+def test_no_punctuation_is_lost_or_doubled_next_to_a_formula(site):
     for edition in EDITIONS:
         for name in NAMES:
             text = article(site, edition, name).get_text()
@@ -135,7 +137,7 @@ def test_numbers_restart_in_each_edition(site):
         assert re.sub(r"[^\d.]", "", numbers[0]) == "3.1"
 
 
-def test_sidebar_shows_one_edition(site):
+def test_sidebar_lists_one_edition(site):
     for page in TWINS:
         links = [
             urljoin("/" + page, a["href"])
@@ -154,7 +156,7 @@ def test_a_link_leads_to_the_same_page_in_the_other_language(site, page):
     assert [(urljoin("/" + page, link["href"]), link["hreflang"]) for link in links] == [(expected, EDITIONS[other])]
 
 
-def test_shared_pages_lead_to_every_edition(site):
+def test_shared_pages_link_to_every_edition(site):
     for page in ("index.html", "book/api.html", "genindex.html", "404.html"):
         links = {urljoin(BASE + page, a["href"]) for a in parse(site / page).select("a[href]")}
         links |= {urljoin(BASE, a["href"]) for a in parse(site / page).select("a[href]")}
@@ -189,7 +191,7 @@ def test_titles_and_descriptions(site):
     for page in all_pages(site):
         soup = parse(site / page)
         title = soup.title.get_text().strip()
-        assert title and title not in titles, f"{page} and {titles.get(title)} are both called {title}"
+        assert title and title not in titles, f"{page} and {titles.get(title)} have the same title, {title}"
         titles[title] = page
         assert soup.select_one("link[rel~=icon]"), page
         assert len(head(site, page, "meta[name=description]", "content")) == 1, page
@@ -222,20 +224,22 @@ def test_sitemap_lists_every_page(site):
 
 
 @pytest.mark.parametrize("page", TWINS)
-def test_foot_says_how_to_cite_when_it_changed_and_where_to_report(site, page):
+def test_footer_says_how_to_cite_when_it_changed_and_where_to_report(site, page):
     foot = parse(site / page).select_one(".page-footer")
     title = parse(site / page).title.get_text().split(" — ")[0]
     assert BASE + page in foot.get_text()
     assert re.sub(r"^\d+\. ", "", title) in foot.get_text()
     dates = [time["datetime"] for time in foot.select("time")]
-    # without a history there is nothing to say
+    # without a git history there is no date
     said = [bool(re.fullmatch(r"\d{4}-\d\d-\d\d", date)) for date in dates]
-    rule = f"the foot of {page} says when it last changed, which git knows of a committed source: commit, then build"
+    rule = (
+        f"the footer of {page} must say when it last changed, which git knows of a committed source: commit, then build"
+    )
     assert said == ([True] if ask_git("log", "-1") else []), rule
     assert any(a["href"].startswith(f"{REPOSITORY}/issues/new?") for a in foot.select("a"))
 
 
-def test_what_is_large_and_unused_is_not_loaded(site):
+def test_large_unused_scripts_are_not_loaded(site):
     unused = re.compile("thebe|fontawesome.js|require.js", re.I)
     assert not unused.search(" ".join(SCRIPTS))
     for page in all_pages(site):
@@ -243,7 +247,7 @@ def test_what_is_large_and_unused_is_not_loaded(site):
         assert not found, f"{page} loads {found[0]}, which the book does not need"
 
 
-def test_search_of_sphinx_is_neither_made_nor_linked(site):
+def test_sphinx_s_own_search_is_neither_built_nor_linked(site):
     for name in ("search.html", "searchindex.js", "_static/searchtools.js", "_static/language_data.js"):
         assert not (site / name).exists()
     for page in all_pages(site):
@@ -252,7 +256,7 @@ def test_search_of_sphinx_is_neither_made_nor_linked(site):
         )
 
 
-def test_search_index_holds_every_page_in_its_own_language_and_no_other(site):
+def test_search_index_contains_exactly_the_pages_of_its_language(site):
     for edition, tag in EDITIONS.items():
         titles = json.loads((site / f"pagefind/titles.{tag.lower()}.json").read_text("utf-8"))
         fragments = {path.stem for path in (site / "pagefind/fragment").glob(f"{tag.lower()}_*")}
@@ -266,11 +270,11 @@ def test_search_index_holds_every_page_in_its_own_language_and_no_other(site):
             assert anchor in places(site / page), url
             pages.append(page)
         assert set(pages) == {f"book/{edition}/{name}.html" for name in NAMES} | {"book/api.html"}
-        # a page has sections, theorems, exercises, functions
+        # each page has sections, theorems, exercises, functions
         assert len(titles) > 250
 
 
-def test_addresses_stand_in_one_place():
+def test_addresses_are_in_one_place():
     files = {name: ROOT / name for name in project_files() if (ROOT / name).is_file()}
     address = re.compile("|".join(map(re.escape, (REPOSITORY, BASE))).encode())
     assert [name for name, path in files.items() if address.search(path.read_bytes())] == ["_config.yml"]
@@ -280,20 +284,20 @@ NUMBERS = dict(zip("一二三四五六七八九十", range(1, 11), strict=True))
 NUMBERS |= {"six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 
 
-def test_the_number_of_chapters_is_right_where_it_is_said():
-    # and not the chapter of that number
+def test_the_number_of_chapters_is_correct_wherever_it_is_mentioned():
+    # a number of chapters, not "chapter" with that number
     form = re.compile(rf"(?<!第)({'|'.join(NUMBERS)})(?: chapters|章)", re.I)
     for name in ("index", "book/en/index", "book/zh/index"):
         said = form.findall((ROOT / f"{name}.md").read_text("utf-8"))
         wrong = {number for number in said if NUMBERS[number.lower()] != len(CHAPTERS)}
-        assert not wrong, f"{name}.md says {wrong} chapters, the book has {len(CHAPTERS)}"
+        assert not wrong, f"{name}.md mentions {wrong} chapters, the book has {len(CHAPTERS)}"
 
 
 OWN_STYLES = ("book/_static/*.css", "book/_ext/booksite/templates/*.css", "npo_tutorial/explore/*.css")
 SHORT_NAMES = {"fa", "fab", "far", "fas"}
 
 
-def test_no_class_of_the_books_own_is_one_of_font_awesome(site):
+def test_no_class_of_the_book_s_own_is_one_of_font_awesome(site):
     rule = "is a class of Font Awesome, which draws an icon there: choose another name"
     for path in (path for pattern in OWN_STYLES for path in ROOT.glob(pattern)):
         taken = SHORT_NAMES & set(re.findall(r"\.([\w-]+)", path.read_text("utf-8")))
@@ -304,7 +308,7 @@ def test_no_class_of_the_books_own_is_one_of_font_awesome(site):
             assert named, f"{page}: {SHORT_NAMES & set(tag['class'])} {rule}: {str(tag)[:100]}"
 
 
-def test_code_has_no_mark_that_nothing_shows(site):
+def test_code_has_no_mark_without_a_visible_style(site):
     sheet = (site / "_static/pygments.css").read_text("utf-8")
     rules = re.findall(r'^html\[data-theme="(\w+)"\] \.highlight(?: \.(\w+))? \{ (.*?) \}', sheet, re.M)
     ink = {theme: re.search(r"(?<!-)color: #\w+", rule)[0] for theme, name, rule in rules if not name}
@@ -318,11 +322,11 @@ def test_code_has_no_mark_that_nothing_shows(site):
     }
     assert "n" in unseen and "k" in marks
     found = {name: page for name, page in marks.items() if name in unseen}
-    assert not found, f"marks of code that look like the text around them: {found}"
+    assert not found, f"marks in code that look like plain code: {found}"
 
 
 def test_demos_leave_their_language_to_the_page(site):
     places = [*(site / "_static/widgets").glob("*.js"), *(site / "embed").rglob("*.html"), site / "NPO.html"]
     assert len(places) > len(EDITIONS)
     fixed = [place.name for place in places if re.search(r'"language": "\w', place.read_text("utf-8"))]
-    assert not fixed, f"a demo speaks the language of its page; these have one of their own: {fixed}"
+    assert not fixed, f"a demo must use the language of its page; these set their own: {fixed}"

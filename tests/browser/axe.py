@@ -6,15 +6,15 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.visit import DESKTOP, STILL, Visit, wait_until
 
-# what KaTeX draws for the eye is hidden from all others, and has the colour of the text around it
+# KaTeX hides the visual copy of a formula from screen readers, and it has the colour of the text around it
 CONTEXT = {"exclude": [".katex-html"]}
-# without preload: it would ask for style sheets at wrong addresses, for the sake of a rule that is off
+# preload would request style sheets at wrong addresses, for a rule that is off
 OPTIONS = {"resultTypes": ["violations"], "preload": False}
 # the themes differ in colours only
 RULES = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
 WIDTHS = (1280, 390)
-# The formulas of a page are thousands of elements, with which axe takes a minute. Their own test looks into them
-# (test_site); here each is a word for a screen reader, and for the eye boxes as large as before.
+# Axe takes a minute over the thousands of elements of a page's formulas, which test_site checks by itself. Here each
+# formula becomes a word for screen readers, and boxes of the same size for the eye.
 SHORTEN = """() => {
   const parts = [...document.querySelectorAll(".katex-base")];
   const sizes = parts.map((part) => part.getBoundingClientRect());
@@ -25,7 +25,7 @@ SHORTEN = """() => {
   for (const math of document.querySelectorAll(".katex math"))
     math.replaceWith(math.querySelector("annotation").textContent);
 }"""
-# The theme lets a keyboard reach what scrolls, a moment after that begins to scroll; axe says where it has not.
+# The theme makes a box focusable a moment after it starts to scroll; until then axe complains about it.
 REACHABLE = """(deadline) => performance.now() > deadline || ![...document.querySelectorAll("pre, article div")].some(
   (box) => box.tabIndex < 0 && box.scrollWidth > box.clientWidth
     && ["auto", "scroll"].includes(getComputedStyle(box).overflowX))"""
@@ -42,9 +42,9 @@ def opened(browser, own, address):
 
 
 def violations(page, widths=WIDTHS, themes=tuple(RULES)):
-    """What axe finds in the themes and at the widths, each with theme, width, rule and element."""
+    """The violations that axe finds in the themes and at the widths, each with theme, width, rule and element."""
     found = []
-    # what is far away learns whether it scrolls when it is laid out, as it is for whoever uses the keyboard
+    # distant blocks get their size, and so may scroll, once they are laid out, as they are for keyboard users
     page.evaluate("document.documentElement.classList.add('laid-out')")
     for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
@@ -52,7 +52,7 @@ def violations(page, widths=WIDTHS, themes=tuple(RULES)):
         wait_until(page, REACHABLE, page.evaluate("performance.now() + 1500"))
         for theme in themes:
             page.emulate_media(color_scheme=theme)
-            # the page hears of it with its next picture
+            # the page learns of the change with its next frame
             page.evaluate(PICTURE)
             for broken in Axe().run(page, CONTEXT, OPTIONS | RULES[theme]).response["violations"]:
                 found += [f"{theme}, {width} px: {broken['id']}: {node['html'][:200]}" for node in broken["nodes"]]

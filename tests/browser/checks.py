@@ -1,6 +1,6 @@
-"""What is checked of every page: functions of a visit, the page's name and the site that give what is wrong.
+"""The checks of every page: functions of a visit, the page's name and the site that return what is wrong.
 
-The docstring of a check is the rule, which a failing crawl repeats.
+The docstring of a check is its rule, which a failing crawl prints.
 """
 
 import re
@@ -18,7 +18,7 @@ from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, too_wid
 from tests.browser.weight import too_heavy
 from tests.colors import contrast, in_dark_mode
 
-# one page of each kind; where it does not matter which page is opened, every run opens these
+# one page of each kind; every run opens these where any page would do
 KINDS = [
     "index.html",
     "404.html",
@@ -29,11 +29,11 @@ KINDS = [
     "book/zh/faq.html",
     "embed/en/divergence.html",
 ]
-# to axe, which takes longer there than on all others together
+# axe takes longer over this page than over all others together
 LONGEST = "book/api.html"
-# A4 less the margins of print.css, in CSS pixels
+# the width of A4 without the margins of print.css, in CSS pixels
 PAPER = (210 - 2 * 17) * 96 / 25.4
-# what is wider than the paper, or cut off by a box; not what is for screen readers, nor KaTeX's roots, which are cut
+# elements wider than the paper or cut off by a box, except texts for screen readers and KaTeX's roots, which are cut
 TOO_WIDE = """paper => [...document.querySelectorAll("article.bd-article *")].filter(element => {
   if (element.closest(".katex-mathml, .katex svg, .npo-said, .npo-text")) return false;
   const { left, right, width } = element.getBoundingClientRect();
@@ -42,7 +42,7 @@ TOO_WIDE = """paper => [...document.querySelectorAll("article.bd-article *")].fi
 }).map(element => element.outerHTML.slice(0, 120))"""
 # what CSS does to a figure on a dark page, and the same in Python
 FILTERS = {"light": ("none", tuple), "dark": ("invert(1) hue-rotate(180deg)", in_dark_mode)}
-# of every figure that is shown: its file, its filter, and the ground of the nearest element around it that has one
+# for every visible figure: its file, its filter, and the background of the nearest element around it that has one
 STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) => {
   const ground = (e) => getComputedStyle(e).backgroundColor;
   let around = image;
@@ -62,17 +62,17 @@ def chapter(name):
 
 
 def weight(visit, name, site):
-    """Before a reader acts, a page loads no more than tests/browser/weight.py allows."""
+    """Before a reader acts, a page must not load more than tests/browser/weight.py allows."""
     return too_heavy(visit.page, visit.own[0], site)
 
 
 def styles(visit, name, site):
-    """The joined style sheet has every rule that finds something in a page."""
+    """The joined style sheet must have every rule that matches something in a page."""
     return lost_rules(visit.page)
 
 
 def letters(visit, name, site):
-    """The fonts of formulas have every character that a page draws."""
+    """The fonts of formulas must have every character that a page draws."""
     return lost_characters(visit.page)
 
 
@@ -81,7 +81,7 @@ def wider_than_paper(page):
 
 
 def paper(visit, name, site):
-    """On paper nothing is cut off: book/_static/print.css opens what folds, and makes whole what scrolls."""
+    """Nothing may be cut off on paper: book/_static/print.css opens what folds, and shows in full what scrolls."""
     visit.page.emulate_media(media="print")
     visit.page.set_viewport_size({"width": int(PAPER), "height": 900})
     found = [f"is wider than the paper, or cut off: {element}" for element in wider_than_paper(visit.page)]
@@ -92,26 +92,26 @@ def paper(visit, name, site):
 
 @cache
 def inks(path):
-    """Colours of all text of a figure: Matplotlib puts each text, whether in letters or as outlines, into a group."""
+    """Colours of all text in a figure: Matplotlib puts each text, as letters or as outlines, into a group."""
     found = []
     for group in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}g"):
         if re.match(r"text_\d", group.get("id", "")):
             text = ElementTree.tostring(group, encoding="unicode")
             assert "opacity" not in text, path
-            # what says nothing is black
+            # the default colour is black
             found += re.findall(r"(?<![-\w])fill[:=]\W*(#\w+)", text) or ["#000000"]
     return found
 
 
 def faint(figure, ground, theme):
-    """The inks of a figure's text that cannot be read on a ground."""
+    """The text colours of a figure that are unreadable on a background."""
     around = [int(channel) / 255 for channel in re.fullmatch(r"rgb\((.+)\)", ground)[1].split(",")]
     shown = FILTERS[theme][1]
     return [ink for ink in set(inks(figure)) if contrast(shown(to_rgb(ink)), around) < 4.5]
 
 
 def figures(visit, name, site):
-    """Text in figures has the contrast of text, on the ground where it stands and as the page shows it."""
+    """Text in figures must have the contrast required of text, on its actual background and with the page's filter."""
     visit.page.add_style_tag(content=STILL)
     for theme in FILTERS:
         visit.page.emulate_media(color_scheme=theme)
@@ -125,7 +125,7 @@ def figures(visit, name, site):
 
 
 def themes(visit, name, site):
-    """A page comes in the colours that the system asks for, and follows it; the next page comes in those."""
+    """A page must use the colours that the system prefers, and follow a change; so must the next page."""
     asked = visit.page.evaluate(ASKED)
     shown = visit.page.evaluate(THEME)
     if shown != asked:
@@ -138,7 +138,7 @@ def themes(visit, name, site):
 
 
 def narrow(visit, name, site):
-    """Nothing scrolls a phone sideways, nor a screen of 1280 px that is enlarged to four times as much."""
+    """Nothing may scroll sideways on a phone, nor on a screen of 1280 px enlarged to 400%."""
     for size in (PHONE["viewport"], ENLARGED):
         visit.page.set_viewport_size(size)
         visit.page.evaluate(PICTURE)
@@ -147,7 +147,7 @@ def narrow(visit, name, site):
 
 
 def demos(visit, name, site):
-    """Every demo comes, and all that folds opens."""
+    """Every demo must load, and everything that folds must open."""
     if chapter(name):
         mounted(visit.page, chapter(name))
     elif name.startswith("embed/"):
@@ -157,9 +157,10 @@ def demos(visit, name, site):
 
 
 def axe(visit, name, site):
-    """axe finds nothing wrong; in the dark, where one page of each kind is enough, it looks at contrast only.
+    """Axe must find nothing wrong.
 
-    Each chapter is read in one edition, on a phone; every night axe reads all pages in both ways.
+    In the dark, where one page of each kind is enough, it checks contrast only. Each chapter is read in one edition, on
+    a phone; every night axe reads all pages in both ways.
     """
     width, twin = visit.page.viewport_size["width"], "/zh/" in name or "/en/" in name
     if width == PHONE["viewport"]["width"]:
@@ -173,6 +174,6 @@ def axe(visit, name, site):
     return violations(visit.page, [width], ["light", "dark"] if name in KINDS and name != LONGEST else ["light"])
 
 
-# in this order, for what opens folds and changes fonts or formulas cannot be undone
+# in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
 ON_A_PHONE = (weight, themes, demos, narrow, axe)

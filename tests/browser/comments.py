@@ -1,10 +1,10 @@
-"""Pages with comments, and a stand-in for the host that they come from."""
+"""Pages with comments, and a replacement for the host of the comments."""
 
 from tests.book.pages import COMMENTS
 from tests.browser.visit import DESKTOP, Visit
 
 HOST = COMMENTS.get("host")
-# what giscus does, as far as the page meets it: a frame from its host, which says how high it is and takes settings
+# the part of giscus that a page depends on: a frame from its host that reports its height and accepts settings
 CLIENT = f"""
 const {{ dataset }} = document.currentScript;
 const frame = document.createElement("iframe");
@@ -25,7 +25,7 @@ class Comments(Visit):
 
     def __init__(self, browser, own, host="answers", **options):
         super().__init__(browser, own, **DESKTOP | options)
-        # what it asks its own host for is no complaint
+        # requests to its own host are not complaints
         self.own += (HOST,)
         self.requests = []
         self.host = host
@@ -41,7 +41,7 @@ class Comments(Visit):
         elif self.host == "answers":
             route.fulfill(body=WIDGET, content_type="text/html")
         else:
-            # a silent host: the frame is there and says nothing
+            # a silent host: the frame exists but sends no message
             route.fulfill(body="<!doctype html>", content_type="text/html")
 
     def open_comments(self):

@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.book.pages import BASE
 
-# when an assertion in these fails, it says what it compared
+# assertions in these modules should report what they compared
 pytest.register_assert_rewrite("tests.browser.axe", "tests.browser.drawing")
 
 ARGUMENTS = [
@@ -38,7 +38,7 @@ def browser(chromium):
 
 @contextmanager
 def serving(root, not_found=None):
-    """Address of a server on this machine that shows a folder, and for what is not there the page `not_found`."""
+    """Address of a server on this machine that shows a folder, and the page `not_found` for missing files."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -54,7 +54,7 @@ def serving(root, not_found=None):
 
     class Server(http.server.ThreadingHTTPServer):
         def handle_error(self, request, client_address):
-            # a page that was left no longer wants what it had asked for
+            # a page that was left closes the connections of its pending requests
             if not isinstance(sys.exception(), ConnectionError):
                 super().handle_error(request, client_address)
 

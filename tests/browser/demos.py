@@ -1,4 +1,4 @@
-"""The demos of a page: which they are, how they come, what they show, and their files."""
+"""The demos of a page: their names, how they load, what they show, and their files."""
 
 import json
 import re
@@ -13,7 +13,7 @@ def demos_of(name):
 
 
 def mounted(page, name):
-    """Every explorer of a page, scrolled to, so that it loads its state."""
+    """Every explorer of a page, scrolled into view so that it loads its state."""
     for view in page.locator("script[type$='widget-view+json']").all():
         view.evaluate("script => script.parentElement.scrollIntoView()")
         page.wait_for_timeout(100)
@@ -29,7 +29,7 @@ def look(figure):
 
 
 def states(site, edition, name):
-    """The files with the states of a page's demos: for each view those that it needs."""
+    """The files with the states of a page's demos: for each view the files that it needs."""
     page = parse(site / f"book/{edition}/{name}.html")
     files = {
         (site / f"book/{edition}" / tag["data-src"]).resolve(): tag["data-models"].split()

@@ -1,4 +1,4 @@
-"""Opens explorers, reads back what they show, and compares it with what Python has: numbers from pixels, passages."""
+"""Opens explorers, reads back what they show, and compares it with Python's numbers and passages."""
 
 import re
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ def drawing(explorer):
 
 
 def path_numbers(d, kind):
-    """Rows of pixels, one for each channel, of a path."""
+    """Rows of pixels of a path, one for each channel."""
     if kind == "marker":
         return [[float(re.match(r"M(\S+) 0V", d)[1])]]
     points = np.array([[float(n) for n in pair] for pair in re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", d)])
@@ -56,14 +56,14 @@ def path_numbers(d, kind):
 
 
 def assert_drawn(figure, chart, index, curves, *, linear=False, panel=0):
-    """A panel's pixels at a position are those of the curves: to a hundredth pixel and the 16 bits of the state."""
+    """A panel's pixels at a position must be those of the curves, to a hundredth pixel and the 16 bits of the state."""
     frame = int(np.ravel_multi_index(index, [len(grid["values"]) for grid in chart["grids"]]))
     rows_of_images = figure.locator(".npo-images").all()
     if panel:
         del rows_of_images[: sum(curve["kind"] == "images" for curve in chart["curves"])]
         chart = chart["beside"]
     scale = {axis: np.log10 if chart[axis]["scale"] == "log" else np.asarray for axis in "xy"}
-    # what an axis that is drawn linearly does with the numbers of the state
+    # how a linear axis changes the numbers of the state
     undo = {axis: (lambda v: 10**v) if linear and scale[axis] is np.log10 else np.asarray for axis in "xy"}
     limits = chart["linear"] if linear else {axis: chart[axis]["limits"] for axis in "xy"}
     ends = {"x": limits["x"], "y": limits["y"][frame if len(limits["y"]) > 1 else 0]}
@@ -98,15 +98,15 @@ def assert_drawn(figure, chart, index, curves, *, linear=False, panel=0):
         if curve["kind"] in ("line", "band"):
             x = [float(n) for n in re.findall(r"[ML](-?[\d.]+) ", d)]
             there = pixels("x", scale["x"](chart["x"]["values"]))
-            # around a region there and back
+            # around a region and back
             whole = there if curve["kind"] == "line" else np.concatenate([there, there[::-1]])
             assert np.abs(x - whole).max() <= 0.0051
-    # those of a second panel come after
+    # a second panel's elements come later
     assert panel == 0 or not rows_of_images
 
 
 def put(slider, position):
-    """What a browser does when a slider is moved to a position."""
+    """What a browser does when a reader moves a slider to a position."""
     slider.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", position)
 
 
@@ -120,7 +120,7 @@ def stand(figure, index):
             put(inputs, position)
 
 
-# what stands in a page, piece by piece, with its number, the share that its ground is of the accent, and its size
+# passages as drawn: text for screen readers, pieces with their numbers, and the opacity of each piece's background
 DRAWN = """figure => [...figure.querySelectorAll("dd")].map(place => ({
   said: [...place.querySelectorAll(".npo-said")].map(e => e.textContent),
   pieces: [...place.querySelectorAll(".npo-piece")].map(e => [...e.children].map(part => part.textContent)),
@@ -132,7 +132,7 @@ DRAWN = """figure => [...figure.querySelectorAll("dd")].map(place => ({
 
 
 def marked(piece):
-    """A piece as it is shown: a line's end and nothing but blanks are seen."""
+    """A piece as it is displayed: only line ends and pieces of blanks are marked."""
     piece = piece.replace("\r\n", "↵").replace("\n", "↵")
     return piece if piece.strip() else "␣" * len(piece)
 

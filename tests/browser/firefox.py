@@ -1,7 +1,7 @@
-"""Firefox as Debian has it, driven over WebDriver BiDi, which is a standard: https://w3c.github.io/webdriver-bidi.
+"""Debian's Firefox, driven by the standard protocol WebDriver BiDi: https://w3c.github.io/webdriver-bidi.
 
-Playwright's Firefox is a build of its own, and on its way to an unchanged one it asks for commands that this one does
-not know. The little that the tests need is here.
+Playwright needs a Firefox of its own build; its support for unchanged ones uses commands that this Firefox does not
+know. This module implements the few that the tests need.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from websocket import create_connection
 
 from tests.browser.visit import READY
 
-# no host but this machine: everything else goes to a proxy that is not there
+# the only host is this machine: all other traffic goes to a proxy that does not exist
 PREFERENCES = {
     "network.proxy.type": 1,
     "network.proxy.http": "127.0.0.1",
@@ -26,27 +26,27 @@ PREFERENCES = {
     "datareporting.policy.dataSubmissionEnabled": False,
     "remote.prefs.recommended": True,
 }
-# what a page has to complain about before any of its scripts runs
+# collects a page's complaints before any of its scripts runs
 LISTEN = """() => {
   window.complaints = [];
   addEventListener("error", (e) => complaints.push(`error: ${e.message ?? e.target.src ?? e.target.href}`), true);
   addEventListener("unhandledrejection", (e) => complaints.push(`rejection: ${e.reason}`));
   addEventListener("securitypolicyviolation", (e) => complaints.push(`${e.effectiveDirective}: ${e.blockedURI}`));
 }"""
-# said of a fraction of which half has arrived; whole pages are checked by .ci/html
+# reported for fractions of which half has arrived; .ci/html checks whole pages
 HALF = "Invalid markup: Incorrect number of children"
 KEYS = {"ArrowLeft": "\ue012", "ArrowRight": "\ue014", "Home": "\ue011", "End": "\ue010"}
 
 
 class Firefox:
-    """One tab. `complaints` of a page are its errors, on the console as well, and what its policy stopped."""
+    """One tab. `complaints` are a page's errors, including those on the console, and violations of its policy."""
 
     def __init__(self, path, profile):
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
         (profile / "user.js").write_text("\n".join(lines), "utf-8")
         command = [path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        # Firefox writes there where it listens, once it does
+        # Firefox writes its address into this file once it listens
         place = profile / "WebDriverBiDiServer.json"
         deadline = time.monotonic() + 60
         while not (place.is_file() and place.stat().st_size) and time.monotonic() < deadline:
@@ -74,18 +74,18 @@ class Firefox:
     def open(self, address, width=1280):
         viewport = {"width": width, "height": 900}
         self.send("browsingContext.setViewport", context=self.tab, viewport=viewport)
-        # the last page complains of what it was still loading when it is left
+        # a page complains about pending requests when it is left
         self.send("browsingContext.navigate", context=self.tab, url="about:blank", wait="complete")
         self.logged.clear()
         self.send("browsingContext.navigate", context=self.tab, url=address, wait="complete")
         deadline = time.monotonic() + 10
         while not self.evaluate(READY):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the script of {address} does not come")
+                raise RuntimeError(f"the script of {address} does not load")
             time.sleep(0.05)
 
     def evaluate(self, expression):
-        """What an expression, or what it promises, becomes: anything that JSON can say."""
+        """The value of an expression, or of the promise that it returns: anything that JSON can represent."""
         code = f"(async () => JSON.stringify(await ({expression})))()"
         answer = self.send("script.evaluate", expression=code, target={"context": self.tab}, awaitPromise=True)
         if answer["type"] == "exception":

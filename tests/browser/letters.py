@@ -7,7 +7,7 @@ from functools import cache
 from tests.conftest import ROOT
 
 KATEX = ROOT / "book/_ext/booksite/katex"
-# of each piece of a formula; a character is seldom as wide in another font
+# the widths of all pieces of a formula; a character seldom has the same width in another font
 WIDTHS = """() => [...document.querySelectorAll(".katex-html span")]
   .filter((piece) => [...piece.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
   .map((piece) => [piece.textContent, piece.getBoundingClientRect().width])"""
@@ -16,7 +16,7 @@ LOAD_FONTS = "Promise.all([...document.fonts].map((font) => font.load())).then((
 
 @cache
 def whole_fonts():
-    """KaTeX's fonts as they were before they were cut; their rules win over those of the site."""
+    """KaTeX's fonts before they were cut; their rules override those of the site."""
 
     def data(address):
         return f"url(data:font/woff2;base64,{b64encode((KATEX / address[1]).read_bytes()).decode()})"

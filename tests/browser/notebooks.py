@@ -1,4 +1,4 @@
-"""For the tests that run notebooks: how to write one, an environment without settings of the user, a JupyterLab."""
+"""For the tests that run notebooks: how to write one, an environment without the user's settings, a JupyterLab."""
 
 import json
 import os
@@ -20,9 +20,9 @@ OPTIONS = [
     "--ServerApp.port_retries=0",
     "--IdentityProvider.token=",
 ]
-# the parts of JupyterLab that ask other hosts
+# the parts of JupyterLab that send requests to other hosts
 ASKING = ["@jupyterlab/apputils-extension:announcements", "@jupyterlab/extensionmanager-extension:plugin"]
-# what a notebook needs to make explorers
+# the code a notebook needs to make explorers
 WAVES = """
 import ipywidgets
 import numpy as np
@@ -71,7 +71,7 @@ def jupyterlab(folder):
         finally:
             server.terminate()
             assert server.wait(30) == 0
-    # a kernel takes its file with it
+    # a kernel removes its own file
     assert not list(folder.glob("runtime/kernel-*.json"))
 
 

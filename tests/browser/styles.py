@@ -1,4 +1,4 @@
-"""What was cut from the site's style sheet, to be held against pages."""
+"""The rules that were cut from the site's style sheet, to be checked against pages."""
 
 import re
 from functools import cache
@@ -8,14 +8,14 @@ from booksite.finish import assets
 
 from tests.conftest import ROOT
 
-# selectors of the whole sheet that the joined one lacks, and that find something in the page, whatever state it is in
+# selectors of the whole sheet that the joined one lacks and that match something in the page, whatever its state
 LOST = r"""(whole) => {
   const ELEMENTS = /::[\w-]+|:(before|after|first-line|first-letter)(?![\w-])/g;
   const NAMES = "hover focus focus-visible focus-within active visited link target checked disabled valid invalid";
   const STATES = new RegExp(`:(${NAMES.replaceAll(" ", "|")})(?![\\w-])`, "g");
   const EMPTY = /:(not|is|where)\(\s*\)/g;
   const bare = (selector) => [ELEMENTS, STATES, EMPTY].reduce((text, part) => text.replace(part, ""), selector);
-  // where nothing else was said of an element
+  // a part of a selector of which nothing is left becomes *
   const found = (selector) => document.querySelector(bare(selector).replace(/([>~+] |^)(?=[ >~+]|$)/g, "$1*"));
   const parts = (selector) => {
     let depth = 0;
@@ -26,7 +26,7 @@ LOST = r"""(whole) => {
       return list;
     }, [""]).map((part) => part.trim());
   };
-  // variables may go with the rules that read them
+  // variables may be cut together with the rules that use them
   const draws = ({ style }) => [...style].some((name) => !name.startsWith("--"));
   const selectors = (rules) =>
     [...rules].flatMap((rule) =>
@@ -52,7 +52,7 @@ FACE = re.compile(r"@font-face\s*\{[^}]*\}")
 
 @cache
 def whole_sheet():
-    """All that was joined, as it was before it was cut."""
+    """Everything that was joined, before it was cut."""
     root = ROOT / "_build/html"
     site = SimpleNamespace(root=root, read=lambda name: (root / name).read_text("utf-8"))
     sheets = "\n".join(assets.sheet(site, name) for name in assets.find(site, assets.SHEETS))

@@ -1,6 +1,6 @@
-"""axe finds nothing wrong with any page, all that folds opened, in light and dark, wide and narrow.
+"""Axe finds nothing wrong with any page, with all folds opened, in light and dark, wide and narrow.
 
-Every run looks at each page in light and at one width (test_pages), and here at what opens; the nightly one at all.
+Every run checks each page in light and at one width (test_pages), and what buttons open here; the rest is nightly.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.browser.visit import DESKTOP, UNFOLD, Visit
 
 SHARED = ["index.html", "404.html", "genindex.html", "book/api.html"]
 ADDRESSES = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES] + SHARED
-# buttons, what they open, and where they are to be found
+# buttons, what they open, and where they are
 OPENED = [
     (".primary-toggle", "#pst-primary-sidebar-modal[open]", 390),
     (".secondary-toggle", "#pst-secondary-sidebar-modal[open]", 390),
@@ -27,8 +27,8 @@ OPENED = [
 ]
 
 
-def test_every_page_is_looked_at(site):
-    # the map and the pages to frame have tests of their own
+def test_every_page_is_checked(site):
+    # the map and the embeddable pages have tests of their own
     pages = {page for page in all_pages(site) if not page.startswith("embed/")}
     assert pages == {*ADDRESSES, "NPO.html"}, "a page without a source in book/en must be in SHARED"
 
@@ -45,7 +45,7 @@ def test_page_with_its_demos(browser, server, address):
 
 @pytest.mark.parametrize("address", ["book/zh/npo.html", *nightly("book/en/divergence.html")])
 def test_every_formula_is_read_once(chromium, browser, server, address):
-    # what is far below the screen has a place in the tree only if somebody listens
+    # distant blocks are in the accessibility tree only if a screen reader is active
     listening = browser.browser_type.launch(
         executable_path=chromium, args=[*ARGUMENTS, "--force-renderer-accessibility"]
     )
@@ -91,8 +91,8 @@ def test_explorers_by_themselves(browser, tmp_path, lang):
         assert not violations(page)
 
 
-def test_what_is_wrong_is_found(browser, tmp_path):
-    # a check that cannot fail is none
+def test_violations_are_found(browser, tmp_path):
+    # a check that cannot fail is worthless
     (tmp_path / "page.html").write_text('<p style="color: #777; background: #888">faint</p><img src="data:,">', "utf-8")
     own = tmp_path.as_uri() + "/"
     with Visit(browser, own, **DESKTOP) as visit:

@@ -1,4 +1,4 @@
-"""Comments in a browser: fetched when opened and not before, in the page's language and colours, harmless if absent."""
+"""Comments in a browser: fetched only when opened, in the page's language and colours, harmless if unavailable."""
 
 import re
 
@@ -14,7 +14,7 @@ LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
 
 @editions("zh")
-def test_asked_for_when_opened_with_the_settings_of_the_configuration(browser, server, edition):
+def test_opening_fetches_them_with_the_settings_of_the_configuration(browser, server, edition):
     with Comments(browser, server) as visit:
         page = visit.open(server + PAGE.format(edition))
         page.locator(".comments").scroll_into_view_if_needed()
@@ -30,10 +30,10 @@ def test_asked_for_when_opened_with_the_settings_of_the_configuration(browser, s
             re.sub("[A-Z]", lambda m: "-" + m[0].lower(), key): value for key, value in page.evaluate("asked").items()
         }
         expected = {key: str(value) for key, value in COMMENTS.items() if key != "host"}
-        # a reader who has chosen neither light nor dark gets what the configuration says
+        # a reader who has chosen neither light nor dark gets the configured theme
         assert words == expected | {"lang": LANGUAGES[edition]}
         assert not page.locator(".comments p:visible").count()
-        # closed and opened again, they are still there
+        # they are still there after closing and opening again
         summary.click()
         summary.click()
         page.wait_for_timeout(200)
@@ -42,7 +42,7 @@ def test_asked_for_when_opened_with_the_settings_of_the_configuration(browser, s
 
 
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE])
-def test_as_wide_as_the_text(browser, server, screen):
+def test_they_are_as_wide_as_the_text(browser, server, screen):
     with Comments(browser, server, **screen) as visit:
         page = visit.open(server + PAGE.format("zh"))
         edges = "e => [e.getBoundingClientRect().left, e.getBoundingClientRect().right]"
@@ -50,7 +50,7 @@ def test_as_wide_as_the_text(browser, server, screen):
         assert page.locator("details.comments").evaluate(edges) == heading.evaluate(edges)
 
 
-def test_follow_the_switch_of_colours(browser, server):
+def test_they_follow_the_switch_of_colours(browser, server):
     with Comments(browser, server, color_scheme="dark") as visit:
         page = visit.open(server + PAGE.format("en"))
         switch = page.locator(".theme-switch-button:visible")
@@ -73,7 +73,7 @@ def test_follow_the_switch_of_colours(browser, server):
 @pytest.mark.parametrize(
     ("edition", "host"), [("zh", "refuses"), ("en", "is silent"), *nightly(("en", "refuses"), ("zh", "is silent"))]
 )
-def test_a_host_out_of_reach_is_said_and_does_no_harm(browser, server, edition, host):
+def test_an_unreachable_host_is_reported_and_does_no_harm(browser, server, edition, host):
     with Comments(browser, server, host) as visit:
         page = visit.open(server + PAGE.format(edition))
         visit.open_comments()
@@ -92,7 +92,7 @@ def test_a_host_out_of_reach_is_said_and_does_no_harm(browser, server, edition, 
         assert not failed.is_visible()
 
 
-def test_a_page_from_files_asks_nobody(browser, site):
+def test_a_page_from_files_sends_no_request(browser, site):
     own = site.as_uri() + "/"
     with Comments(browser, own) as visit:
         page = visit.open(own + PAGE.format("zh"))
@@ -102,7 +102,7 @@ def test_a_page_from_files_asks_nobody(browser, site):
         assert not visit.complaints
 
 
-def test_readers_who_come_back_from_signing_in_find_them_open(browser, server):
+def test_readers_who_return_from_signing_in_find_them_open(browser, server):
     with Comments(browser, server) as visit:
         address = server + PAGE.format("en")
         visit.open(address)
@@ -113,7 +113,7 @@ def test_readers_who_come_back_from_signing_in_find_them_open(browser, server):
         assert not visit.complaints
 
 
-def test_other_messages_are_nobodys_business(browser, server):
+def test_other_messages_are_ignored(browser, server):
     with Comments(browser, server, "is silent") as visit:
         page = visit.open(server + PAGE.format("en"))
         visit.open_comments()
@@ -124,7 +124,7 @@ def test_other_messages_are_nobodys_business(browser, server):
         assert not visit.complaints
 
 
-def test_without_javascript_and_in_print(browser, server):
+def test_they_are_a_link_without_javascript_and_hidden_in_print(browser, server):
     with Visit(browser, server, java_script_enabled=False, **DESKTOP) as visit:
         page = visit.open(server + PAGE.format("en"))
         page.locator(".comments summary").click()
@@ -143,7 +143,7 @@ def test_an_address_does_not_open_them(browser, server):
         visit.open_comments()
         visit.page.frame_locator(".giscus iframe").get_by_text("three comments").wait_for()
         visit.requests.clear()
-        # from another site, or of another page than the one whose comments were opened
+        # from another site, or from another page than the one whose comments were opened
         for tab in (visit.context.new_page(), visit.page):
             tab.goto(server + PAGE.format("en") + "?giscus=session")
             tab.wait_for_timeout(500)

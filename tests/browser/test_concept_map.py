@@ -43,7 +43,7 @@ def drag(page, start, by):
     page.mouse.up()
 
 
-def test_page_is_small_and_stands_alone(site):
+def test_page_is_small_and_self_contained(site):
     page = (site / "NPO.html").read_bytes()
     assert len(gzip.compress(page)) <= 60_000
     assert b"<script src" not in page and b'rel="stylesheet"' not in page
@@ -51,9 +51,9 @@ def test_page_is_small_and_stands_alone(site):
 
 @pytest.mark.parametrize("view", [DESKTOP, PHONE], ids=["wide", "phone"])
 @editions("en")
-def test_nothing_jumps_while_it_comes_over_a_slow_line(browser, server, edition, view):
+def test_nothing_jumps_while_it_loads_over_a_slow_line(browser, server, edition, view):
     with Visit(browser, server, **view) as visit:
-        # the first part of the page is drawn long before its script has come; KiB/s
+        # the first part of the page is drawn long before its script has arrived; KiB/s
         line = {"offline": False, "latency": 50, "downloadThroughput": 100 * 1024, "uploadThroughput": 100 * 1024}
         visit.context.new_cdp_session(visit.page).send("Network.emulateNetworkConditions", line)
         page = visit.open(f"{server}NPO.html?lang={edition}")
@@ -114,7 +114,7 @@ def test_links_lead_to_existing_places(browser, site, server, edition):
         assert page.locator(f"#{edition}-sec-remove-the-winner").count()
 
 
-def test_nodes_are_dragged_and_the_ground_is_moved_and_zoomed(browser, server):
+def test_nodes_can_be_dragged_and_the_background_moved_and_zoomed(browser, server):
     with opened(browser, server) as page:
         places, ground = page.evaluate(PLACE), page.evaluate(TRANSFORM)
         edge = page.locator(".edge[data-start=npo][data-end=dpo] path")
@@ -123,7 +123,7 @@ def test_nodes_are_dragged_and_the_ground_is_moved_and_zoomed(browser, server):
         moved = page.evaluate(PLACE)
         assert [a != b for a, b in zip(places, moved, strict=True)].count(True) == 1
         assert edge.get_attribute("d") != line
-        assert shown(page) is None, "a drag is no click"
+        assert shown(page) is None, "a drag is not a click"
         node(page, "dpo").focus()
         page.keyboard.press("Shift+ArrowLeft")
         assert page.evaluate(PLACE) != moved
@@ -148,7 +148,7 @@ def test_nodes_are_dragged_and_the_ground_is_moved_and_zoomed(browser, server):
         assert page.evaluate(TRANSFORM) == ground
 
 
-def test_panel_is_hidden_and_shown_and_reset_brings_it_back(browser, server):
+def test_panel_can_be_hidden_and_shown_and_reset_restores_the_map(browser, server):
     with opened(browser, server) as page:
         panel = page.locator("#panel")
         assert panel.is_visible()
@@ -202,7 +202,7 @@ def test_phone_gets_a_list_that_fits(browser, server, width, edition):
         assert shown(page) == "npo"
 
 
-def test_list_holds_everything_at_any_width_and_in_print(browser, server):
+def test_list_contains_everything_at_any_width_and_in_print(browser, server):
     with opened(browser, server) as page:
         page.click("[data-do=list]")
         assert page.locator("section.concept:visible").count() == len(CONCEPTS)
@@ -212,7 +212,7 @@ def test_list_holds_everything_at_any_width_and_in_print(browser, server):
         assert not page.locator(".stage").is_visible()
 
 
-def test_without_javascript_the_list_stands_in_both_languages(browser, server):
+def test_without_javascript_the_list_is_in_both_languages(browser, server):
     with Visit(browser, server, java_script_enabled=False, **PHONE) as visit:
         page = visit.open(server + "NPO.html")
         assert page.locator("section.concept:visible").count() == len(CONCEPTS)
@@ -221,7 +221,7 @@ def test_without_javascript_the_list_stands_in_both_languages(browser, server):
         assert not page.locator("button:visible").count()
 
 
-def test_language_is_asked_remembered_or_the_browsers(browser, site):
+def test_language_comes_from_the_address_from_memory_or_from_the_browser(browser, site):
     own = site.as_uri() + "/"
     for query, locale, expected in [
         ("", "zh-CN", "zh-Hans"),
@@ -268,7 +268,7 @@ def test_chapter_frames_the_map(browser, site, server, edition, protocol):
         assert inside.locator("section#npo").is_visible()
         assert inside.locator("html").get_attribute("lang") == EDITIONS[edition]
         if protocol == "http":
-            # the map wears what the page wears
+            # the map uses the page's colours
             for _ in range(3):
                 page.locator(".theme-switch-button:visible").click()
                 theme = page.evaluate("document.documentElement.dataset.theme")
@@ -278,7 +278,7 @@ def test_chapter_frames_the_map(browser, site, server, edition, protocol):
         assert not visit.complaints
 
 
-def test_wheel_in_a_frame_belongs_to_the_page_until_the_map_is_held(browser, server):
+def test_wheel_in_a_frame_scrolls_the_page_until_the_map_is_held(browser, server):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/en/divergence.html")
         page.locator("iframe.concept-map").scroll_into_view_if_needed()
@@ -307,7 +307,7 @@ def test_any_address_shows_the_map(browser, server, query):
         assert shown(page) == "npo"
 
 
-def test_a_damaged_memory_of_the_edition_does_no_harm(browser, server):
+def test_a_damaged_stored_edition_does_no_harm(browser, server):
     with Visit(browser, server, **DESKTOP) as visit:
         for name in ("constructor", "__proto__", "nothing"):
             visit.context.add_init_script(f"localStorage.setItem('edition', '{name}')")

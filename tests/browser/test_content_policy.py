@@ -1,4 +1,4 @@
-"""The policy of a page stops what it does not name, and lets the page itself alone."""
+"""The policy of a page stops what it does not name, and does not affect the page itself."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.browser.visit import DESKTOP, Visit
 
 RECORD = """window.stopped = [];
 document.addEventListener("securitypolicyviolation", (e) => stopped.push(e.effectiveDirective));"""
-# what somebody might bring into a page who may write into it; and the rule that stops each
+# what an attacker might write into a page, and the rule that stops each
 INTRUDERS = {
     "script-src-elem": "add('script', { src: 'https://example.invalid/x.js' })",
     "script-src-elem ": "add('script', { text: 'window.intruded = 1' })",
@@ -28,7 +28,7 @@ INTRUDE = f"""() => {{
 
 
 @pytest.mark.parametrize("place", ["server", *nightly("files")])
-def test_intruders_are_stopped(browser, site, server, place):
+def test_injected_content_is_blocked(browser, site, server, place):
     own = server if place == "server" else site.as_uri() + "/"
     for name in ("book/zh/npo.html", "index.html", "NPO.html", "embed/en/divergence.html"):
         with Visit(browser, own, **DESKTOP) as visit:
@@ -44,7 +44,7 @@ def test_intruders_are_stopped(browser, site, server, place):
 
 
 @needs_comments
-def test_comments_may_bring_their_style_and_no_other_page_may(browser, server):
+def test_only_pages_with_comments_may_load_the_comments_style(browser, server):
     bring = f"""() => new Promise(resolve => {{
       const link = Object.assign(document.createElement("link"), {{ rel: "stylesheet", href: "{HOST}/default.css" }});
       link.onload = link.onerror = () => setTimeout(resolve, 100);

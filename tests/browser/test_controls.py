@@ -1,4 +1,4 @@
-"""What the theme gives a reader to press works on the site's own joined script and sheet, in both editions."""
+"""The theme's controls work on the site's own joined script and sheet, in both editions."""
 
 import pytest
 
@@ -14,13 +14,13 @@ def page(browser, server, edition):
 
 
 @editions("zh")
-def test_menus_say_that_they_are_open(page):
+def test_menus_announce_that_they_are_open(page):
     for kind in ("rocket", "download"):
         menu = page.locator(f".dropdown:has(> button .fa-{kind})")
         button, entries = menu.locator("button").first, menu.locator(".dropdown-menu")
         button.click()
         assert button.get_attribute("aria-expanded") == "true"
-        # a mouse that stays there keeps it open
+        # a menu stays open while the mouse is over it
         page.mouse.move(600, 600)
         page.keyboard.press("Escape")
         entries.wait_for(state="hidden")
@@ -28,7 +28,7 @@ def test_menus_say_that_they_are_open(page):
 
 
 @editions("en")
-def test_a_button_without_words_says_what_it_does(page):
+def test_a_button_without_text_shows_its_label(page):
     button = page.locator(".theme-switch-button:visible")
     label = button.get_attribute("aria-label")
     button.hover()
@@ -42,7 +42,7 @@ def test_a_button_without_words_says_what_it_does(page):
 
 
 @editions("zh")
-def test_contents_lead_to_the_sections_and_follow_the_reader(page):
+def test_contents_link_to_the_sections_and_follow_the_reader(page):
     links = page.locator("#pst-secondary-sidebar .nav-link:visible")
     last = links.nth(links.count() - 1)
     last.click()
@@ -53,7 +53,7 @@ def test_contents_lead_to_the_sections_and_follow_the_reader(page):
 
 
 @editions("en")
-def test_the_sidebar_gives_way_and_comes_back(page):
+def test_the_sidebar_collapses_and_comes_back(page):
     sidebar, button = page.locator("#pst-primary-sidebar"), page.locator(".primary-toggle:visible").first
     place = "document.querySelector('article.bd-article').getBoundingClientRect().x"
     beside = page.evaluate(place)
@@ -66,15 +66,15 @@ def test_the_sidebar_gives_way_and_comes_back(page):
 
 
 @editions("zh")
-def test_the_way_back_to_the_top(page):
+def test_the_button_back_to_the_top(page):
     button = page.locator("#pst-back-to-top")
-    # where there is room for the contents beside the text, the theme does without
+    # the theme omits it where there is room for the contents next to the text
     page.set_viewport_size({"width": 1000, "height": 800})
     page.mouse.move(500, 500)
     page.mouse.wheel(0, 3000)
-    # what is far grows when it comes near, and the page keeps its place
+    # distant blocks grow when they come near, and the page keeps its place
     wait_until(page, "scrollY > 2500")
-    # it comes with the first move upwards
+    # it appears with the first scroll upwards
     page.mouse.wheel(0, -300)
     button.wait_for(state="visible")
     button.click()
@@ -88,7 +88,7 @@ def test_remarks_and_solutions_open(page):
     for button in buttons:
         box = page.locator(f"[id='{button.get_attribute('data-target')}']")
         assert "toggle-hidden" in box.get_attribute("class")
-        # what is far is laid out when it comes into view, and a reader's hand is slower than that
+        # distant blocks are laid out when they come into view, which takes less time than a reader's hand
         button.scroll_into_view_if_needed()
         page.wait_for_timeout(200)
         button.click()
@@ -103,7 +103,7 @@ def test_remarks_and_solutions_open(page):
 
 
 @editions("zh")
-def test_colours_go_round(page):
+def test_colours_cycle(page):
     modes = []
     for _ in range(3):
         page.locator(".theme-switch-button:visible").click()

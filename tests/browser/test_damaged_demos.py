@@ -1,4 +1,4 @@
-"""A demo whose numbers are missing or damaged says so in its place, keeps its picture, and disturbs nobody."""
+"""A demo whose numbers are missing or damaged says so, keeps its picture, and does not disturb the rest of the page."""
 
 import json
 import re
@@ -22,7 +22,7 @@ SAID = {
 
 
 def edited(change):
-    """What a script with a state becomes when its models are changed."""
+    """A script with a state, after a change of its models."""
 
     def edit(script):
         state = json.loads(re.fullmatch(r"npoWidgetState\((.*)\);\n", script, re.S)[1])
@@ -38,16 +38,16 @@ def shorten(model):
         buffer["data"] = buffer["data"][: len(buffer["data"]) // 8 * 4]
 
 
-# what is done to the demo's own file or to the one that all share, and what its reader is told
+# changes to the demo's own file or to the one that all share, and what its reader is told
 DAMAGES = {
-    "file that is not there": ("own", None, "unreachable"),
+    "missing file": ("own", None, "unreachable"),
     "half a file": ("own", lambda script: script[: len(script) // 2], "damaged"),
-    "a page in its place": ("own", lambda script: "<!doctype html><title>Hello</title>", "damaged"),
+    "a page in place of the file": ("own", lambda script: "<!doctype html><title>Hello</title>", "damaged"),
     "no models": ("own", lambda script: "npoWidgetState({});", "damaged"),
     "no chart": ("own", edited(lambda model: model["state"].pop("chart", None)), "damaged"),
     "no numbers": ("own", edited(lambda model: model.pop("buffers", None)), "damaged"),
     "half the numbers": ("own", edited(shorten), "damaged"),
-    "shared file that is not there": ("shared", None, "unreachable"),
+    "missing shared file": ("shared", None, "unreachable"),
     "half a shared file": ("shared", lambda script: script[: len(script) // 2], "damaged"),
     "a shared script that fails": (
         "shared",
@@ -94,5 +94,5 @@ def test_a_damaged_demo_says_so_and_the_page_goes_on(browser, site, server, edit
             start = look(figure)
             figure.locator("input").last.press("ArrowLeft")
             assert look(figure) != start
-        # the console says what happened, for who looks there
+        # the console gives the details
         assert visit.complaints

@@ -1,4 +1,4 @@
-"""The demos of the built pages, in both editions: with no kernel, sliders move what Python computed."""
+"""The demos of the built pages, in both editions: without a kernel, sliders show what Python computed."""
 
 import random
 
@@ -14,14 +14,14 @@ from tests.browser.weight import weight
 from tests.conftest import ROOT
 from tests.test_demos import demo
 
-# both editions have the same numbers; what is said, each chapter says in one language, and in both every night
+# both editions have the same numbers; each chapter is checked in one language by day, in both at night
 TURNS = [[(list(EDITIONS)[(i + j) % 2], name) for i, name in enumerate(CHAPTERS)] for j in range(2)]
 BOTH = [*TURNS[0], *nightly(*TURNS[1])]
 
 
 def test_every_demo_is_in_a_chapter_and_every_chapter_has_one():
     placed = [demo_name for name in CHAPTERS for demo_name in demos_of(name)]
-    rule = "each demo stands once, as the line `demos.name()` of a cell, and each chapter has one"
+    rule = "each demo must be in a cell once, as the line `demos.name()`, and each chapter must have one"
     assert sorted(placed) == sorted(demos.__all__), rule
     assert all(demos_of(name) for name in CHAPTERS), rule
 
@@ -74,14 +74,12 @@ def plays_by_itself(page, figure):
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_demos_move_draw_and_say_what_python_computes_and_play(browser, server, edition, name):
-    """In one visit; whether demos fit a phone, and move from files, test_pages asks; which pictures stand in for them
-    without scripts, test_without_scripts.
-    """
+    """In a single visit. test_pages checks phones and files, test_without_scripts the pictures without scripts."""
     choose = random.Random(f"{edition}/{name}")
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/{edition}/{name}.html")
         figures = mounted(page, name)
-        # the picture goes when the demo comes
+        # the picture disappears when the demo appears
         assert not page.locator(".widget-stand-in img:not(.npo-explorer img)").count()
         for figure, name_of_demo in zip(figures, demos_of(name), strict=True):
             made = demo(name_of_demo)
@@ -94,7 +92,7 @@ def test_demos_move_draw_and_say_what_python_computes_and_play(browser, server, 
 
 
 @editions("zh")
-def test_a_demo_that_nobody_scrolled_to_prints_as_a_picture(browser, server, edition):
+def test_a_demo_that_was_never_scrolled_into_view_prints_as_a_picture(browser, server, edition):
     with Visit(browser, server, **DESKTOP, color_scheme="dark") as visit:
         page = visit.open(f"{server}book/{edition}/stability.html")
         assert not page.locator(".npo-explorer").count()
@@ -113,7 +111,9 @@ def test_weight_of_scripts_and_states(site):
         found = states(site, "en", name)
         assert len(found) == len(demos_of(name))
         for demo_name, files in zip(demos_of(name), found, strict=True):
-            assert sum(map(weight, files)) <= 40_000, f"{demo_name}: a demo's numbers are at most 40 kB, compressed"
+            assert sum(map(weight, files)) <= 40_000, (
+                f"{demo_name}: a demo's numbers must have at most 40 kB, compressed"
+            )
 
 
 def test_each_demo_has_a_file_of_its_own_and_all_share_one(site):

@@ -1,4 +1,4 @@
-"""Blocks far below the screen are laid out late; no reader notices, whichever way he goes to them."""
+"""Blocks far below the screen are laid out late, which readers do not notice, however they get there."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.book.pages import EDITIONS
 from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, scripts_ready, wait_until
 
 LAID_OUT = "block => block.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
-# how far below the upper edge of the window a place is, when all has come to rest
+# the distance of a place from the upper edge of the window, once the page is at rest
 REST = """(id) => {
   const top = document.getElementById(id).getBoundingClientRect().top;
   const rests = Math.abs(top - window.lastTop) < 1 && document.readyState === "complete";
@@ -25,7 +25,7 @@ def top(page, place):
 
 @pytest.mark.parametrize("view", [DESKTOP, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_only_what_is_near_is_laid_out(browser, server, edition, view):
+def test_only_nearby_blocks_are_laid_out(browser, server, edition, view):
     with Visit(browser, server, **view) as visit:
         page = visit.open(f"{server}book/{edition}/divergence.html")
         last = page.locator(LAST_BLOCK)
@@ -37,12 +37,12 @@ def test_only_what_is_near_is_laid_out(browser, server, edition, view):
 
 @pytest.mark.parametrize("view", [DESKTOP, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("name", ["npo", "divergence", "faq"])
-def test_nothing_jumps_while_a_page_comes(browser, server, name, view):
+def test_nothing_jumps_while_a_page_loads(browser, server, name, view):
     with Visit(browser, server, **view) as visit:
         page = visit.open(f"{server}book/zh/{name}.html")
         assert page.locator(".distant").evaluate_all("all => all.map(block => block.getBoundingClientRect().top)")
         assert page.evaluate(SHIFT) < 0.02
-        # a check that cannot fail is none
+        # a check that cannot fail is worthless
         page.evaluate("document.querySelector('article').prepend(document.createElement('hr'))")
         page.locator("article hr").first.evaluate("line => { line.style.height = '200px'; }")
         page.wait_for_timeout(200)
@@ -65,7 +65,7 @@ def test_links_lead_to_their_places(browser, server, edition):
 
 @pytest.mark.parametrize("read", [True, False], ids=["read", "jumped"])
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_who_comes_back_finds_his_place(browser, server, edition, read):
+def test_returning_readers_find_their_place(browser, server, edition, read):
     with Visit(browser, server, **PHONE) as visit:
         page = visit.open(f"{server}book/{edition}/divergence.html")
         page.add_style_tag(content="* { scroll-behavior: auto !important; }")
@@ -79,19 +79,19 @@ def test_who_comes_back_finds_his_place(browser, server, edition, read):
         before = top(page, place)
         page.reload()
         scripts_ready(page)
-        # who jumped has seen heights that were estimated
+        # after a jump, the heights above are estimates
         exact = 5 if read else 80
         assert top(page, place) == pytest.approx(before, abs=exact)
         page.goto(f"{server}book/{edition}/npo.html")
         page.go_back()
         scripts_ready(page)
         assert top(page, place) == pytest.approx(before, abs=exact)
-        # another page begins at its beginning
+        # another page opens at its top
         page.goto(f"{server}book/{edition}/npo.html")
         assert page.evaluate("scrollY") == 0
 
 
-def test_what_is_far_can_be_found_and_copied(browser, server):
+def test_distant_text_can_be_found_and_copied(browser, server):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/en/divergence.html")
         text = page.locator(LAST_BLOCK).evaluate("block => block.textContent.trim().slice(0, 30)")

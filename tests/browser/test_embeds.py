@@ -1,4 +1,4 @@
-"""Demos and the concept map in somebody else's page: the line that is offered, and what it shows there."""
+"""Demos and the concept map in other people's pages: the line that the book offers, and what it shows there."""
 
 import gzip
 import re
@@ -24,13 +24,13 @@ def lines(site, edition, name):
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory):
-    """Somebody else's site: its folder and its address, another origin than the book's."""
+    """Another person's site: its folder and its address, an origin other than the book's."""
     root = tmp_path_factory.mktemp("stranger")
     with serving(root) as address:
         yield root, address
 
 
-def test_each_demo_has_a_page_in_each_language_that_stands_alone(site):
+def test_each_demo_has_a_self_contained_page_in_each_language(site):
     assert {page for page in all_pages(site) if page.startswith("embed/")} == set(PAGES.values())
     for (edition, name), page in PAGES.items():
         content = (site / page).read_bytes()
@@ -44,7 +44,7 @@ def test_each_demo_has_a_page_in_each_language_that_stands_alone(site):
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_the_line_stands_under_each_demo_and_under_the_map(site, edition):
+def test_the_line_is_under_each_demo_and_under_the_map(site, edition):
     for name in NAMES:
         soup = parse(site / f"book/{edition}/{name}.html")
         expected = [f"{BASE}embed/{edition}/{demo}.html" for demo in demos_of(name)]
@@ -122,7 +122,7 @@ def test_a_frame_is_as_high_as_its_demo(browser, server, site, edition):
 
 
 @pytest.mark.parametrize(("edition", "name"), nightly(*PAGES))
-def test_a_page_to_frame_is_accessible(browser, server, edition, name):
+def test_an_embeddable_page_is_accessible(browser, server, edition, name):
     with opened(browser, server, server + PAGES[edition, name]) as page:
         page.locator(".npo-explorer").wait_for()
         assert not violations(page)

@@ -1,4 +1,4 @@
-"""The cards of the questions: closed at first, open by a click and on paper."""
+"""The cards of the questions: closed at first, opened by a click and on paper."""
 
 from tests.book.pages import editions
 from tests.browser.visit import PHONE, Visit

@@ -1,4 +1,4 @@
-"""By keyboard alone: Tab reaches all that a mouse can use and shows where it is, keys operate it, Escape leads back."""
+"""By keyboard alone: Tab reaches every control and shows where it is, keys operate it, Escape returns."""
 
 import re
 
@@ -9,13 +9,13 @@ from tests.browser.demos import mounted
 from tests.browser.test_accessibility import OPENED
 from tests.browser.visit import DESKTOP, PHONE, STILL, UNFOLD, Visit, scripts_ready, wait_until
 
-# pages that together have every kind of thing that takes the focus
+# pages that together have every kind of focusable element
 WALKED = [
     ("zh", "npo", DESKTOP),
     ("zh", "faq", PHONE),
     *nightly(("en", "divergence", PHONE), ("en", "homework", DESKTOP)),
 ]
-# Of a group of radio buttons Tab reaches one. What is transparent is shown by its focus, so it counts.
+# Tab reaches one radio button of a group. Transparent elements count, because focus makes them visible.
 PREPARE = """() => {
   const kinds = "a[href], button, summary, iframe, [tabindex='0'], input:not([type=radio]:not(:checked))";
   window.stops = () => [...document.querySelectorAll(kinds)].filter((e) =>
@@ -25,25 +25,25 @@ PREPARE = """() => {
     const style = getComputedStyle(e, part);
     return [style.outlineStyle === "none" ? "" : style.outline, ...looks.map((name) => style[name])].join();
   };
-  // the ring may be drawn around what is named by the stop, or what it stands in
+  // the ring may be around the stop's label, or around the box that contains it
   window.look = (e) => [e, e.nextElementSibling, e.closest(".admonition-title")].filter(Boolean).map((near) =>
     ["", "::before", "::after"].map((part) => drawn(near, part)).join()).join();
   window.unfocused = new Map(stops().map((e) => [e, look(e)]));
 }"""
-# what is wrong with the stop that has the focus; nothing at the page's end, or where it has been before
+# what is wrong with the focused stop; null at the end of the page, or at a stop that was visited before
 CHECK = """() => {
   const e = document.activeElement, wrong = [];
   if (e === document.body || (passed.has(e) && !e.matches("iframe"))) return null;
   passed.add(e);
-  // what has the focus is in the frame, and has tests of its own
+  // the focused element is inside the frame, which has tests of its own
   if (e.matches("iframe")) return wrong;
   let opacity = 1;
   for (let up = e; up; up = up.parentElement) opacity *= getComputedStyle(up).opacity;
   const shown = e.type === "radio" && opacity === 0 ? e.nextElementSibling : e;
   if (shown === e && opacity < 1) wrong.push("is transparent");
-  if (unfocused.get(e) === look(e)) wrong.push("looks as without the focus");
+  if (unfocused.get(e) === look(e)) wrong.push("looks the same without the focus");
   const { left, top, right, bottom } = shown.getBoundingClientRect();
-  // in the middle of what the screen has room for
+  // the middle of its visible part
   const x = (Math.max(left, 0) + Math.min(right, innerWidth)) / 2;
   const y = (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2;
   const front = document.elementFromPoint(x, y);
@@ -54,7 +54,7 @@ CHECK = """() => {
 
 
 def walk(page, key):
-    """Goes from one end of the page to the other; what is wrong with the stops, and which were passed over."""
+    """Walk from one end of the page to the other; returns the faults of the stops, and the stops that were skipped."""
     page.evaluate("window.passed = new Set()")
     wrong = []
     for _ in range(600):
@@ -64,7 +64,7 @@ def walk(page, key):
             break
         wrong += found
     left = page.evaluate("stops().filter((e) => !passed.has(e)).map((e) => e.outerHTML.slice(0, 120))")
-    return wrong + [f"{stop} is passed over" for stop in left]
+    return wrong + [f"{stop} is skipped" for stop in left]
 
 
 @pytest.mark.parametrize(("edition", "name", "screen"), WALKED)
@@ -81,15 +81,15 @@ def test_tab_reaches_everything_and_shows_where_it_is(browser, server, edition, 
         assert page.evaluate("stops().length") > 30
         faults = walk(page, "Tab")
         assert not faults, "Tab must reach everything and show where it is:\n" + "\n".join(faults)
-        # back again, where a bar at the top could cover what comes into view
+        # and back, where a bar at the top could cover a stop that scrolls into view
         page.evaluate("stops().at(-1).focus()")
         page.keyboard.press("Tab")
         faults = walk(page, "Shift+Tab")
         assert not faults, "Shift+Tab must reach everything and show where it is:\n" + "\n".join(faults)
 
 
-def test_the_walk_sees_what_is_wrong(browser, tmp_path):
-    # a check that cannot fail is none
+def test_the_walk_finds_faults(browser, tmp_path):
+    # a check that cannot fail is worthless
     (tmp_path / "page.html").write_text(
         "<style>:focus { outline: none } header { position: fixed; inset: 0 0 auto; height: 40px; background: gray }"
         "</style><header></header><button>covered</button><p><a href='#' style='opacity: .5'>faint</a></p>"
@@ -104,14 +104,14 @@ def test_the_walk_sees_what_is_wrong(browser, tmp_path):
         for what in (
             "covered</button> lies behind <header>",
             "faint</a> is transparent",
-            "fine</a> looks as without the focus",
-            "never</button> is passed over",
+            "fine</a> looks the same without the focus",
+            "never</button> is skipped",
         ):
             assert what in found
 
 
 @pytest.mark.parametrize(("button", "shown", "width"), OPENED)
-def test_what_a_key_opens_escape_closes(browser, server, button, shown, width):
+def test_escape_closes_what_a_key_opened(browser, server, button, shown, width):
     with Visit(browser, server, **DESKTOP | {"viewport": {"width": width, "height": 900}}) as visit:
         page = visit.open(server + "book/zh/npo.html")
         opener = page.locator(f"{button}:visible").first
@@ -179,7 +179,7 @@ def test_links_and_tabs(browser, server):
         tabs.first.focus()
         page.keyboard.press("ArrowRight")
         assert [panes.nth(i).is_visible() for i in range(2)] == [False, True]
-        # the first stop of a page skips what is before its text
+        # the first stop of a page skips everything before its text
         page.reload()
         scripts_ready(page)
         page.keyboard.press("Tab")

@@ -28,7 +28,7 @@ SET = "watched.index = [0]; boxed.index = [5]; named.index = [2]"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Address of a JupyterLab in which the notebook of this module lies."""
+    """Address of a JupyterLab that contains the notebook of this module."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "root").mkdir()
     write_notebook(folder / "root/live.ipynb", MAKE, SHOW, SET)
@@ -51,7 +51,7 @@ class Notebook:
         return self.cells.evaluate_all(chosen)
 
     def selects(self, expected):
-        """JupyterLab may need a moment for it."""
+        """Wait for the selection, which may take JupyterLab a moment."""
         for _ in range(50):
             if self.selected() == expected:
                 return
@@ -89,7 +89,7 @@ def notebook(browser, lab):
         assert not [complaint for complaint in visit.complaints if complaint.startswith(("foreign: ", "script: "))]
 
 
-def test_python_hears_the_slider_and_a_linked_one_follows(notebook):
+def test_python_is_notified_of_the_slider_and_a_linked_one_follows(notebook):
     first = notebook.stands("watched", 4)
     slider = notebook.figure("watched").locator("input")
     slider.press("ArrowRight")
@@ -99,7 +99,7 @@ def test_python_hears_the_slider_and_a_linked_one_follows(notebook):
     notebook.page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
     notebook.hears("k: 7, was [4]")
     assert notebook.stands("watched", 7) == notebook.stands("linked", 7)
-    # and back: the other end of the link
+    # and in the other direction of the link
     notebook.figure("linked").locator("input").press("Home")
     notebook.hears("k: 1, was [6]")
     notebook.stands("watched", 1)
@@ -120,7 +120,7 @@ def test_setting_the_trait_moves_slider_and_drawing(notebook):
 def test_the_notebook_leaves_arrow_keys_to_the_slider(notebook):
     notebook.cells.nth(1).locator(".jp-InputPrompt").click()
     notebook.selects([1])
-    # a check that cannot fail is none
+    # a check that cannot fail is worthless
     notebook.page.keyboard.press("ArrowUp")
     notebook.selects([0])
     notebook.page.keyboard.press("ArrowDown")

@@ -1,7 +1,7 @@
-"""Explorers in what `jupyter nbconvert --to html` makes of a notebook: from a file, all other hosts blocked.
+"""Explorers in the page that `jupyter nbconvert --to html` makes of a notebook: from a file, all other hosts blocked.
 
-nbconvert's page asks other hosts for require.js, MathJax and html-manager, which shows ipywidgets. Explorers must move
-without them, and must not be shown twice where html-manager can be had.
+nbconvert's page requests require.js, MathJax and html-manager, which shows ipywidgets, from other hosts. Explorers must
+move without them, and must not appear twice where html-manager is available.
 """
 
 import re
@@ -21,7 +21,7 @@ last = waves("second", [1, 2, 3])
 display(waves("first", [1, 2, 3]), ipywidgets.IntSlider())
 """
 )
-# does with the views that it finds what html-manager does
+# treats the views that it finds as html-manager does
 HTML_MANAGER = """
 for (const script of document.querySelectorAll("script[type$='widget-view+json']"))
   script.after(Object.assign(document.createElement("div"), {className: "by-html-manager"}));
@@ -54,7 +54,7 @@ def page_file(convert):
 def visit(browser, page_file):
     with Visit(browser, page_file.parent.as_uri() + "/", **DESKTOP) as visit:
         yield visit
-        # what nbconvert's page itself asks of others, in vain
+        # requests by nbconvert's page itself, which are blocked
         theirs = ("foreign: https://", "failed: https://", "console: Failed to load resource")
         assert not [complaint for complaint in visit.complaints if not complaint.startswith(theirs)]
 
@@ -81,7 +81,7 @@ def test_explorers_move_without_any_other_host(visit, page_file):
     assert not any(row.is_visible() for row in rows)
 
 
-def test_html_manager_shows_what_is_left(visit, page_file):
+def test_html_manager_shows_only_the_other_widgets(visit, page_file):
     visit.context.route(
         "**/embed-amd.js", lambda route: route.fulfill(body=HTML_MANAGER, content_type="text/javascript")
     )
@@ -92,7 +92,7 @@ def test_html_manager_shows_what_is_left(visit, page_file):
 
 
 @pytest.mark.nightly
-def test_without_saved_state_there_is_the_picture(visit, convert):
+def test_without_saved_state_the_picture_is_shown(visit, convert):
     page = visit.open(convert("pictures.html", "--ExecutePreprocessor.store_widget_state=False").as_uri())
     assert page.locator(".npo-explorer").count() == 0
     for picture in page.locator(".jp-RenderedSVG > *").all():
@@ -100,7 +100,7 @@ def test_without_saved_state_there_is_the_picture(visit, convert):
     assert page.locator(".jp-RenderedSVG").count() == 2
 
 
-def test_the_book_s_pages_have_the_script_in_a_file_only(site):
+def test_the_book_s_pages_have_the_script_only_in_a_file(site):
     pages = [page.read_text("utf-8") for page in site.glob("book/*/*.html")]
     assert "npoWidgetState" in (site / "_static/joined.js").read_text("utf-8")
     assert not any("npoWidgetState" in page or "npoGuest" in page for page in pages)

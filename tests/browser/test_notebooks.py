@@ -1,6 +1,6 @@
 """Two of the site's notebooks in a live JupyterLab: formulas are drawn, figures appear, demos move.
 
-They speak the language of the notebook, not that of the page around it.
+Demos use the language of the notebook, not that of JupyterLab.
 """
 
 import shutil
@@ -34,7 +34,7 @@ def test_a_demo_of_a_notebook_moves(browser, lab, notebook, button):
         curves = explorer.locator("path.npo-curve")
         curves.first.wait_for()
         page.locator(".jp-RenderedSVG").first.wait_for()
-        # JupyterLab itself speaks English here
+        # JupyterLab itself is in English here
         assert page.locator("html").get_attribute("lang") == "en"
         assert explorer.get_attribute("lang") == notebook.partition("/")[0]
         assert explorer.locator(".npo-reset").inner_text() == button

@@ -1,4 +1,4 @@
-"""Every built page in a real browser, no other host in reach: under a sub-path, from files, on a phone, dark."""
+"""Every built page in a real browser, with no other host reachable: under a sub-path, from files, on a phone, dark."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from tests.browser import checks
 from tests.browser.demos import look, mounted
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, Visit, crawl
 
-# the pages are opened by several workers, each of which has every so many of them
+# several workers share the pages
 PARTS = range(6)
 
 
@@ -24,7 +24,7 @@ def test_every_page_on_a_phone(browser, site, server, part):
 
 
 def moves(visit, name, site):
-    """Every demo moves when its last slider or button is used."""
+    """Every demo must move when its last slider or button is used."""
     for figure in mounted(visit.page, checks.chapter(name)) if checks.chapter(name) else ():
         start = look(figure)
         figure.locator("input").last.press("ArrowLeft")
@@ -38,12 +38,12 @@ def test_pages_from_files(browser, site, pages):
 
 
 @pytest.mark.nightly
-def test_no_page_complains_when_it_has_been_open_for_a_while(browser, site, server):
+def test_no_page_complains_after_it_has_been_open_for_a_while(browser, site, server):
     crawl(browser, site, server, all_pages(site), idle=True, **DESKTOP)
 
 
 @editions("en")
-def test_enlarged_to_400_per_cent_all_is_in_reach(browser, server, edition):
+def test_everything_is_reachable_when_enlarged_to_400_per_cent(browser, server, edition):
     def in_reach(link):
         link.scroll_into_view_if_needed()
         box = link.bounding_box()
@@ -52,7 +52,7 @@ def test_enlarged_to_400_per_cent_all_is_in_reach(browser, server, edition):
     with Visit(browser, server, viewport=ENLARGED) as visit:
         page = visit.open(f"{server}book/{edition}/npo.html")
         page.evaluate("scrollTo(0, 2000)")
-        # what stays at the top leaves room for the text
+        # the fixed header leaves room for the text
         assert page.locator(".bd-header-article").bounding_box()["height"] <= ENLARGED["height"] / 4
         for side in ("primary", "secondary"):
             page.locator(f".{side}-toggle:visible").click()
@@ -68,8 +68,8 @@ def test_enlarged_to_400_per_cent_all_is_in_reach(browser, server, edition):
         assert not visit.complaints
 
 
-def test_the_crawl_hears_what_is_wrong(browser, site, tmp_path):
-    # a check that cannot fail is none
+def test_the_crawl_finds_faults(browser, site, tmp_path):
+    # a check that cannot fail is worthless
     shutil.copy(site / "robots.txt", tmp_path)
     (tmp_path / "index.html").write_text(
         '<img src="https://example.invalid/a.png"><img src="http://192.0.2.1/b.png"><img src="file:///etc/hostname">'
@@ -92,8 +92,8 @@ def test_the_crawl_hears_what_is_wrong(browser, site, tmp_path):
         assert complaint in str(failed.value)
 
 
-def test_what_paper_would_lose_is_found(browser, server):
-    # a check that cannot fail is none
+def test_what_paper_would_cut_off_is_found(browser, server):
+    # a check that cannot fail is worthless
     with Visit(browser, server, viewport={"width": int(checks.PAPER), "height": 900}) as visit:
         page = visit.open(server + "book/en/faq.html")
         page.emulate_media(media="print")
@@ -104,7 +104,7 @@ def test_what_paper_would_lose_is_found(browser, server):
 
 
 def test_faint_text_of_a_figure_is_found(tmp_path):
-    # a check that cannot fail is none
+    # a check that cannot fail is worthless
     figure = tmp_path / "figure.svg"
     figure.write_text(
         '<svg xmlns="http://www.w3.org/2000/svg"><g id="text_1"><g style="fill: #949494"/></g><g id="text_2"/></svg>',
@@ -115,14 +115,14 @@ def test_faint_text_of_a_figure_is_found(tmp_path):
     assert checks.faint(figure, "rgb(18, 18, 18)", "dark") == ["#949494"]
 
 
-def test_the_checks_have_something_to_look_at(site):
+def test_the_checks_have_something_to_check(site):
     assert set(checks.KINDS) <= set(all_pages(site))
     assert any(checks.chapter(name) for name in checks.KINDS)
     figures = [image for name in NAMES for image in article(site, "en", name).select("img[src$='.svg']")]
     assert len(figures) > 20
 
 
-def test_unknown_address_shows_the_404_page_at_any_depth(browser, server):
+def test_an_unknown_address_shows_the_404_page_at_any_depth(browser, server):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(server + "no/such/page.html")
         assert page.title().startswith("404")
@@ -130,7 +130,7 @@ def test_unknown_address_shows_the_404_page_at_any_depth(browser, server):
         page.wait_for_url(server + "book/en/index.html")
 
 
-def test_switching_keeps_the_place_and_the_door_remembers(browser, server):
+def test_switching_keeps_the_place_and_the_front_page_remembers(browser, server):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(server + "index.html")
         assert page.url == server + "index.html"

@@ -1,4 +1,4 @@
-"""Two panels and rows of buttons in a real browser: both are drawn, names are chosen, all fits a phone."""
+"""Two panels and rows of buttons in a real browser: both are drawn, names can be chosen, everything fits a phone."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def plane(x, method, power):
 
 
 def run_and_plane():
-    """Two panels of which the second has logarithmic axes, three names, a slider."""
+    """Two panels, the second with logarithmic axes; three names, a slider."""
     return explore(
         run,
         T,
@@ -96,8 +96,8 @@ def test_both_panels_draw_what_their_functions_return(browser, folder, explorer,
                 assert method in figure.locator(".npo-sentence").inner_text()
 
 
-def test_what_is_drawn_elsewhere_is_noticed(browser, folder, explorer):
-    # a check that cannot fail is none
+def test_wrong_drawings_are_noticed(browser, folder, explorer):
+    # a check that cannot fail is worthless
     x = np.array(explorer.chart["beside"]["x"]["values"])
     with opened(browser, folder) as page:
         figure = page.locator(".npo-explorer")
@@ -112,7 +112,7 @@ def test_what_is_drawn_elsewhere_is_noticed(browser, folder, explorer):
             assert_drawn(figure, explorer.chart, [0, 0], run(T, "NPO", 1.0))
 
 
-def test_linear_axes_are_for_the_panel_that_has_logarithmic_ones(browser, folder):
+def test_linear_axes_apply_to_the_panel_that_has_logarithmic_ones(browser, folder):
     with opened(browser, folder) as page:
         first, second = pictures(page)
         page.locator(".npo-linear").click()
@@ -122,8 +122,8 @@ def test_linear_axes_are_for_the_panel_that_has_logarithmic_ones(browser, folder
 
 
 @editions("en", "lang")
-def test_panels_stand_side_by_side_where_there_is_room_and_in_line(browser, folder, lang):
-    # 688 pixels, as the book's text is wide on a laptop, and a margin of 16
+def test_panels_are_side_by_side_where_there_is_room_and_aligned(browser, folder, lang):
+    # 688 pixels, the width of the book's text on a laptop, and a margin of 16
     with opened(browser, folder, f"{lang}.html", viewport={"width": 720, "height": 900}) as page:
         one, other = (chart.bounding_box() for chart in page.locator(".npo-chart").all())
         assert one["x"] + one["width"] < other["x"]
@@ -134,7 +134,7 @@ def test_panels_stand_side_by_side_where_there_is_room_and_in_line(browser, fold
         assert one["x"] == other["x"] and one["y"] + one["height"] < other["y"]
 
 
-def test_one_legend_for_both_panels(browser, folder):
+def test_both_panels_share_one_legend(browser, folder):
     with opened(browser, folder) as page:
         entries = page.locator(".npo-legend li")
         assert entries.all_inner_texts() == ["forget", "retain", "the way"]
@@ -153,7 +153,7 @@ def test_one_legend_for_both_panels(browser, folder):
 
 
 @editions("zh", "lang")
-def test_both_pictures_are_told_in_words(browser, folder, lang):
+def test_both_pictures_are_described_in_words(browser, folder, lang):
     name = {"en": "A run, and its way through the plane", "zh": "一次运行，以及它在平面上的轨迹"}[lang]
     retain, quality = plane(T, "GA", 1.0)["way"]
     first, last = (f"({retain[k]:.4g}, {quality[k]:.4g})" for k in (0, -1))
@@ -178,7 +178,7 @@ def test_both_pictures_are_told_in_words(browser, folder, lang):
 
 
 @editions("en", "lang")
-def test_names_are_chosen_by_keyboard_and_by_mouse(browser, folder, lang):
+def test_names_can_be_chosen_by_keyboard_and_by_mouse(browser, folder, lang):
     with opened(browser, folder, f"{lang}.html") as page:
         group = page.get_by_role("group", name=METHOD[lang], exact=True)
         buttons = [group.get_by_role("radio", name=TEXTS.get(name, {lang: name})[lang], exact=True) for name in RATES]
@@ -217,7 +217,7 @@ def test_play_runs_through_names_and_a_choice_stops_it(browser, folder):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_names_and_focus_are_seen_in_every_theme(browser, folder, theme):
+def test_names_and_focus_are_visible_in_every_theme(browser, folder, theme):
     options, script = THEMES[theme]
     with opened(browser, folder, **options) as page:
         if script:
@@ -242,7 +242,7 @@ def test_names_and_focus_are_seen_in_every_theme(browser, folder, theme):
 
 @editions("zh", "lang")
 @pytest.mark.parametrize("phone", [PHONE, SMALL_PHONE], ids=["390 px", "320 px"])
-def test_it_fits_a_phone_and_its_fingers(browser, folder, lang, phone):
+def test_it_fits_a_phone_and_a_finger(browser, folder, lang, phone):
     with opened(browser, folder, f"{lang}.html", **phone) as page:
         assert not too_wide(page)
         labels = page.locator(".npo-choice label")
@@ -263,7 +263,7 @@ def test_paper_shows_the_chosen_name(browser, folder):
         assert page.locator(".npo-choice legend").is_visible()
 
 
-def test_without_scripts_the_picture_names_what_is_chosen(browser, folder):
+def test_without_scripts_the_picture_names_the_choice(browser, folder):
     with opened(browser, folder, "zh.html", java_script_enabled=False) as page:
         picture = page.locator("figure svg")
         assert picture.bounding_box()["height"] > 400

@@ -1,4 +1,4 @@
-"""Passages under a chart in a real browser: they follow the sliders, can be read without hover, and fit a phone."""
+"""Passages under a chart in a real browser: they follow the sliders, can be read without hovering, and fit a phone."""
 
 import re
 
@@ -23,7 +23,7 @@ TITLES = (
     "A long word",
     {"en": "Marks", "zh": "符号"},
 )
-# parts of words, other scripts, and what HTML would take for its own
+# parts of words, other scripts, and characters that HTML would interpret
 VOCABULARY = ("The", " capital", " of", "É", "to", "ile", " 巴黎", "，", " Paris", ".", "<b>&amp;", '"')
 
 
@@ -42,7 +42,7 @@ def answers(method, step):
 
 
 def model_that_forgets():
-    """A slider, two names, three passages: one that changes, one of long words, one of what is not seen."""
+    """A slider, two names, three passages: one that changes, one of long words, one of invisible characters."""
     return explore(
         lambda x, method, step: {"line": x * step * len(method)},
         X,
@@ -72,7 +72,7 @@ def folder(explorer, tmp_path_factory):
 
 
 @editions("zh", "lang")
-def test_what_stands_there_is_what_python_says(browser, folder, explorer, lang, rng):
+def test_passages_show_what_python_says(browser, folder, explorer, lang, rng):
     with opened(browser, folder, f"{lang}.html") as page:
         figure = page.locator(".npo-explorer").first
         assert page.get_by_role("group", name=LABEL[lang], exact=True).count() == 2
@@ -86,8 +86,8 @@ def test_what_stands_there_is_what_python_says(browser, folder, explorer, lang, 
         assert_told(figure, explorer.passages([0, 3]), lang)
 
 
-def test_what_stands_elsewhere_is_noticed(browser, folder, explorer):
-    # a check that cannot fail is none
+def test_wrong_passages_are_noticed(browser, folder, explorer):
+    # a check that cannot fail is worthless
     with opened(browser, folder) as page:
         figure = page.locator(".npo-explorer").first
         first, *others = explorer.passages([0, 3])
@@ -113,11 +113,11 @@ def test_a_reader_moves_them_by_keyboard_and_play(browser, folder, explorer):
         page.wait_for_function("document.querySelector('.npo-sentence').textContent === 'GA, 2'")
         figure.locator(".npo-play").click()
         assert_told(figure, explorer.passages([0, int(slider.input_value())]), "en")
-        # the explorer below it stands where it stood, ids and all
+        # the explorer below keeps its place, ids included
         assert other.locator(".npo-passages").inner_html() == before
 
 
-def test_what_did_not_change_is_not_drawn_again(browser, folder):
+def test_unchanged_passages_are_not_drawn_again(browser, folder):
     with opened(browser, folder) as page:
         figure = page.locator(".npo-explorer").first
         stand(figure, [0, 6])
@@ -141,7 +141,7 @@ def test_they_fit_a_phone_and_need_no_hover(browser, folder, lang, phone):
                 "all => all.map(e => e.getBoundingClientRect()).map(box => [box.left, box.right, box.height])"
             )
             assert all(left >= 0 and right <= width and height >= 15 for left, right, height in boxes)
-            # the long word is in several lines, all of it seen
+            # the long word is broken into several lines and fully visible
             long = figure.locator("dd").nth(1).locator(".npo-piece").last
             assert long.evaluate("e => e.scrollWidth <= e.clientWidth") and long.bounding_box()["height"] > 60
         for number in figure.locator(".npo-strength").all():
@@ -151,7 +151,7 @@ def test_they_fit_a_phone_and_need_no_hover(browser, folder, lang, phone):
 
 
 @pytest.mark.parametrize("options", [{}, SMALL_PHONE], ids=["1280 px", "320 px"])
-def test_what_stands_below_keeps_its_place(browser, folder, options):
+def test_content_below_keeps_its_place(browser, folder, options):
     with opened(browser, folder, **options) as page:
         figure, below = page.locator(".npo-explorer").all()
         tops = set()
@@ -161,7 +161,7 @@ def test_what_stands_below_keeps_its_place(browser, folder, options):
         assert len(tops) == 1
 
 
-def test_room_follows_the_width(browser, folder):
+def test_reserved_space_follows_the_width(browser, folder):
     with opened(browser, folder) as page:
         places = page.locator(".npo-explorer").first.locator("dd")
         wide = places.nth(1).bounding_box()["height"]
@@ -182,7 +182,7 @@ def test_a_screen_reader_reads_words_and_is_not_interrupted(browser, folder, exp
         expected = [("paragraph", LABEL["en"])]
         for title, pieces, strengths in explorer.passages([0, 7]):
             expected.append(("term", in_language(title)))
-            # whole, not piece by piece, and the numbers together
+            # as a whole, not piece by piece, with the numbers together
             expected.append(("paragraph", " ".join("".join(pieces).split())))
             expected.append(("paragraph", ", ".join(f"{100 * strength:.0f}" for strength in strengths)))
         assert told == expected
@@ -191,7 +191,7 @@ def test_a_screen_reader_reads_words_and_is_not_interrupted(browser, folder, exp
         assert not group.evaluate("e => e.closest('[aria-live]')")
 
 
-# ink of title, piece, number and caption; the ground of a piece as a share of the tint, over the paper
+# colours of title, piece, number and caption; the background of a piece as a share of the tint, over the paper
 INKS = """figure => {
   const style = (e, name) => getComputedStyle(e)[name].match(/[\\d.]+/g).map(Number);
   const rgb = color => color.slice(0, 3).map(n => n / 255);
@@ -217,7 +217,7 @@ def test_every_strength_can_be_read_in_every_theme(browser, folder, theme):
             stand(figure, [0, step])
             plain, pieces = figure.evaluate(INKS)
             assert all(contrast(ink, ground) >= 4.5 for ink, ground in plain + pieces)
-        # strong and weak are told apart by their grounds too
+        # strong and weak pieces differ in their backgrounds too
         grounds = {tuple(ground) for _, ground in pieces}
         assert len(grounds) > 3
         assert max(contrast(one, other) for one in grounds for other in grounds) > 1.5
@@ -243,7 +243,7 @@ def test_they_print(browser, folder, explorer):
         assert sum(plain[0][1]) == 3 and all(contrast(ink, ground) >= 4.5 for ink, ground in plain + pieces)
 
 
-def test_without_scripts_they_stand_in_words(browser, folder, explorer):
+def test_without_scripts_they_are_words(browser, folder, explorer):
     with opened(browser, folder, "zh.html", java_script_enabled=False) as page:
         figure = page.locator("figure").first
         passages = explorer.passages()

@@ -13,21 +13,21 @@ from book import pdf
 from tests.book.pages import BASE, EDITIONS, article, editions, nightly, parse
 from tests.browser.visit import scripts_ready
 
-# a book takes minutes to print: one worker does it once
+# a book takes minutes to print: one worker should do it once
 pytestmark = pytest.mark.xdist_group("paper")
 
 
 def letters(text):
-    """Text without what the break of a line may add or take away, every sign in its usual form."""
+    """Text without characters that a line break may add or remove, in normalised form."""
     return re.sub(r"[\s\u200b\ufffe]", "", unicodedata.normalize("NFKC", text))
 
 
 def texts(printed):
-    """Text of each page of a PDF."""
+    """The text of each page of a PDF."""
     return [page.get_textpage().get_text_bounded() for page in pypdfium2.PdfDocument(printed)]
 
 
-def test_a_page_is_printed_light_and_open_and_is_then_as_before(browser, site, server):
+def test_a_page_prints_light_and_open_and_is_unchanged_afterwards(browser, site, server):
     page = browser.new_page(color_scheme="dark")
     page.goto(server + "book/en/npo.html")
     scripts_ready(page)
@@ -48,7 +48,7 @@ def test_a_page_is_printed_light_and_open_and_is_then_as_before(browser, site, s
     for words in ("SearchCtrl+K", "Embed", "Reportanerror", "Alllanguages"):
         assert words in on_screen and words not in whole
     assert not re.search("Clickto|Comments", whole)
-    # the number of each page below it, the citation at the end
+    # page numbers at the bottom, the citation at the end
     assert all(re.search(rf"^{number}\s*$", sheet, re.M) for number, sheet in enumerate(sheets, 1))
     assert letters(f"{BASE}book/en/npo.html") in whole
     page.close()
@@ -65,7 +65,7 @@ def test_all_tabs_are_printed(browser, server):
 
 
 @editions("zh")
-def test_a_demo_that_was_moved_is_printed_as_it_stands(browser, server, edition):
+def test_a_demo_prints_as_the_reader_left_it(browser, server, edition):
     page = browser.new_page()
     page.goto(f"{server}book/{edition}/npo.html")
     scripts_ready(page)
@@ -120,7 +120,7 @@ def book(request, browser, site, tmp_path_factory):
     return Book(request.param, path)
 
 
-def test_a_book_says_what_it_is(book):
+def test_a_book_has_title_authors_and_language(book):
     edition = pdf.SETTINGS.edition(book.edition)
     assert book.reader.metadata.title == edition.title
     assert book.reader.metadata.author == pdf.CONFIG["author"]
@@ -132,7 +132,7 @@ def test_a_book_says_what_it_is(book):
 
 
 def test_its_text_has_characters_and_not_the_radicals_that_look_like_them(book):
-    # read by glyphs, as most viewers do; every tenth page
+    # extracted by glyphs, as most viewers do; every tenth page
     text = "".join(page.extract_text() for page in book.reader.pages[::10])
     assert not re.findall("[\u2e80-\u2fdf]", text)
     assert ("长" in text and "大" in text) == (book.edition == "zh")
@@ -145,12 +145,12 @@ def test_its_chapters_are_those_of_the_sidebar_in_order(book, site):
     assert all(one < other for one, other in pairwise(pages))
 
 
-def test_its_table_of_contents_is_right(book):
+def test_its_table_of_contents_is_correct(book):
     def right(title, page):
         return letters(title) in letters(book.sheets[page - 1]) and f"{letters(title)}{page}" in book.contents
 
     assert all(right(title, page) for title, page in book.chapters()), book.chapters()
-    # a formula in a heading is somewhere else in the text of the page
+    # a formula in a heading is at another position in the text of the page
     wrong = [entry for entry in book.sections() if not right(*entry)]
     assert len(wrong) < 0.1 * len(book.sections()) > 10, wrong
 
@@ -168,7 +168,7 @@ def test_its_fonts_are_embedded(book):
     for page in book.reader.pages:
         fonts |= {reference.idnum: reference.get_object() for reference in page["/Resources"]["/Font"].values()}
     for font in fonts.values():
-        # a font of type 3 is drawings of its characters
+        # fonts of type 3 draw characters as pictures
         if font["/Subtype"] != "/Type3":
             (descendant,) = font["/DescendantFonts"]
             descriptor = descendant.get_object()["/FontDescriptor"]
@@ -179,7 +179,7 @@ def test_its_fonts_are_embedded(book):
             assert f"<{ord(sign):04X}>" in known.upper(), sign
 
 
-def test_it_holds_all_solutions_and_the_picture_of_every_demo(book, site):
+def test_it_contains_all_solutions_and_the_picture_of_every_demo(book, site):
     solutions = demos = 0
     for path in sorted((site / f"book/{book.edition}").glob("*.html")):
         part = article(site, book.edition, path.stem)
@@ -194,11 +194,11 @@ def test_it_holds_all_solutions_and_the_picture_of_every_demo(book, site):
     assert solutions > 30 and demos >= 8
 
 
-def test_its_links_lead_within_it_or_to_the_published_site(book):
+def test_its_links_stay_within_it_or_lead_to_the_published_site(book):
     addresses = [link["/A"]["/URI"] for link in book.links() if "/URI" in link.get("/A", {})]
     assert not [address for address in addresses if not address.startswith(("https://", "http://"))]
     own = f"{pdf.BASE}book/{book.edition}/"
-    # but for its own address on the title page
+    # except its own address on the title page
     assert [address for address in addresses if address.startswith(own)] == [own + "index.html"]
     names = set(book.reader.named_destinations)
     within = [link["/Dest"] for link in book.links() if "/Dest" in link]

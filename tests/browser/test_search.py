@@ -1,4 +1,4 @@
-"""The search: opened by button and keys, in the page's language, by keyboard alone, light, honest where it fails."""
+"""The search: opened by button and keys, in the page's language, by keyboard alone, light, honest about failures."""
 
 import gzip
 import json
@@ -19,9 +19,9 @@ WORDS = {
     for edition, name in (("zh", "zh_CN"), ("en", "en"))
 }
 INDEX = "pagefind/"
-# where a reader of a wide and of a narrow screen finds the button
+# where readers of wide and of narrow screens find the button
 BUTTONS = {".bd-sidebar-primary": DESKTOP, ".bd-header-article": PHONE}
-# what is asked in an edition, and where the first result leads
+# queries in an edition, and where the first result leads
 FIRST = [
     ("zh", "两种散度", "book/zh/synthetic.html#zh-"),
     ("zh", "自适应权重", "book/zh/stability.html#zh-sec-adaptive-weight"),
@@ -61,17 +61,17 @@ def type_in(page, query):
 
 
 def ask(page, query):
-    """Addresses and titles of the results, and what is said of them."""
+    """Addresses and titles of the results, and the status message."""
     type_in(page, query)
     links = page.locator(".search-results > li > a").all()
     found = {link.evaluate("a => a.href"): link.locator("strong").inner_text() for link in links}
-    assert len(found) == len(links), "one place twice"
+    assert len(found) == len(links), "a place is listed twice"
     return found, page.locator(".search-status").inner_text()
 
 
 @pytest.mark.parametrize("place", BUTTONS)
 @editions("zh")
-def test_button_opens_the_box_and_the_name_says_so(browser, server, edition, place):
+def test_button_opens_the_box_and_is_named(browser, server, edition, place):
     with Visit(browser, server, **BUTTONS[place]) as visit:
         page = visit.open(f"{server}book/{edition}/npo.html")
         button = page.locator(place).get_by_role("button", name={"zh": "搜索", "en": "Search"}[edition])
@@ -113,7 +113,7 @@ def is_packed(file):
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_what_is_named_comes_first(browser, server, edition):
+def test_named_things_come_first(browser, server, edition):
     with box(browser, server, f"book/{edition}/intro.html") as (visit, page):
         for _, query, place in (case for case in FIRST if case[0] == edition):
             found, _ = ask(page, query)
@@ -125,8 +125,8 @@ def plain(text):
     return "".join(text.split()).lower()
 
 
-def test_chinese_words_are_found_wherever_they_stand(browser, server, site):
-    # what the words of the index must agree with is the text itself
+def test_chinese_words_are_found_wherever_they_occur(browser, server, site):
+    # the expected counts come from the text itself
     titles = json.loads((site / INDEX / "titles.zh-hans.json").read_text("utf-8"))
     texts = [plain(text) for text in indexed(site, titles)]
     with box(browser, server, "book/zh/intro.html") as (visit, page):
@@ -175,12 +175,12 @@ def test_results_are_in_the_language_of_the_page(browser, server, edition):
             assert found and all(name.startswith((f"book/{edition}/", "book/api.html")) for name in pages)
 
 
-def test_two_words_need_not_stand_together_but_each_must_be_whole(browser, server):
+def test_two_words_need_not_be_adjacent_but_each_must_be_whole(browser, server):
     with box(browser, server, "book/zh/intro.html") as (_, page):
         found, _ = ask(page, "权重 自适应")
         assert "5.3. 自适应权重" in found.values()
         assert not ask(page, "度梯 损失")[0]
-        # a character alone is not marked where a word was asked for
+        # a single character is not marked if a word was searched for
         ask(page, "习题 6.1")
         excerpts = [excerpt.inner_html() for excerpt in page.locator(".search-excerpt").all()]
         assert any("<mark>习</mark><mark>题</mark>" in text for text in excerpts)
@@ -190,17 +190,17 @@ def test_two_words_need_not_stand_together_but_each_must_be_whole(browser, serve
 @pytest.mark.parametrize(
     ("edition", "query"), [("zh", "不存在的词"), ("en", "gradient qqzzx"), *nightly(("en", "qqzzx"))]
 )
-def test_nothing_found_is_said(browser, server, edition, query):
+def test_an_empty_result_is_reported(browser, server, edition, query):
     with box(browser, server, f"book/{edition}/intro.html") as (visit, page):
         assert ask(page, query) == ({}, WORDS[edition]["none"].format(query=query))
-        # and what was found before goes
+        # and earlier results disappear
         ask(page, "NPO")
         assert not ask(page, query)[0]
         assert ask(page, "") == ({}, "")
         assert not visit.complaints
 
 
-def test_keyboard_walks_opens_and_closes(browser, server):
+def test_keys_move_through_results_open_them_and_close_the_box(browser, server):
     with box(browser, server, "book/en/npo.html") as (visit, page):
         found, _ = ask(page, "Theorem 6.1")
         focus = "document.activeElement.href ?? document.activeElement.name"
@@ -218,7 +218,7 @@ def test_keyboard_walks_opens_and_closes(browser, server):
             assert page.evaluate(focus) == expected, key
         page.keyboard.press("Escape")
         page.wait_for_selector("#pst-search-dialog:not([open])", state="attached")
-        # what was asked is still there, to be typed over
+        # the query is still there, selected so that typing replaces it
         page.keyboard.press("Control+k")
         assert page.evaluate("getSelection().toString()") == "Theorem 6.1"
         page.keyboard.press("ArrowDown")
@@ -227,7 +227,7 @@ def test_keyboard_walks_opens_and_closes(browser, server):
         assert not visit.complaints
 
 
-def test_enter_opens_the_first_result_even_of_this_page(browser, server):
+def test_enter_opens_the_first_result_even_on_this_page(browser, server):
     with box(browser, server, "book/en/npo.html") as (_, page):
         page.locator("#pst-search-dialog input").fill("Proposition 3.1")
         # before the pause after typing is over
@@ -269,7 +269,7 @@ def test_axe_finds_nothing(browser, server, edition, state):
 
 
 @editions("zh")
-def test_status_is_said_aloud_and_belongs_to_the_box(browser, server, edition):
+def test_status_is_announced_and_belongs_to_the_box(browser, server, edition):
     with box(browser, server, f"book/{edition}/npo.html") as (_, page):
         ask(page, "DPO")
         status = page.locator("#pst-search-dialog").get_by_role("status")
@@ -281,7 +281,7 @@ def test_status_is_said_aloud_and_belongs_to_the_box(browser, server, edition):
 
 
 @editions("en")
-def test_from_files_the_box_says_why_not(browser, site, edition):
+def test_from_files_the_box_explains_why_it_does_not_work(browser, site, edition):
     own = site.as_uri() + "/"
     with box(browser, own, f"book/{edition}/npo.html") as (visit, page):
         page.locator("#pst-search-dialog input").fill("NPO")
@@ -294,13 +294,13 @@ def test_from_files_the_box_says_why_not(browser, site, edition):
 
 
 @editions("zh")
-def test_an_index_that_does_not_come_is_said(browser, server, edition):
+def test_an_index_that_does_not_load_is_reported(browser, server, edition):
     with box(browser, server, f"book/{edition}/npo.html") as (visit, page):
         visit.context.route(f"**/{INDEX}**", lambda route: route.abort())
         assert ask(page, "NPO") == ({}, WORDS[edition]["failed"])
 
 
-def test_a_network_that_goes_away_is_said(browser, server):
+def test_a_lost_network_is_reported(browser, server):
     with box(browser, server, "book/en/npo.html") as (visit, page):
         assert ask(page, "NPO")[0]
         visit.context.set_offline(True)

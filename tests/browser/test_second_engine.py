@@ -1,4 +1,4 @@
-"""Firefox shows what Chromium shows: no complaints, the same words, formulas, curves, results of a search."""
+"""Firefox shows what Chromium shows: no complaints; the same words, formulas, curves and search results."""
 
 import re
 import shutil
@@ -11,12 +11,12 @@ from tests.browser.demos import demos_of
 from tests.browser.firefox import Firefox
 from tests.browser.visit import DESKTOP, Visit
 
-# in one half of the chapters one language, in the other the other: what is drawn is the same in both
+# half of the chapters in one language, half in the other: the drawings are the same in both
 PAGES = [(list(EDITIONS)[i % 2], name) for i, name in enumerate(CHAPTERS)]
 SOME = [("zh", "npo"), ("en", "gradient-ascent")]
 PAGES = [*SOME, *nightly(*(page for page in PAGES if page not in SOME))]
 FORMULAS = "[...document.querySelectorAll('article .katex-html')].map((e) => e.textContent)"
-# each demo comes when it is near; what is asked for comes from the page as soon as it is there
+# each demo loads when it is near; the expected values are read from the page as soon as they are there
 MOUNTED = """(async () => {
   for (const place of document.querySelectorAll(".widget-stand-in")) {
     place.scrollIntoView();
@@ -24,7 +24,7 @@ MOUNTED = """(async () => {
   }
   return document.querySelectorAll(".npo-explorer").length;
 })()"""
-# a width that fonts do not decide: the charts are as wide as the columns, and those are measured in letters
+# a width that does not depend on fonts: charts are as wide as the columns, whose widths are set in letters
 SAME_WIDTH = "document.head.append(Object.assign(document.createElement('style'), { textContent: "
 SAME_WIDTH += (
     "'.npo-explorer { width: 600px !important; } .npo-explorer * { font: 16px/20px monospace !important; }' }))"
@@ -69,7 +69,7 @@ def same(one, other):
         assert figure["sizes"] == twin["sizes"]
         for path, its_twin in zip(figure["drawn"], twin["drawn"], strict=True):
             assert re.sub(r"[-\d.e]+", "#", path) == re.sub(r"[-\d.e]+", "#", its_twin)
-            # rounded to a hundredth of a pixel, after functions whose last digit each engine chooses
+            # rounded to a hundredth of a pixel, after functions whose last digit depends on the engine
             assert numbers(path) == pytest.approx(numbers(its_twin), abs=0.0101)
 
 
@@ -124,13 +124,13 @@ def test_demos_move_from_files(firefox, site):
 
 
 @pytest.mark.parametrize(("edition", "name"), PAGES)
-def test_nothing_scrolls_a_phone_sideways(firefox, server, edition, name):
+def test_nothing_scrolls_sideways_on_a_phone(firefox, server, edition, name):
     firefox.open(f"{server}book/{edition}/{name}.html", width=390)
     firefox.evaluate(MOUNTED)
     assert firefox.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_complaints_are_heard(firefox, server):
+def test_complaints_are_recorded(firefox, server):
     firefox.open(server + "book/en/npo.html")
     firefox.evaluate("void (document.head.append(Object.assign(document.createElement('script'), { text: '1' })))")
     firefox.evaluate("void setTimeout(() => null.x)")

@@ -1,7 +1,7 @@
-"""Pages look with the style sheet that was cut as with all that it was made from, to the pixel.
+"""Pages look the same with the reduced style sheet as with all the sheets it was made from, to the pixel.
 
-Here pages of each kind; `test_pages` sees to it that no rule was cut that finds something in any page, and no character
-that a formula draws.
+This module compares pages of each kind; `test_pages` checks every page for lost rules and for lost characters of
+formulas.
 """
 
 import re
@@ -36,11 +36,11 @@ SHOWN = [
 
 
 def looks_the_same(browser, own, name, whole, options):
-    """Whether a page looks the same when the whole sheet takes the joined one's place."""
+    """Whether a page looks the same with the whole sheet in place of the joined one."""
     with Visit(browser, own, **options) as visit:
         page = visit.open(f"{own}{name}.html")
         page.add_style_tag(content=STILL)
-        # all of the page at once, so that demos and images come before the first picture and not between the two
+        # the whole page at once, so that demos and images load before the first picture and not between the two
         page.evaluate("document.documentElement.classList.add('laid-out')")
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": options["viewport"]["width"], "height": height})
@@ -55,12 +55,12 @@ def looks_the_same(browser, own, name, whole, options):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(("name", "options"), SHOWN, ids=[name for name, _ in SHOWN])
-def test_a_page_looks_as_with_the_whole_sheets(browser, server, name, options):
+def test_a_page_looks_the_same_with_the_whole_sheets(browser, server, name, options):
     assert looks_the_same(browser, server, name, whole_sheet(), options)
 
 
 def test_a_lost_rule_is_found(browser, server):
-    # a check that cannot fail is none
+    # a check that cannot fail is worthless
     rule = "article strong:hover, article #main-content:not(.x, .y) { letter-spacing: .01px; }"
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/en/npo.html")
@@ -75,7 +75,7 @@ def test_a_lost_character_is_found(browser, server):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/en/npo.html")
         assert not [*lost_characters(page)]
-        # the site writes an expectation so, and no rational numbers
+        # the site uses this letter for expectations, and never for the rational numbers
         for letter in "EQ":
             page = visit.open(f"{server}book/en/npo.html")
             page.evaluate(

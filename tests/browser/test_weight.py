@@ -1,4 +1,4 @@
-"""The check of what pages weigh, which `test_pages` makes of every page, hears what is too heavy."""
+"""The check of what pages weigh, which `test_pages` applies to every page, finds pages that are too heavy."""
 
 import re
 
@@ -7,8 +7,8 @@ from tests.browser.visit import DESKTOP, Visit
 from tests.browser.weight import REQUESTS, too_heavy
 
 
-def test_what_is_heavy_is_found(browser, tmp_path, rng):
-    # a check that cannot fail is none
+def test_heavy_pages_are_found(browser, tmp_path, rng):
+    # a check that cannot fail is worthless
     noise = f"// {rng.bytes(200_000).hex()}"
     place = tmp_path / "_static/widgets"
     place.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Every page with JavaScript off: all that is read is there, every way leads on, and nothing pretends to work."""
+"""Every page with JavaScript off: all text is there, links lead everywhere, and no control pretends to work."""
 
 import re
 
@@ -12,13 +12,13 @@ from tests.browser.visit import DESKTOP, PHONE, Visit, crawl, too_wide
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}
 OFF = {"java_script_enabled": False}
 LIGHTNESS = "e => getComputedStyle(e).{}.match(/[\\d.]+/g).slice(0, 3).reduce((sum, c) => sum + Number(c), 0) / 765"
-# what a script would have to serve
+# elements that only work with a script
 NEEDS_SCRIPTS = (
     ".search-button__button, .theme-switch-button, button.sidebar-toggle, .btn-download-pdf-button, .copybtn, "
     ".toggle-button, #pst-back-to-top, dialog, .npo-explorer"
 )
 
-# what a reader does not see and cannot unfold; a picture that did not come has no width of its own
+# elements that readers neither see nor can unfold; a picture that did not load has no width of its own
 HIDDEN = """() => [...document.querySelectorAll("article.bd-article :is(p:not(:empty), .math, h1, h2, h3, table, img)")]
   .filter(e => !e.closest("details, .sd-tab-content") && !(e.getBoundingClientRect().height
     && e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && (e.naturalWidth ?? 1)))
@@ -34,7 +34,7 @@ def shown(page, selector):
 
 
 def whole(visit, name, site):
-    """Nothing sticks out, nothing pretends to work, all text is there, and a picture is in each demo's place."""
+    """Nothing may stick out or pretend to work, all text must be there, and a picture must replace each demo."""
     page = visit.page
     yield from too_wide(page)
     yield from (f"shows {element}" for element in shown(page, NEEDS_SCRIPTS))
@@ -59,7 +59,7 @@ def test_pages_are_whole(browser, site, server, pages, screen):
 @pytest.mark.parametrize(
     ("edition", "screen"), [("zh", "desktop"), ("en", "phone"), *nightly(("zh", "phone"), ("en", "desktop"))]
 )
-def test_every_way_leads_on(browser, site, server, edition, screen):
+def test_links_lead_everywhere(browser, site, server, edition, screen):
     with Visit(browser, server, **OFF, **SCREENS[screen]) as visit:
         page = visit.open(f"{server}book/{edition}/npo.html")
         if screen == "phone":
@@ -80,7 +80,7 @@ def test_every_way_leads_on(browser, site, server, edition, screen):
         other = {"zh": "en", "en": "zh"}[edition]
         page.click(f"a.edition-switch[data-edition={other}]")
         page.wait_for_url(re.compile(f"{server}book/{other}/stability.html"))
-        # the menus hold links, and one of them is the notebook
+        # the menus contain links, and one of them is the notebook
         page.locator(".dropdown-download-buttons button").first.click()
         assert page.locator(".btn-download-notebook-button").is_visible()
         assert not visit.complaints
@@ -99,7 +99,7 @@ def test_solutions_and_folded_parts_can_be_read(browser, server, edition):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_are_those_that_the_system_asks_for(browser, server, scheme):
+def test_colours_are_those_that_the_system_prefers(browser, server, scheme):
     looks = {}
     for name, scripts in (("with", True), ("without", False)):
         with Visit(browser, server, java_script_enabled=scripts, color_scheme=scheme, **DESKTOP) as visit:
@@ -122,7 +122,7 @@ def test_colours_are_those_that_the_system_asks_for(browser, server, scheme):
     assert looks["with"] == looks["without"]
 
 
-def test_who_has_scripts_fetches_no_style_for_who_has_none(browser, server):
+def test_with_scripts_no_style_for_readers_without_them_is_fetched(browser, server):
     asked = []
     with Visit(browser, server, **PHONE) as visit:
         visit.page.on("request", lambda request: asked.append(request.url))

@@ -1,27 +1,27 @@
-"""Pages as readers open them, with what they do in every test and on every screen."""
+"""Pages as readers open them, and the actions that all tests share, on all screens."""
 
 import time
 
 import pytest
 
-# milliseconds: more than a busy machine takes
+# milliseconds: more than a busy machine needs
 PATIENCE = 30_000
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SMALL_PHONE = PHONE | {"viewport": {"width": 320, "height": 640}}
-# what is left of 1280 x 1024 px at 400 %
+# the remainder of 1280 x 1024 px at 400%
 ENLARGED = {"width": 320, "height": 256}
-# all that folds, but the comments, which come from another host
+# everything that folds, except the comments, which come from another host
 UNFOLD = """() => {
   for (const fold of document.querySelectorAll("details:not(.comments)")) fold.open = true;
   for (const button of document.querySelectorAll(".toggle-button-hidden")) button.click();
 }"""
-# else colours would be measured on their way from one theme to the other, and one picture would differ from the next
+# otherwise colours would be measured during the transition between themes, and screenshots would differ
 STILL = "*, ::before, ::after { transition: none !important; animation: none !important; caret-color: transparent; }"
-# Pages of the site ask for their script after the first paint, and all of it runs in one task. Pages that stand alone
-# have their scripts in them.
+# Pages of the site request their script after the first paint, and all of it runs in one task. Self-contained pages
+# include their scripts.
 READY = "!document.querySelector('link[rel~=stylesheet][href*=_static]') || 'bootstrap' in window"
-# what is painted and then moves, as browsers count it
+# content that moves after it was painted, as browsers count it
 SHIFT = """new Promise((done) => new PerformanceObserver((list, watch) => {
   watch.disconnect();
   done(list.getEntries().reduce((sum, { value }) => sum + value, 0));
@@ -31,7 +31,7 @@ SHIFT = """new Promise((done) => new PerformanceObserver((list, watch) => {
 class Visit:
     """A page opened where no other host can be reached; `complaints` is what a reader's console and network would show.
 
-    Requests are listened to and not routed, because routing switches the browser's cache off.
+    Requests are listened to, not routed, because routing switches the browser's cache off.
     """
 
     def __init__(self, browser, own, **options):
@@ -56,14 +56,14 @@ class Visit:
     def failed(self, request):
         foreign = f"foreign: {request.url}"
         if request.failure == "csp" and foreign in self.complaints:
-            # the page's policy stopped it before it left, and the console says so
+            # the page's policy stopped the request, and the console says so
             self.complaints.remove(foreign)
-        # leaving a page cancels what it was still loading
+        # leaving a page cancels its pending requests
         elif request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
     def open(self, address, idle=False):
-        """Open a page, and wait until its controls work; with `idle` also until it asks for nothing more."""
+        """Open a page, and wait until its controls work; with `idle` also until it sends no more requests."""
         self.page.goto(address, wait_until="networkidle" if idle else "load")
         if self.runs_scripts:
             scripts_ready(self.page)
@@ -77,21 +77,21 @@ class Visit:
 
 
 def wait_until(page, expression, argument=None):
-    """Until an expression holds. Playwright's own wait evaluates a string in the page, which its policy forbids."""
+    """Wait until an expression holds; Playwright's own wait evaluates a string, which the page's policy forbids."""
     deadline = time.monotonic() + PATIENCE / 1000
     while not page.evaluate(expression, argument):
         if time.monotonic() > deadline:
-            pytest.fail(f"does not come true: {expression}")
+            pytest.fail(f"does not become true: {expression}")
         page.wait_for_timeout(20)
 
 
 def scripts_ready(page):
-    """Until the controls of a page work."""
+    """Wait until the controls of a page work."""
     wait_until(page, READY)
 
 
 def crawl(browser, site, own, pages, checks=(), idle=False, **options):
-    """Open pages and check each; fails with all that is wrong, each line `page: check: element`, and with the rules."""
+    """Open pages and check each; fails with all faults, one line `page: check: element` each, and the broken rules."""
     wrong = []
     rules = {check.__name__: check.__doc__ for check in checks}
     rules["complaint"] = (
@@ -99,12 +99,12 @@ def crawl(browser, site, own, pages, checks=(), idle=False, **options):
     )
     with Visit(browser, own, **options) as visit:
         for name in pages:
-            # the door sends a reader who has been here before to their edition: forget them
+            # the front page sends returning readers to their edition: forget it
             visit.context.clear_cookies()
             page = visit.open(own + name, idle)
             for check in checks:
                 wrong += [f"{name}: {check.__name__}: {what}" for what in check(visit, name, site)]
-            # what the page has just said arrives before the answer
+            # messages that the page has just sent arrive before the answer
             page.title()
             wrong += [f"{name}: complaint: {complaint}" for complaint in visit.complaints]
             visit.complaints.clear()
@@ -116,8 +116,8 @@ def crawl(browser, site, own, pages, checks=(), idle=False, **options):
 
 
 def too_wide(page):
-    """What sticks out sideways; nothing, if the page does not scroll that way."""
-    # a phone widens its window to what sticks out, but not its screen
+    """The elements that stick out sideways; none if the page does not scroll that way."""
+    # a phone widens its window to fit what sticks out, but not its screen
     wide = page.evaluate(
         """() => document.documentElement.scrollWidth <= screen.width ? [] : ["the page",
         ...[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > screen.width + 1)

@@ -1,4 +1,4 @@
-"""What a page makes a reader load before he scrolls or touches: bytes as a server sends them, requests, fonts."""
+"""What a page makes a reader load before they scroll or touch: bytes as a server sends them, requests, fonts."""
 
 import gzip
 from functools import cache
@@ -7,17 +7,17 @@ from urllib.parse import unquote, urlparse
 from tests.book.pages import parse
 
 SCRIPTS, ALL = 60_000, 250_000
-# of one demo's numbers, and of one page in a frame
+# of one demo's numbers, and of one embeddable page
 STATE, FRAME = 40_000, 60_000
 REQUESTS = 25
-# formulas and icons; text is shown in what the reader's system has
+# formulas and icons; text uses the reader's own fonts
 FONTS = ("KaTeX_", "Font Awesome 6")
 COMPRESSED = {".html", ".css", ".js", ".svg", ".json"}
 
 
 @cache
 def weight(path):
-    """Bytes of a file as a server sends it."""
+    """The number of bytes of a file as a server sends it."""
     content = path.read_bytes()
     return len(gzip.compress(content)) if path.suffix in COMPRESSED else len(content)
 
@@ -27,7 +27,7 @@ def inline_scripts(path):
 
 
 def files(page, own, site):
-    """The page itself and all that it has loaded, as files of the site."""
+    """The page itself and everything that it has loaded, as files of the site."""
     addresses = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
     local = [address for address in addresses if address.startswith(own)]
     return [site / unquote(urlparse(address).path.removeprefix(urlparse(own).path)) for address in [page.url, *local]]

@@ -43,7 +43,7 @@ def is_code(node):
 
 
 def mark(node, above):
-    """Mark the blocks in a node that has so many letters above it."""
+    """Mark the blocks in a node; `above` is the number of letters above it."""
     for child in node.children:
         whole = above >= FIRST and not next(child.findall(is_code), None)
         if isinstance(child, WRAPPERS) or (isinstance(child, nodes.Admonition) and not whole):

@@ -59,9 +59,9 @@ class Pieces(HTMLParser):
             piece = Piece(anchor)
             self.pieces.append(piece)
             if tag == "dt":
-                # what is looked for first, the module after it
+                # the name first, because readers search for it, then the module
                 piece.title = CALLABLE.sub(r"\2 · \1", anchor)
-                # what is said of a name stands beside it
+                # the description of a name is next to it
                 parent.piece = piece
         elif HEADING.fullmatch(tag) or ("admonition-title" in classes and not piece.title):
             kind = kind and "title"

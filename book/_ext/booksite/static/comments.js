@@ -1,10 +1,10 @@
-// Fetches the comments of a page when its reader opens them, dresses them like the page, and says so when they do not come.
+// Fetches the comments of a page when its reader opens them, gives them the page's colours, and reports a failure.
 for (const box of document.querySelectorAll("details.comments")) {
   const root = document.documentElement;
   const { host } = box.dataset;
   const attributes = JSON.parse(box.dataset.attributes);
   const [waiting, failed, place] = [".comments-waiting", ".comments-failed", ".giscus"].map((name) => box.querySelector(name));
-  // a host that is blocked often neither answers nor refuses
+  // a blocked host often neither answers nor refuses
   const PATIENCE = 6000;
   let state = "closed";
   let timer;
@@ -15,7 +15,7 @@ for (const box of document.querySelectorAll("details.comments")) {
     waiting.hidden = state !== "waiting";
     failed.hidden = state !== "failed";
   };
-  // a reader who leaves the choice to his system leaves it to the setting as well
+  // readers who leave the choice to their system get the configured theme
   const theme = () => (root.dataset.mode === "auto" ? attributes["data-theme"] : root.dataset.theme);
   const dress = () => {
     const frame = place.querySelector("iframe");
@@ -29,12 +29,12 @@ for (const box of document.querySelectorAll("details.comments")) {
     try { sessionStorage.setItem("comments", location.pathname); } catch {}
   };
   const fetchComments = () => {
-    // a page that was opened as a file has no address that others could comment on
+    // a page opened as a file has no address that others could comment on
     if (location.protocol === "file:") return say("failed");
     remember();
     say("waiting");
     timer = setTimeout(say, PATIENCE, "failed");
-    // giscus's script may run once only; where it did, its frame can be asked for again
+    // giscus's script may run only once; after that, its frame can be loaded again
     const frame = place.querySelector("iframe");
     if (frame) return (frame.src = frame.src);
     const script = document.createElement("script");
@@ -46,13 +46,13 @@ for (const box of document.querySelectorAll("details.comments")) {
   addEventListener("message", ({ origin, data }) => {
     if (origin !== host || !data?.giscus || state === "shown") return;
     say("shown");
-    // the page may have changed its clothes meanwhile
+    // the page's theme may have changed in the meantime
     dress();
   });
   new MutationObserver(dress).observe(root, { attributeFilter: ["data-mode", "data-theme"] });
   box.addEventListener("toggle", () => {
     if (box.open && (state === "closed" || state === "failed")) fetchComments();
   });
-  // a reader who signs in at GitHub is sent back with this, but any link may have it: the click must be on record
+  // GitHub sends readers back with this after they sign in, but any link may have it: a click must have been recorded
   if (new URLSearchParams(location.search).has("giscus") && remembered() === location.pathname) box.open = true;
 }

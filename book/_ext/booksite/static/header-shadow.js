@@ -1,4 +1,4 @@
-// The bar above the text throws a shadow on what has slid under it.
+// The bar above the text casts a shadow on text that has scrolled under it.
 {
   const top = document.querySelector(".sbt-scroll-pixel-helper");
   const watch = new IntersectionObserver(([{ isIntersecting }]) => document.body.classList.toggle("scrolled", !isIntersecting));

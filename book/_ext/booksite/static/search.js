@@ -8,14 +8,14 @@
   const SHOWN = 12;
   // milliseconds without a key before a search starts
   const PAUSE = 150;
-  // of an excerpt, in words; a Han character counts as one
+  // length of an excerpt in words; a Han character counts as one
   const LENGTH = document.documentElement.lang.startsWith("zh") ? 60 : 28;
   let engine, timer, asked = 0;
 
   const load = () =>
     (engine ??= import(new URL("pagefind/pagefind.js", root)).then(async ({ createInstance }) => {
       const [index, titles] = await Promise.all([
-        // an index of this size needs no thread of its own, which would be a second script to load
+        // an index this small needs no worker, which would be a second script to load
         createInstance({ basePath: new URL("pagefind/", root).pathname, noWorker: true }),
         fetch(new URL(`pagefind/titles.${document.documentElement.lang.toLowerCase()}.json`, root), { cache: "no-cache" }).then((answer) => answer.json()),
       ]);
@@ -37,7 +37,7 @@
     const whole = loose.filter(({ id }) => found.every((places) => places.has(id)));
     return whole.map((result) => Object.assign(result, { phrases: found.flatMap((places) => places.get(result.id)) }));
   };
-  // What bears the very name comes first, then what begins with it, then what has all of the words in its title.
+  // Pieces with exactly this name come first, then those that begin with it, then those with all words in their titles.
   const nearness = (title, query) => {
     const name = title.toLowerCase().replace(/^[\d.]+ /, "");
     if ([name, name.split(" · ")[0]].includes(query)) return 3;
@@ -49,7 +49,7 @@
     const near = new Map(Object.entries(titles).map(([id, [title]]) => [id, nearness(title, plain)]));
     const results = (await matches(index, query)).sort((a, b) => near.get(b.id) - near.get(a.id));
     const pieces = await Promise.all(results.slice(0, SHOWN).map(async (found) => ({ ...(await found.data()), phrases: found.phrases, titles: titles[found.id] })));
-    // Where no word begins as asked, Pagefind asks for less and less of it, down to a letter. That is no answer.
+    // If no word begins with the query, Pagefind shortens it, down to a letter. Such matches are not results.
     const first = pieces[0]?.content.split(/\s+/);
     const marked = first && bare(pieces[0].locations.map((at) => first[at]).join(" "));
     const answered = first && plain.split(/\s+/).every((term) => marked.includes(bare(term).slice(0, 3)));
@@ -62,11 +62,11 @@
     made.append(...children);
     return made;
   };
-  // The part of a piece with most of what was asked for. Its title, which comes first in the text, stands above already.
+  // The part of a piece with the most matches. Its title, which comes first in the text, is shown above already.
   const excerpt = ({ content, locations, phrases, meta }) => {
     const text = content.split(/\s+/);
     const title = meta.title.split(/\s+/).length;
-    // a character of a word that was asked for is no answer by itself
+    // a single character of a word in the query is not a match
     const stray = (at) => phrases && HAN.test(text[at]) && !phrases.includes(at);
     const marked = new Set(locations.filter((at) => at >= title && !stray(at)));
     const within = (start) => [...marked].filter((at) => at >= start && at < start + LENGTH).length;
@@ -101,7 +101,7 @@
     if (query && !list.firstChild) say(words.waiting);
     try {
       if (query) ({ count, pieces } = await search(query));
-      // Pagefind keeps to itself that a part of the index was not to be had
+      // Pagefind does not report that a part of the index failed to load
       if (query && !count) await fetch(new URL("pagefind/pagefind-entry.json", root), { cache: "no-store" });
     } catch {
       engine = undefined;
@@ -119,16 +119,16 @@
   };
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  // the button in the bar above a page does not get the focus back from the browser
+  // the browser does not return the focus to the button in the bar above a page
   let opener;
   for (const button of document.querySelectorAll(".search-button__button")) button.addEventListener("click", () => (opener = button));
   dialog.addEventListener("close", () => {
     if ([document.body, input].includes(document.activeElement)) opener?.focus({ preventScroll: true });
     opener = undefined;
   });
-  // a dialog opens with what was asked before, to be read again or typed over
+  // the dialog opens with the previous query selected, so that typing replaces it
   new MutationObserver(() => dialog.open && input.select()).observe(dialog, { attributeFilter: ["open"] });
-  // a key that belongs to an input method (Escape among them) is not for the theme
+  // keys that belong to an input method, including Escape, must not reach the theme
   addEventListener("keydown", (event) => event.isComposing && event.target === input && event.stopImmediatePropagation(), true);
 
   if (location.protocol === "file:") say(words.file);
@@ -146,16 +146,16 @@
       list.querySelector("a")?.click();
     });
     dialog.addEventListener("keydown", (event) => {
-      // the theme closes the box from within the field only, and keeps the browser from doing so elsewhere
+      // the theme closes the box only from within the field, and keeps the browser from closing it elsewhere
       if (event.key === "Escape" && event.target !== input) dialog.close();
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (!step || event.isComposing) return;
       event.preventDefault();
-      // from the box through the results and round again
+      // from the box through the results and around again
       const stops = [input, ...list.querySelectorAll("a")];
       stops.at((stops.indexOf(document.activeElement) + step) % stops.length).focus();
     });
-    // a result may be on this very page
+    // a result may be on this page
     list.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => {
       if (!target.closest("a") || ctrlKey || metaKey || shiftKey) return;
       opener = undefined;

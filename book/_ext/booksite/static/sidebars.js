@@ -1,4 +1,4 @@
-// On a wide screen the contents give their room to the text; on a narrow one pydata-sphinx-theme slides them in.
+// On a wide screen the sidebar can be closed to make room for the text; on a narrow one pydata-sphinx-theme slides it in.
 document.querySelector(".primary-toggle")?.addEventListener(
   "click",
   (event) => {

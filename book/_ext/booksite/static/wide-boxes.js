@@ -1,4 +1,4 @@
-// A formula or a table wider than its column scrolls inside its box; only then does it stop the keyboard, so that arrows move it.
+// A formula or a table wider than its column scrolls inside its box; only such boxes are focusable, so that arrows scroll them.
 {
   const watch = new ResizeObserver((boxes) => {
     for (const { target: box } of boxes) box.scrollWidth > box.clientWidth ? (box.tabIndex = 0) : box.removeAttribute("tabindex");

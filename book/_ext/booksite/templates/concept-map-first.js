@@ -1,6 +1,6 @@
 "use strict";
-// What decides how the page looks is settled before any of it is drawn, so that nothing moves under a reader's eyes.
-// The script at the end knows these two as well.
+// Settings that affect the layout are applied before anything is drawn, so that nothing moves while a reader watches.
+// The script at the end has these two as well.
 const [narrow, small] = ["(max-width: 959px)", "(max-width: 599px)"].map((query) => matchMedia(query));
 {
   const root = document.documentElement;
@@ -11,13 +11,13 @@ const [narrow, small] = ["(max-width: 959px)", "(max-width: 599px)"].map((query)
     try { return localStorage.getItem(name); } catch { return null; }
   };
 
-  // Language: asked for in the address, else the edition read last, else the browser's
+  // Language: that of the address, or else the edition read last, or else the browser's
   const tags = JSON.parse(root.dataset.editions);
   const asked = [new URLSearchParams(location.search).get("lang"), location.hash.slice(1), stored("edition"), ...navigator.languages];
   // an address may say "constructor", which is in every object
   root.lang = tags[asked.map((name) => name?.split("-")[0]).find((name) => Object.hasOwn(tags, name)) ?? root.dataset.default];
 
-  // Colours: of the page around this one, if there is one that may be asked, else those chosen on the site
+  // Colours: those of an accessible page around this one, or else those chosen on the site
   const dress = (theme) => (/^(light|dark)$/.test(theme) ? (root.dataset.theme = theme) : delete root.dataset.theme);
   try {
     const outer = framed && parent.document.documentElement;
@@ -26,7 +26,7 @@ const [narrow, small] = ["(max-width: 959px)", "(max-width: 599px)"].map((query)
     follow();
   } catch {}
 
-  // View: as the script at the end sets it, which has the graph to draw as well
+  // View: set as by the script at the end, which also draws the graph
   root.dataset.view = small.matches ? "list" : "map";
   if (!narrow.matches) root.dataset.panel = "";
 }

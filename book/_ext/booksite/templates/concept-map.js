@@ -15,7 +15,7 @@
     draw();
   };
 
-  // The graph. Places count in pixels of the plane, which is moved and scaled as a whole.
+  // The graph. Positions are in pixels of the plane, which is moved and scaled as a whole.
   const nodes = Object.fromEntries(all(".node").map((button) => [button.dataset.concept, { button }]));
   const edges = all(".edge").map((g) => ({ g, path: g.firstElementChild, text: g.lastElementChild, start: nodes[g.dataset.start], end: nodes[g.dataset.end] }));
   let view = { x: 0, y: 0, scale: 1 };
@@ -63,7 +63,7 @@
     show({ scale, x: x - (x - view.x) * grown, y: y - (y - view.y) * grown }, glide);
   };
   const uncover = ({ button }) => {
-    // move the ground just so far that a node is in sight, beside the panel where that lies over the map
+    // move the plane just far enough to show a node, next to the panel if that covers part of the map
     const [box, node, cover] = [stage, button, panel].map((element) => element.getBoundingClientRect());
     const over = root.dataset.panel !== undefined && narrow.matches;
     const right = over && !small.matches ? cover.left : box.right;
@@ -132,7 +132,7 @@
     reset,
   };
 
-  // Pointers: one moves a node or the ground, two zoom
+  // Pointers: one moves a node or the plane, two zoom
   const held = new Map();
   let grip = null;
   let moved = false;
@@ -153,7 +153,7 @@
     const last = held.get(event.pointerId);
     if (!last) return;
     const [dx, dy] = [event.clientX - last.x, event.clientY - last.y];
-    // a hand that trembles still clicks
+    // small movements still count as a click
     if (!moved && Math.hypot(dx, dy) < 5) return;
     if (!moved) stage.setPointerCapture(event.pointerId);
     moved = true;
@@ -176,7 +176,7 @@
       held.delete(event.pointerId);
       stage.classList.remove("moving");
     });
-  // in a frame the wheel belongs to the page around until the reader has taken hold of the map
+  // in a frame the wheel scrolls the page around it until the reader has pressed on the map
   stage.addEventListener("pointerleave", () => (wheels = !framed));
   stage.addEventListener("wheel", (event) => {
     if (!wheels && !event.ctrlKey) return;
@@ -200,7 +200,7 @@
     }
   });
 
-  // Keys: arrows go to the nearest concept on that side, with Shift they move the concept
+  // Keys: arrows select the nearest concept on that side; with Shift they move the concept
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const neighbour = (from, [ax, ay]) => {
     const far = ({ x, y }) => {
@@ -238,7 +238,7 @@
     stage.addEventListener(off, () => light(chosen));
   }
 
-  // keys are plain letters: an address that needs decoding names none
+  // keys are plain letters, so an address that needs decoding names no concept
   const first = location.hash.slice(1);
   restore();
   speak(Object.keys(editions).find((key) => editions[key].lang === root.lang));

@@ -1,6 +1,6 @@
-// Two readers have all of a page laid out: who goes through it by keyboard, for Chromium may lose the focus in a block that
-// it has yet to lay out; and who comes back to a page, for his place is to be found again. It is kept as a block and its
-// distance from the upper edge, since the height of what lies above is not the same as before.
+// Two kinds of readers get the whole page laid out. For keyboard users Chromium may lose the focus in a block that is not
+// laid out yet. For returning readers their place must be found again; it is stored as a block and its distance from the
+// upper edge, because the height of the text above may have changed.
 (() => {
   const layOut = () => document.documentElement.classList.add("laid-out");
   const blocks = () => [...document.querySelectorAll(".bd-article section > :not(section)")];
@@ -8,7 +8,7 @@
 
   const key = `place in ${location.pathname}`;
   try {
-    // a browser may forbid storage, in private windows or for files, and then finds the place as well as it can
+    // a browser may forbid storage, in private windows or for files, and then restores the place as well as it can
     sessionStorage.getItem(key);
   } catch {
     return;
@@ -24,7 +24,7 @@
   const place = JSON.parse(sessionStorage.getItem(key));
   if (!place) return;
   layOut();
-  // the second time for a browser that meanwhile has gone to the place in the address
+  // the second time for browsers that have gone to the place in the address in the meantime
   for (const event of ["DOMContentLoaded", "load"])
     addEventListener(event, () => {
       const top = blocks()[place.index]?.getBoundingClientRect().top;

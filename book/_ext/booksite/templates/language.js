@@ -1,4 +1,4 @@
-// Remembers the edition a reader reads, sends him back to it from the door, and keeps his place when he switches.
+// Remembers readers' edition, sends them back to it from the front page, and keeps their place when they switch.
 (() => {
   const { edition, homes } = document.currentScript.dataset;
   let last = null;
