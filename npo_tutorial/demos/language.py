@@ -9,7 +9,7 @@ from npo_tutorial.explore import Explorer, Grid, Marker, Passage, explore
 SETS: dict[str, str | dict[str, str]] = {
     "forget": {"en": "forget set (France)", "zh": "遗忘集（法国）"},
     "retain": {"en": "retain set", "zh": "保留集"},
-    "held_out": {"en": "held-out questions", "zh": "留出的问题"},
+    "held_out": {"en": "held-out questions", "zh": "留出问题"},
 }
 MARKS = {
     "forget": {"en": "to forget", "zh": "要忘掉"},
@@ -58,7 +58,7 @@ def answers() -> Explorer:
             "en": f"{method}, step {step}: nats per token of the true answers: forget set {numbers[0]}, retain set "
             f"{numbers[1]}, held-out questions {numbers[2]}.",
             "zh": f"{method}，第 {step} 步：正确回答平均每个词元的对数概率（奈特），遗忘集为 {numbers[0]}，"
-            f"保留集为 {numbers[1]}，留出的问题为 {numbers[2]}。",
+            f"保留集为 {numbers[1]}，留出问题为 {numbers[2]}。",
         }
 
     return explore(
