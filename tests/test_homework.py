@@ -16,8 +16,10 @@ import pytest
 from npo_tutorial import homework
 from npo_tutorial._locale import LANGUAGES, VARIABLE
 from npo_tutorial.homework import Wrong, check_ga_loss, check_npo_loss, check_npo_step
-from npo_tutorial.homework.examination import HINTS
-from tests.homework_answers import RIGHT, WRONG, hint_for
+from npo_tutorial.homework.messages import HINTS
+from tests.homework_answers import RIGHT, WRONG, hint_for, with_numpy, with_torch
+
+assert with_numpy and with_torch  # they fill both lists
 
 CHECKS = sorted(name for name in homework.__all__ if name.startswith("check_"))
 QUESTIONS = [name.removeprefix("check_") for name in CHECKS]
@@ -65,18 +67,18 @@ def test_hints_are_bilingual_and_say_the_same(hint):
 
 
 @pytest.mark.parametrize(("question", "hint", "fn"), WRONG, ids=named(WRONG))
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_messages_are_whole_and_show_no_solution(question, hint, fn, lang):
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_messages_are_whole_and_show_no_solution(question, hint, fn, language):
     check = getattr(homework, f"check_{question}")
     with pytest.raises(AssertionError) as caught:
-        check(fn, lang=lang, time_limit=0.3 if hint == "time" else 10.0)
+        check(fn, language=language, time_limit=0.3 if hint == "time" else 10.0)
     message = str(caught.value)
     assert message.startswith(f"{question}: ")
     assert "{" not in message and "None" not in message.replace("returns None", "").replace("返回了 None", "")
-    assert bool(re.search(r"[\u4e00-\u9fff]", message)) is (lang == "zh")
+    assert bool(re.search(r"[\u4e00-\u9fff]", message)) is (language == "zh")
     # a traceback shows the lines around each of its frames: none of them may be of a check's own module
     whole = traceback.format_exception(caught.value)
-    assert not re.search(r"homework/(losses|dynamics|language)\.py", "".join(whole))
+    assert not re.search(r"homework/(losses|dynamics|slower|language|compare)\.py", "".join(whole))
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
@@ -85,7 +87,7 @@ def test_a_message_shows_the_call_that_can_be_repeated():
         return np.mean(np.logaddexp(0, beta * (logp - ref_logp)))
 
     with pytest.raises(Wrong) as caught:
-        check_npo_loss(npo_loss, lang="en")
+        check_npo_loss(npo_loss, language="en")
     _, call = str(caught.value).split("\n")
     expression, value = re.fullmatch(r"(npo_loss\(.*\)) returned (.*)\.", call).groups()
     repeated = eval(re.sub(r"(\[[^]]*\])", r"np.array(\1)", expression), {"np": np, "npo_loss": npo_loss})
@@ -97,12 +99,12 @@ def test_an_exception_is_shown_with_its_line():
         return np.mean(logp) / undefined_name  # noqa: F821
 
     with pytest.raises(Wrong, match=r"NameError.*in line \d+ of test_homework.py: `return np.mean\(logp\) / undefined"):
-        check_ga_loss(ga_loss, lang="en")
+        check_ga_loss(ga_loss, language="en")
 
 
 def test_language_follows_the_environment(monkeypatch):
-    for lang, word in (("zh", "尚未作答"), ("en", "not attempted")):
-        monkeypatch.setenv(VARIABLE, lang)
+    for language, word in (("zh", "尚未作答"), ("en", "not attempted")):
+        monkeypatch.setenv(VARIABLE, language)
         with pytest.raises(Wrong, match=word):
             check_ga_loss(next(fn for _, hint, fn in WRONG if hint == "not-attempted"))
 
@@ -146,8 +148,8 @@ def test_bad_arguments(check):
     check = getattr(homework, check)
     with pytest.raises(TypeError, match=r"fn must be the function .* itself, got float 0.5"):
         check(0.5)
-    with pytest.raises(ValueError, match="lang must be one of 'en', 'zh', got 'fr'"):
-        check(print, lang="fr")
+    with pytest.raises(ValueError, match="language must be one of 'en', 'zh', got 'fr'"):
+        check(print, language="fr")
     with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
         check(print, seed=-1)
     with pytest.raises(ValueError, match="time_limit must be positive and finite, got 0"):
@@ -158,7 +160,7 @@ def test_bad_arguments(check):
 def test_documentation(check):
     check = getattr(homework, check)
     text = inspect.getdoc(check)
-    assert str(inspect.signature(check)) == "(fn, *, seed=0, lang=None, time_limit=10.0)"
+    assert str(inspect.signature(check)) == "(fn, *, seed=0, language=None, time_limit=10.0)"
     for part in (f"``{check.__name__.removeprefix('check_')}(", "Source: ", "Parameters\n", "Raises\n"):
         assert part in text, f"the docstring of {check.__name__} has no {part.strip()!r}"
 

@@ -1,0 +1,57 @@
+"""What a check says: the hints of hints.toml, filled in, and the call that shows the mistake."""
+
+import math
+import tomllib
+from importlib import resources
+
+import numpy as np
+
+from npo_tutorial.homework.compare import Mistake, Result
+
+HINTS = tomllib.loads((resources.files(__package__) / "hints.toml").read_text("utf-8"))
+# A call is shown if its arrays are no larger: small enough to be repeated by hand.
+SHOWN = 24
+WORDS = {
+    "en": {
+        "line": ", in line {number} of {file}: `{text}`",
+        "call": "{name}({arguments}) returned {result}.",
+        "cut": "\n[{name} prints more than {limit} characters: the rest is left out]\n",
+    },
+    "zh": {
+        "line": "，位于 {file} 第 {number} 行：`{text}`",
+        "call": "{name}({arguments}) 返回了 {result}。",
+        "cut": "\n[{name} 输出了超过 {limit} 个字符，其余从略]\n",
+    },
+}
+
+
+def message(name: str, mistake: Mistake, language: str) -> str:
+    """Which function, what is wrong with it, and the call that shows it if that is short enough."""
+    details = dict(mistake.details)
+    if where := details.get("where"):
+        details["where"] = WORDS[language]["line"].format(**where)
+    text = f"{name}: {HINTS[mistake.hint][language].format(name=name, **details)}"
+    if mistake.result is not None and _is_short(mistake.result):
+        arguments = ", ".join(f"{key}={_shown(value)}" for key, value in mistake.result.arguments.items())
+        result = _shown(mistake.result.value)
+        text += "\n" + WORDS[language]["call"].format(name=name, arguments=arguments, result=result)
+    # half of a surrogate pair, in the text of an exception, could not be printed
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cut_notice(name: str, limit: int, language: str) -> str:
+    return WORDS[language]["cut"].format(name=name, limit=limit)
+
+
+def _is_short(result: Result) -> bool:
+    return result.arguments is not None and all(
+        isinstance(value, (int, float)) or (hasattr(value, "shape") and math.prod(value.shape) <= SHOWN)
+        for value in (*result.arguments.values(), result.value)
+    )
+
+
+def _shown(value) -> str:
+    if isinstance(value, (int, float)):
+        return f"{value:g}" if isinstance(value, float) else repr(value)
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    return np.array2string(array, separator=", ", formatter={"float": "{:.6g}".format}).replace("\n", "")
