@@ -1,6 +1,6 @@
 """Compare the result of an answer with the right one, and with the result of each mistake that a check knows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Real
@@ -52,7 +52,7 @@ def described(value: object) -> str:
     return attempt(lambda: f"{type(value).__name__} {value!r:.60}", attempt(lambda: type(value).__name__, "an object"))
 
 
-def attempt(text, otherwise: str) -> str:
+def attempt(text: Callable[[], str], otherwise: str) -> str:
     """What `text` returns, or if it raises `otherwise`."""
     try:
         return text()
@@ -60,7 +60,9 @@ def attempt(text, otherwise: str) -> str:
         return otherwise
 
 
-def compare(result: Result, expected: ArrayLike, mistakes: Mapping[str, Any], *, otherwise="value", **details: Any):
+def compare(
+    result: Result, expected: ArrayLike, mistakes: Mapping[str, Any], *, otherwise: str = "value", **details: Any
+) -> None:
     """Raise unless the result is `expected`: the first of `mistakes`, {hint: what it gives}, that explains it.
 
     A list holds several results of one mistake. `otherwise` is the hint if none explains the result; `details` are its.
@@ -75,7 +77,7 @@ def compare(result: Result, expected: ArrayLike, mistakes: Mapping[str, Any], *,
     raise result.mistake(otherwise, **details)
 
 
-def close(got: ArrayLike, expected: ArrayLike, tolerance=TOLERANCE) -> bool:
+def close(got: ArrayLike, expected: ArrayLike, tolerance: float = TOLERANCE) -> bool:
     """Equal shapes and, up to rounding, equal numbers: relative to each of them, so that small ones count as well."""
     got, expected = np.asarray(got), np.asarray(expected)
     return got.shape == expected.shape and np.allclose(got, expected, rtol=tolerance, atol=1e-300, equal_nan=True)

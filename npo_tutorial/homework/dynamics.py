@@ -19,7 +19,7 @@ def _sigmoid(z):
     return np.exp(_log_sigmoid(z))
 
 
-def _problem(rng: np.random.Generator) -> dict:
+def _problem(rng):
     """Three samples of both labels in four dimensions, with two decimals, and a reference that is not the model."""
     X = np.round(rng.normal(size=(3, 4)), 2)
     y = np.array([0.0, 1.0, 1.0])
@@ -145,12 +145,14 @@ def _descent(gram, margins, beta, step_size, n_steps, mistake=None):
     rate = step_size / (1 if mistake == "n-missing" else len(margins))
     rate = -rate if mistake == "ascends" else rate / 2 if mistake == "half-weight" else rate
     beta = 1 if mistake == "beta-missing" else beta
-    logp = (lambda m: m) if mistake == "margin-as-logp" else _log_sigmoid
-    speeds = {"sigmoid-inverted": _sigmoid, "sigmoid-missing": np.ones_like}
+
+    def logp(m):
+        return m if mistake == "margin-as-logp" else _log_sigmoid(m)
 
     def push(m):
         weight = 1 if mistake == "reference-follows" else 2 * _sigmoid(beta * (logp(m) - logp(margins)))
-        return weight * speeds.get(mistake, lambda m: _sigmoid(-m))(m)
+        speed = {"sigmoid-inverted": m, "sigmoid-missing": np.inf}.get(mistake, -m)
+        return weight * _sigmoid(speed)
 
     path = [margins]
     for _ in range(n_steps):

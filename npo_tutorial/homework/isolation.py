@@ -10,7 +10,7 @@ import contextvars
 import ctypes
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO, cast
 
 # Characters of standard output and error that a check lets through.
 PRINTED = 4000
@@ -27,7 +27,7 @@ class Output:
         self.notice, self.left = notice, PRINTED
         self.writers: set[int] = set()  # threads in which an answer runs
 
-    def write(self, stream, text: str) -> int:
+    def write(self, stream: TextIO, text: str) -> int:
         if _thread.get_ident() not in self.writers:
             return stream.write(text)
         if self.left >= 0:
@@ -42,7 +42,7 @@ class Output:
 class _Stream:
     """In place of sys.stdout or sys.stderr."""
 
-    def __init__(self, stream, output: Output):
+    def __init__(self, stream: TextIO, output: Output):
         self._stream, self._output = stream, output
 
     def write(self, text):
@@ -73,7 +73,8 @@ def run_apart(call: Callable[[], Any], seconds: float, output: Output) -> Any:
             output.writers.discard(_thread.get_ident())
 
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (stream and _Stream(stream, output) for stream in streams)
+    # a program without a console has no streams
+    sys.stdout, sys.stderr = (cast(TextIO, stream and _Stream(stream, output)) for stream in streams)
     ended = in_time = False
     try:
         try:
@@ -100,7 +101,7 @@ def run_apart(call: Callable[[], Any], seconds: float, output: Output) -> Any:
     return value
 
 
-def _stop(thread: int, running) -> bool:
+def _stop(thread: int, running: _thread.LockType) -> bool:
     """Whether the thread ended when told so, some times."""
     for _ in range(20):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeUp))

@@ -23,7 +23,7 @@ def _usual_torch():
         yield
 
 
-def _responses(rng: np.random.Generator):
+def _responses(rng):
     """Three sequences of six tokens: a prompt of two or three, a response with token 0 in it, padding behind two."""
     torch = require("torch")
     input_ids = torch.tensor(rng.integers(1, VOCABULARY, (3, 6)))
@@ -132,6 +132,18 @@ def _check_gradient(answer, logits, labels):
         raise Mistake("detached")
 
 
+STEP_MISTAKES = (
+    "weight-missing",
+    "reference-not-used",
+    "beta-missing",
+    "half-factor",
+    "factor-missing",
+    "mean-before-log",
+    "sum",
+    *TOKEN_MISTAKES,
+)
+
+
 @question
 @_usual_torch()
 def check_npo_step(answer: Answer, rng: np.random.Generator) -> None:
@@ -183,9 +195,7 @@ def check_npo_step(answer: Answer, rng: np.random.Generator) -> None:
         # its loss is right: a formula of the loss cannot be what is wrong with the step
         compare(Result(first), right, {"ascends": uphill}, otherwise="not-the-optimizer")
     else:
-        hints = ("weight-missing", "reference-not-used", "beta-missing", "half-factor", "factor-missing")
-        hints = (*hints, "mean-before-log", "sum", *TOKEN_MISTAKES)
-        compare(Result(first), right, {"ascends": uphill} | {hint: after(hint)[0] for hint in hints})
+        compare(Result(first), right, {"ascends": uphill} | {hint: after(hint)[0] for hint in STEP_MISTAKES})
         late = returned.size == 1 and close(returned.reshape(()), after(steps=2)[1])
         raise Mistake("loss-after" if late else "loss-returned")
     answer(**arguments)
@@ -203,7 +213,7 @@ def _model(torch_rng):
     return model
 
 
-def _flat(model) -> np.ndarray:
+def _flat(model):
     return np.concatenate([parameter.detach().numpy().ravel() for parameter in model.parameters()])
 
 

@@ -16,7 +16,7 @@ from npo_tutorial.theory import npo_gap
 CASES = ((0.3, 5), (1.7, 4))
 
 
-def _logp(rng: np.random.Generator, n: int, *, count=1) -> np.ndarray:
+def _logp(rng, n, *, count=1):
     """Log-probabilities of two decimals: short enough to be typed."""
     return np.round(rng.uniform(-4, -0.1, (count, n)), 2)
 

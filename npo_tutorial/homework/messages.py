@@ -3,6 +3,7 @@
 import math
 import tomllib
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -31,10 +32,8 @@ def message(name: str, mistake: Mistake, language: str) -> str:
     if where := details.get("where"):
         details["where"] = WORDS[language]["line"].format(**where)
     text = f"{name}: {HINTS[mistake.hint][language].format(name=name, **details)}"
-    if mistake.result is not None and _is_short(mistake.result):
-        arguments = ", ".join(f"{key}={_shown(value)}" for key, value in mistake.result.arguments.items())
-        result = _shown(mistake.result.value)
-        text += "\n" + WORDS[language]["call"].format(name=name, arguments=arguments, result=result)
+    if mistake.result is not None and (call := _call(mistake.result)):
+        text += "\n" + WORDS[language]["call"].format(name=name, **call)
     # half of a surrogate pair, in the text of an exception, could not be printed
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -43,14 +42,18 @@ def cut_notice(name: str, limit: int, language: str) -> str:
     return WORDS[language]["cut"].format(name=name, limit=limit)
 
 
-def _is_short(result: Result) -> bool:
-    return result.arguments is not None and all(
-        isinstance(value, (int, float)) or (hasattr(value, "shape") and math.prod(value.shape) <= SHOWN)
-        for value in (*result.arguments.values(), result.value)
-    )
+def _call(result: Result) -> dict[str, str] | None:
+    if result.arguments is None or not all(map(_is_short, (*result.arguments.values(), result.value))):
+        return None
+    arguments = ", ".join(f"{key}={_shown(value)}" for key, value in result.arguments.items())
+    return {"arguments": arguments, "result": _shown(result.value)}
 
 
-def _shown(value) -> str:
+def _is_short(value: Any) -> bool:
+    return isinstance(value, (int, float)) or (hasattr(value, "shape") and math.prod(value.shape) <= SHOWN)
+
+
+def _shown(value: Any) -> str:
     if isinstance(value, (int, float)):
         return f"{value:g}" if isinstance(value, float) else repr(value)
     array = np.asarray(value.detach() if hasattr(value, "detach") else value)

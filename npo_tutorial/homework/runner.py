@@ -1,18 +1,18 @@
 """Run an answer: on copies of its arguments, apart from its caller, and with a reason for each rejection."""
 
-import functools
 import inspect
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from npo_tutorial._checks import check_choice, check_count, check_positive
 from npo_tutorial._locale import LANGUAGES, preferred_language
+from npo_tutorial._types import Language, Real
 from npo_tutorial.homework.compare import Mistake, Result, as_numbers, attempt, described
 from npo_tutorial.homework.isolation import PRINTED, Output, TimeUp, run_apart
 from npo_tutorial.homework.messages import cut_notice, message
@@ -29,16 +29,20 @@ class Wrong(AssertionError):
         self.hint = hint
 
 
+# makes an array of what an answer returns
+Read: TypeAlias = Callable[[Any], np.ndarray]
+
+
 class Answer:
     """A student's function. A call returns a `Result` or raises `Mistake`; all calls share `seconds`."""
 
-    def __init__(self, fn: Callable[..., object], name: str, *, seconds=10.0, language="en"):
+    def __init__(self, fn: Callable[..., object], name: str, *, seconds: float = 10.0, language: str = "en"):
         self.fn, self.name, self.limit = fn, name, seconds
         self.output = Output(cut_notice(name, PRINTED, language))
         self.seconds = seconds  # what is left of the limit
         self.tensors = False  # whether it needs tensors
 
-    def __call__(self, read: Callable[[object], np.ndarray] = as_numbers, /, **arguments: Any) -> Result:
+    def __call__(self, read: Read = as_numbers, /, **arguments: Any) -> Result:
         """Call it; `read` makes an array of what it returns, within the limits as well."""
         if self.tensors:
             return self._run(read, arguments, _tensors(arguments))
@@ -57,7 +61,7 @@ class Answer:
         self.tensors = True
         return result
 
-    def _run(self, read, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> Result:
+    def _run(self, read: Read, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> Result:
         start = time.monotonic()
         try:
             value = run_apart(lambda: self._call(read, given), self.seconds, self.output)
@@ -66,7 +70,7 @@ class Answer:
         self.seconds -= time.monotonic() - start
         return Result(value, arguments)
 
-    def _call(self, read, given: Mapping[str, Any]) -> np.ndarray:
+    def _call(self, read: Read, given: Mapping[str, Any]) -> np.ndarray:
         """All that may run code of the student's."""
         by_name = self._by_name(given)
         copies = {key: _copy(value) for key, value in given.items()}
@@ -110,8 +114,8 @@ class Check(Protocol):
         fn: Callable[..., object],
         *,
         seed: int = 0,
-        language: Literal["en", "zh"] | None = None,
-        time_limit: float = 10.0,
+        language: Language | None = None,
+        time_limit: Real = 10.0,
     ) -> None: ...
 
 
@@ -123,8 +127,8 @@ def question(check: Callable[[Answer, np.random.Generator], None]) -> Check:
         fn: Callable[..., object],
         *,
         seed: int = 0,
-        language: Literal["en", "zh"] | None = None,
-        time_limit: float = 10.0,
+        language: Language | None = None,
+        time_limit: Real = 10.0,
     ) -> None:
         if not callable(fn):
             raise TypeError(f"fn must be the function {name} itself, got {described(fn)}")
@@ -142,9 +146,9 @@ def question(check: Callable[[Answer, np.random.Generator], None]) -> Check:
         if found is not None:
             raise Wrong(message(name, found, language), found.hint) from None
 
-    functools.update_wrapper(public, check, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
-    del public.__wrapped__  # the signature is the public one
-    public.__doc__ += _SHARED
+    # not by functools.wraps: the signature is the public one
+    public.__module__, public.__name__, public.__qualname__ = check.__module__, check.__name__, check.__qualname__
+    public.__doc__ = (check.__doc__ or "") + _SHARED
     return public
 
 
@@ -174,7 +178,7 @@ def _torch():
     return sys.modules.get("torch")
 
 
-def _is_tensor(value) -> bool:
+def _is_tensor(value: Any) -> bool:
     return _torch() is not None and isinstance(value, _torch().Tensor)
 
 
@@ -192,7 +196,7 @@ def _copy(value):
     return value.clone() if _is_tensor(value) else value
 
 
-def _same(after, before) -> bool:
+def _same(after: Any, before: Any) -> bool:
     if isinstance(before, np.ndarray):
         return np.array_equal(after, before)
     return not _is_tensor(before) or (after.shape == before.shape and bool((after == before).all()))
@@ -204,9 +208,9 @@ def _named(error: BaseException) -> str:
     return text if len(text) <= 200 else text[:200] + "…"
 
 
-def _place(error: BaseException, fn) -> tuple[dict[str, Any], bool]:
+def _place(error: BaseException, fn: Any) -> tuple[dict[str, Any], bool]:
     """The last line of the student's own file on the way to an exception, and whether it was raised there."""
-    file = getattr(getattr(fn, "__code__", None), "co_filename", None)
+    file = getattr(getattr(fn, "__code__", None), "co_filename", "")
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename == file]
     if not own:
