@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import pickle
 import re
 import string
 import subprocess
@@ -293,6 +294,29 @@ def test_an_interrupt_of_the_answers_own_does_not_stop_the_notebook():
         raise KeyboardInterrupt
 
     assert hint_for("ga_loss", ga_loss) == "raised"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a lock of Windows cannot be interrupted")
+def test_the_keyboard_interrupts_a_check():
+    code = """
+        import os, signal, threading
+        from npo_tutorial import homework
+        def ga_loss(logp):
+            os.kill(os.getpid(), signal.SIGINT)
+            while True:
+                pass
+        try:
+            homework.check_ga_loss(ga_loss, time_limit=60)
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, timeout=50)
+    assert (ran.stdout.strip(), ran.stderr) == (b"interrupted", b"")
+
+
+def test_a_rejection_survives_pickling():
+    again = pickle.loads(pickle.dumps(Wrong("ga_loss: the sign", "sign")))
+    assert (type(again), str(again), again.hint) == (Wrong, "ga_loss: the sign", "sign")
 
 
 def test_a_message_can_be_printed_whatever_the_exception_says():

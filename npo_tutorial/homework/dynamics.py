@@ -87,6 +87,7 @@ def check_gd_step(answer: Answer, rng: np.random.Generator) -> None:
     gradient, mistakes = _gradients(**problem)
     mistakes["ascends"] = mistakes.pop("negated")
     mistakes["n-missing"] = mistakes.pop("sum")
+    mistakes["half-step"] = mistakes.pop("half-weight")
     compare(
         shaped(answer(**problem, step_size=step_size), theta.shape),
         theta - step_size * gradient,
@@ -108,7 +109,7 @@ DESCENT_MISTAKES = (
     "margin-as-logp",
     "sigmoid-inverted",
     "sigmoid-missing",
-    "half-weight",
+    "half-step",
 )
 
 
@@ -143,7 +144,7 @@ def check_gram_descent(answer: Answer, rng: np.random.Generator) -> None:
 def _descent(gram, margins, beta, step_size, n_steps, mistake=None):
     gram = np.diag(np.diag(gram)) if mistake == "diagonal-only" else gram
     rate = step_size / (1 if mistake == "n-missing" else len(margins))
-    rate = -rate if mistake == "ascends" else rate / 2 if mistake == "half-weight" else rate
+    rate = -rate if mistake == "ascends" else rate / 2 if mistake == "half-step" else rate
     beta = 1 if mistake == "beta-missing" else beta
 
     def logp(m):

@@ -28,6 +28,10 @@ class Wrong(AssertionError):
         super().__init__(message)
         self.hint = hint
 
+    def __reduce__(self):
+        # a grader may pickle it, and an exception is rebuilt from its arguments
+        return type(self), (str(self), self.hint)
+
 
 # makes an array of what an answer returns
 Read: TypeAlias = Callable[[Any], np.ndarray]

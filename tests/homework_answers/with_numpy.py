@@ -391,6 +391,7 @@ wrong("gd_step", "n-missing")(lambda theta, X, y, ref, beta, step: theta - step 
 wrong("gd_step", "weight-missing")(
     lambda theta, X, y, ref, beta, step: theta - step * gradient_of_ga(theta, X, y, ref, beta)
 )
+wrong("gd_step", "half-step")(lambda theta, X, y, ref, beta, step: theta - step / 2 * gradient(theta, X, y, ref, beta))
 wrong("gd_step", "sigmoid-missing")(
     lambda theta, X, y, ref, beta, step: theta - step * gradient_without_the_sigmoid(theta, X, y, ref, beta)
 )
@@ -516,7 +517,7 @@ wrong("gram_descent", "single-row")(lambda gram, m, beta, step, n: m)
 wrong("gram_descent", "single-row")(lambda gram, m, beta, step, n: gram_descent(gram, m, beta, step, n)[-1])
 wrong("gram_descent", "n-missing")(lambda gram, m, beta, step, n: gram_descent(gram, m, beta, 3 * step, n))
 wrong("gram_descent", "ascends")(lambda gram, m, beta, step, n: gram_descent(gram, m, beta, -step, n))
-wrong("gram_descent", "half-weight")(lambda gram, m, beta, step, n: gram_descent(gram, m, beta, step / 2, n))
+wrong("gram_descent", "half-step")(lambda gram, m, beta, step, n: gram_descent(gram, m, beta, step / 2, n))
 wrong("gram_descent", "diagonal-only")(
     lambda gram, m, beta, step, n: gram_descent(np.diag(np.diag(gram)), m, beta, step, n)
 )
