@@ -241,6 +241,7 @@ wrong("npo_weight", "logged-twice")(lambda logp, ref, beta: 2 * logp**beta / (lo
 wrong("npo_weight", "overflow")(
     lambda logp, ref, beta: 2 * np.exp(logp) ** beta / (np.exp(logp) ** beta + np.exp(ref) ** beta)
 )
+wrong("npo_weight", "digits")(lambda logp, ref, beta: 2 * expit(np.maximum(beta * (logp - ref), -50)))
 wrong("npo_weight", "digits")(lambda logp, ref, beta: 2 - 2 * expit(beta * (ref - logp)))
 wrong("npo_weight", "minus-in-denominator")(
     lambda logp, ref, beta: 2 * np.exp(beta * logp) / (np.exp(beta * logp) - np.exp(beta * ref))
