@@ -1,13 +1,15 @@
-"""What a check says: the hints of hints.toml, filled in, and the call that shows the mistake."""
+"""What a check says: the hints of hints.toml, filled in, the call that shows the mistake, the line that raised."""
 
 import math
 import tomllib
+import traceback
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from npo_tutorial.homework.compare import Mistake, Result
+from npo_tutorial.homework.compare import Mistake, Result, attempt
 
 HINTS = tomllib.loads((resources.files(__package__) / "hints.toml").read_text("utf-8"))
 # A call is shown if its arrays are no larger: small enough to be repeated by hand.
@@ -40,6 +42,26 @@ def message(name: str, mistake: Mistake, language: str) -> str:
 
 def cut_notice(name: str, limit: int, language: str) -> str:
     return WORDS[language]["cut"].format(name=name, limit=limit)
+
+
+def named(error: BaseException) -> str:
+    """Its type and what it says, both of which may be a student's and raise."""
+    name = attempt(lambda: type(error).__name__, "an exception")
+    text = attempt(lambda: f"{name}: {error}" if str(error) else name, name)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def place(error: BaseException, fn: Any) -> tuple[dict[str, Any], bool]:
+    """The last line of the student's own file on the way to an exception, and whether it was raised there."""
+    file = getattr(getattr(fn, "__code__", None), "co_filename", "")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == file]
+    if not own:
+        return {}, False
+    last = own[-1]
+    # IPython's cell file names mean nothing to students
+    shown = "<cell>" if "ipykernel" in file else Path(file).name
+    return {"number": last.lineno, "file": shown, "text": last.line} if last.line else {}, last is frames[-1]
 
 
 def _call(result: Result) -> dict[str, str] | None:

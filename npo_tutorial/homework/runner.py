@@ -3,9 +3,7 @@
 import inspect
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -15,7 +13,7 @@ from npo_tutorial._locale import LANGUAGES, preferred_language
 from npo_tutorial._types import Language, Real
 from npo_tutorial.homework.compare import Mistake, Result, as_numbers, attempt, described
 from npo_tutorial.homework.isolation import PRINTED, Output, TimeUp, run_apart
-from npo_tutorial.homework.messages import cut_notice, message
+from npo_tutorial.homework.messages import cut_notice, message, named, place
 
 
 class Wrong(AssertionError):
@@ -82,12 +80,12 @@ class Answer:
             with np.errstate(all="ignore"):  # some formulas overflow: finding them is part of the check
                 result = self.fn(**copies) if by_name else self.fn(*copies.values())
         except BaseException as error:  # SystemExit as well: an answer must not end the notebook
-            where, own = _place(error, self.fn)
+            where, own = place(error, self.fn)
             # libraries raise NotImplementedError too, from their own files or with a reason
             stub = isinstance(error, NotImplementedError) and own
             if stub and (not error.args or where.get("text", "").startswith("raise NotImplementedError")):
                 raise Mistake("not-attempted") from error
-            raise Mistake("raised", error=_named(error), where=where or "") from error
+            raise Mistake("raised", error=named(error), where=where or "") from error
         for key, value in given.items():
             if not _same(copies[key], value):
                 raise Mistake("modified", argument=key)
@@ -146,7 +144,7 @@ def question(check: Callable[[Answer, np.random.Generator], None]) -> Check:
         except Mistake as mistake:
             found = mistake
         # Raised here, where no frame of the check is on the stack: a traceback shows the lines around each frame, and
-        # those of the check hold the solution.
+        # those of the check contain the solution.
         if found is not None:
             raise Wrong(message(name, found, language), found.hint) from None
 
@@ -204,22 +202,3 @@ def _same(after: Any, before: Any) -> bool:
     if isinstance(before, np.ndarray):
         return np.array_equal(after, before)
     return not _is_tensor(before) or (after.shape == before.shape and bool((after == before).all()))
-
-
-def _named(error: BaseException) -> str:
-    name = attempt(lambda: type(error).__name__, "an exception")
-    text = attempt(lambda: f"{name}: {error}" if str(error) else name, name)
-    return text if len(text) <= 200 else text[:200] + "…"
-
-
-def _place(error: BaseException, fn: Any) -> tuple[dict[str, Any], bool]:
-    """The last line of the student's own file on the way to an exception, and whether it was raised there."""
-    file = getattr(getattr(fn, "__code__", None), "co_filename", "")
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == file]
-    if not own:
-        return {}, False
-    last = own[-1]
-    # IPython's cell file names mean nothing to students
-    shown = "<cell>" if "ipykernel" in file else Path(file).name
-    return {"number": last.lineno, "file": shown, "text": last.line} if last.line else {}, last is frames[-1]
