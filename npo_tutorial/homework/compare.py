@@ -16,7 +16,7 @@ TOLERANCE = 1e-4
 class Mistake(Exception):
     """What a check found: the short name of its hint, what the hint fills in, and the call that shows the mistake."""
 
-    def __init__(self, hint: str, *, result: "Result | None" = None, **details: Any):
+    def __init__(self, hint: str, *, result: "Result | None" = None, **details: Any) -> None:
         super().__init__(hint)
         self.hint, self.result, self.details = hint, result, details
 

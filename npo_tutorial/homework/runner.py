@@ -22,7 +22,7 @@ class Wrong(AssertionError):
     Short names ("sign", "overflow", "not-attempted", …) are the same in both languages, so that they can be counted.
     """
 
-    def __init__(self, message: str, hint: str):
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
 
