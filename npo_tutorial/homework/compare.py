@@ -40,7 +40,7 @@ def as_numbers(result: object) -> np.ndarray:
         array = np.asarray([_detached(x) for x in result] if isinstance(result, (list, tuple)) else _detached(result))
         if array.dtype.kind == "O" and all(isinstance(x, (Real, Decimal)) for x in array.flat):
             array = array.astype(np.float64)  # Fraction, Decimal, numbers of mpmath
-    except Exception:  # the conversion may run code of the student's
+    except BaseException:  # the conversion may run code of the student's
         array = None
     if array is None or array.dtype.kind not in "fiu":
         raise Mistake("not-numbers", got=described(result))

@@ -95,7 +95,7 @@ class Answer:
         """Whether the arguments go by name or in order; names are the student's choice."""
         try:
             signature = inspect.signature(self.fn)
-        except Exception:  # some built-in functions have none
+        except BaseException:  # some built-in functions have none
             return False
         for by_name in (True, False):
             try:

@@ -80,7 +80,13 @@ class Hostile(Exception):
     __str__ = __array__ = __float__ = __len__ = __repr__
 
 
+class Leaving:
+    def __array__(self, dtype=None, copy=None):
+        raise SystemExit
+
+
 wrong("ga_loss", "not-numbers")(lambda logp: Hostile())
+wrong("ga_loss", "not-numbers")(lambda logp: Leaving())
 
 
 @wrong("ga_loss", "raised")
