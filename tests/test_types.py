@@ -25,7 +25,6 @@ MODULES = (
 UNCHECKED = (
     "npo_tutorial",
     "npo_tutorial.explore",
-    "npo_tutorial.homework",
     "npo_tutorial.language",
     "npo_tutorial.logistic",
 )

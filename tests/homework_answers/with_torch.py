@@ -25,7 +25,7 @@ right("npo_weight")(lambda logp, ref, beta: 2 * torch.sigmoid(beta * (logp - ref
 right("slower_loss")(lambda logp, ref_logp: F.softplus(2 * (logp - ref_logp)).mean())
 
 right("ga_constants")(
-    lambda r, R, R0: [npo_tutorial.uniform_constants(r, R, R0, loss="ga")[key] for key in ("C0", "C1", "C2")]
+    lambda r, R, R0: [getattr(npo_tutorial.uniform_constants(r, R, R0, loss="ga"), name) for name in ("C0", "C1", "C2")]
 )
 
 right("ga_constants")(
