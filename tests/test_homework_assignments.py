@@ -160,7 +160,7 @@ def test_the_command_writes_every_version(tmp_path, capsys):
         assert written == make_notebook(parts(name), "student", language)
 
 
-TEXT = '+++ {"lang": "en"}\n\n# Homework\n'
+TEXT = '+++ {"language": "en"}\n\n# Homework\n'
 ANSWER = "```{code-cell}\ndef f(x):\n    # BEGIN SOLUTION\n    return x\n    # END SOLUTION\n```\n"
 CHECK = "```{code-cell}\n:points: 1\nassert f(1) == 1\n```\n"
 HIDDEN = "```{code-cell}\n:tags: [hidden]\nassert f(2) == 2\n```\n"
@@ -170,26 +170,26 @@ WHOLE = [TEXT, ANSWER, CHECK, HIDDEN]
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([TEXT], "must hold a question, found no # BEGIN SOLUTION"),
-        (["# Homework\n", *WHOLE], "line 1: lang must be one of 'en', 'zh', got None"),
-        ([TEXT.replace("en", "de"), *WHOLE], "line 2: lang must be one of 'en', 'zh', got 'de'"),
+        ([TEXT], "must contain a question, got no # BEGIN SOLUTION"),
+        (["# Homework\n", *WHOLE], "line 1: language must be one of 'en', 'zh', got None"),
+        ([TEXT.replace("en", "de"), *WHOLE], "line 2: language must be one of 'en', 'zh', got 'de'"),
         (["+++ {lang: en}\n", *WHOLE], "could not be read"),
-        ([TEXT, ANSWER.replace("    # END SOLUTION\n", ""), CHECK, HIDDEN], "line 4: every # BEGIN SOLUTION must have"),
-        ([TEXT, ANSWER.replace("# BEGIN SOLUTION", "#"), CHECK, HIDDEN], "line 4: every # BEGIN SOLUTION must have"),
+        ([TEXT, ANSWER.replace("    # END SOLUTION\n", ""), CHECK, HIDDEN], "line 4: each # BEGIN SOLUTION must have"),
+        ([TEXT, ANSWER.replace("# BEGIN SOLUTION", "#"), CHECK, HIDDEN], "line 4: each # BEGIN SOLUTION must have"),
         ([TEXT, ANSWER.replace("# BEGIN", "x = 1  # BEGIN"), CHECK, HIDDEN], "on lines of their own"),
         ([TEXT, ANSWER.replace("def f(x):", "if True:"), CHECK, HIDDEN], "line 4: an answer must define a function"),
-        ([TEXT, ANSWER], "line 4: after f must come its check, a code cell with points"),
-        ([TEXT, ANSWER, CHECK.replace(":points: 1\n", ""), HIDDEN], "line 4: after f must come its check"),
+        ([TEXT, ANSWER], "line 4: f must be followed by its check, a code cell with points"),
+        ([TEXT, ANSWER, CHECK.replace(":points: 1\n", ""), HIDDEN], "line 4: f must be followed by its check"),
         ([TEXT, ANSWER, CHECK.replace("1", "two", 1), HIDDEN], "line 10: points must be a number > 0, got 'two'"),
         ([TEXT, ANSWER, CHECK.replace("1", "0", 1), HIDDEN], "line 10: points must be a number > 0, got 0"),
-        ([TEXT, ANSWER, CHECK], "line 10: after the check of f must come a code cell with the tag hidden"),
+        ([TEXT, ANSWER, CHECK], "line 10: the check of f must be followed by a code cell with the tag hidden"),
         (
             [TEXT, ANSWER, CHECK, CHECK, HIDDEN],
-            "line 10: after the check of f must come a code cell with the tag hidden",
+            "line 10: the check of f must be followed by a code cell with the tag hidden",
         ),
         ([TEXT, CHECK, *WHOLE], "line 4: a check must follow a cell with a solution"),
         ([TEXT, HIDDEN, *WHOLE], "line 4: a check must follow a cell with a solution"),
-        ([*WHOLE, *WHOLE], "the answers to two questions must not have one name, got f"),
+        ([*WHOLE, *WHOLE], "two answers must not share a name, got f twice"),
         (None, "No such file"),
     ],
 )

@@ -1,14 +1,14 @@
 """Homework: one check per question, which says what is wrong.
 
-A check takes the student's function and is silent when all is well; otherwise it raises `Wrong`, an ``AssertionError``
-with a reason in the student's terms, in Chinese or English. So it fits a notebook's cell, a plain pytest test,
-nbgrader and otter-grader alike, and knows nothing of points.
+A check takes the student's function and is silent if it is right; otherwise it raises `Wrong`, an ``AssertionError``
+with a reason in the student's terms, in Chinese or English. It works in a notebook's cell, in a plain pytest test, and
+under nbgrader and otter-grader, and awards no points.
 
 >>> import numpy as np
 >>> def npo_loss(logp, ref_logp, beta):
 ...     return np.mean(np.log1p(np.exp(beta * (logp - ref_logp)))) / beta
 >>> try:
-...     check_npo_loss(npo_loss, lang="en")
+...     check_npo_loss(npo_loss, language="en")
 ... except Wrong as wrong:
 ...     print(wrong.hint)
 half-factor
@@ -17,14 +17,7 @@ half-factor
 solutions.
 """
 
-from npo_tutorial.homework.dynamics import (
-    check_ga_constants,
-    check_gd_step,
-    check_gram_descent,
-    check_npo_gradient,
-    check_slower_loss,
-)
-from npo_tutorial.homework.examination import Wrong
+from npo_tutorial.homework.dynamics import check_ga_constants, check_gd_step, check_gram_descent, check_npo_gradient
 from npo_tutorial.homework.language import check_npo_step, check_sequence_logp
 from npo_tutorial.homework.losses import (
     check_dpo_loss,
@@ -33,6 +26,8 @@ from npo_tutorial.homework.losses import (
     check_npo_loss,
     check_npo_weight,
 )
+from npo_tutorial.homework.runner import Wrong
+from npo_tutorial.homework.slower import check_slower_loss
 
 __all__ = [
     "Wrong",

@@ -1,6 +1,7 @@
 """python -m npo_tutorial.homework: assignments for students, otter-grader and nbgrader."""
 
 import argparse
+from collections.abc import Sequence
 
 from npo_tutorial._console import replace_unprintable
 from npo_tutorial.homework.assignments import PACKAGE, write_assignment
@@ -8,11 +9,12 @@ from npo_tutorial.homework.assignments import PACKAGE, write_assignment
 DESCRIPTION = "Make assignments out of notebooks with solutions: for students, for otter-grader and for nbgrader."
 EPILOG = """\
 a source is a MyST notebook:
-  Texts begin with +++ {"lang": "en"} or +++ {"lang": "zh"}; code serves both languages. A question is three code cells:
-  the answer, its solution between # BEGIN SOLUTION and # END SOLUTION; a check, whose first line is :points: 2 or so;
-  and a check with :tags: [hidden], which students do not get. book/homework holds three such notebooks.
+  A text begins with +++ {"language": "en"} or +++ {"language": "zh"}; code serves both languages. A question has three
+  code cells: the answer, with its solution between # BEGIN SOLUTION and # END SOLUTION; a check, whose first line is
+  :points: 2 or another number; and a check with :tags: [hidden], which students do not get. book/homework contains
+  three such notebooks.
 
-what is written, for each LANGUAGE, en and zh, and each NAME:
+files written, for each LANGUAGE, en and zh, and each NAME:
   FOLDER/student/LANGUAGE/NAME.ipynb                 to hand out as it is
   FOLDER/otter/LANGUAGE/NAME.ipynb                   for "otter assign"
   FOLDER/nbgrader/LANGUAGE/source/NAME/NAME.ipynb    for nbgrader: FOLDER/nbgrader/LANGUAGE is a course
@@ -25,7 +27,7 @@ example:
 """
 
 
-def make_parser():
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m npo_tutorial.homework",
         description=DESCRIPTION,
@@ -37,13 +39,13 @@ def make_parser():
     parser.add_argument(
         "--package",
         default=PACKAGE,
-        help="what the notebooks install by pip where the package is missing, such as 'npo-tutorial[torch] @ git+https://"
-        "…' (default: %(default)s)",
+        help="requirement that the notebooks install by pip if the package is missing, such as "
+        "'npo-tutorial[torch] @ git+https://…' (default: %(default)s)",
     )
     return parser
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     replace_unprintable()
     parser = make_parser()
     options = parser.parse_args(arguments)
@@ -52,7 +54,7 @@ def main(arguments=None):
             for file in write_assignment(source, options.to, package=options.package):
                 print(file)
     except (ValueError, OSError, ImportError) as error:
-        # what the user can mend is a sentence; anything else keeps its traceback
+        # user errors become a one-line message; other errors keep their traceback
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 

@@ -1,28 +1,35 @@
-"""Assignments: one notebook with solutions becomes what students, otter-grader and nbgrader take.
+"""Assignments: one notebook with solutions becomes notebooks for students, for otter-grader and for nbgrader.
 
-The source is a MyST notebook. A text names its language by `lang` in the metadata of its cell; code serves every
-language. Three code cells make a question: the answer, its solution between ``# BEGIN SOLUTION`` and
+The source is a MyST notebook. A text cell names its language by `language` in its metadata; code serves every
+language. A question has three code cells: the answer, with its solution between ``# BEGIN SOLUTION`` and
 ``# END SOLUTION``; a check with `points`; and a check with the tag `hidden`, which students do not get. A check raises
-an exception unless all is well, and the points are for both checks together.
+an exception unless the answer is right, and the points are for both checks together.
 """
 
 import builtins
+import os
 import re
 import symtable
 import textwrap
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from npo_tutorial._checks import check_choice
 from npo_tutorial._extras import require
 from npo_tutorial._locale import LANGUAGES, VARIABLE
+from npo_tutorial._types import Language
+
+if TYPE_CHECKING:
+    import nbformat
 
 PACKAGE = "npo-tutorial[torch]"
 SETUP = """\
 import os
 
-os.environ["{variable}"] = "{language}"  # of what the checks say
+os.environ["{variable}"] = "{language}"  # for the messages of the checks
 try:
     import npo_tutorial
 except ImportError:
@@ -31,7 +38,7 @@ except ImportError:
 SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION\n(.*?)^ *# END SOLUTION$", re.M | re.S)
 MARKER = re.compile(r"# (BEGIN|END) SOLUTION")
 STUB = r"\1raise NotImplementedError"
-# in a "prompt" stands what students get in place of the solution
+# the "prompt" is what students get instead of the solution
 OTTER_ANSWER = (
     r"\1# BEGIN SOLUTION NO PROMPT" "\n" r"\2\1# END SOLUTION" "\n"
     r'\1""" # BEGIN PROMPT' "\n" r"\1raise NotImplementedError" "\n" r'\1"""; # END PROMPT'
@@ -41,7 +48,7 @@ OTTER_ASSIGNMENT = """\
 requirements:
 - {package}
 export_cell: {{pdf: false}}
-# of the two forms of tests, in this one students read what a check says and no traceback
+# in this form of tests, students read the message of a check and no traceback
 tests: {{ok_format: false}}
 """
 OTTER_QUESTION = """\
@@ -73,7 +80,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Question:
-    """`answer` holds the solution between its markers."""
+    """`answer` contains the solution between its markers."""
 
     name: str
     points: float
@@ -82,13 +89,19 @@ class Question:
     hidden: str
 
 
-def read_assignment(path):
+Part: TypeAlias = Text | Code | Question
+Form: TypeAlias = Literal["student", "otter", "nbgrader"]
+# the cells of a notebook: type, source, metadata
+Cells: TypeAlias = Iterator[tuple[str, str, dict[str, Any]]]
+
+
+def read_assignment(path: str | os.PathLike[str]) -> list[Part]:
     """Read the source of an assignment.
 
     Parameters
     ----------
     path : path
-        Of a MyST notebook of the form described above.
+        A MyST notebook of the form described above.
 
     Returns
     -------
@@ -100,7 +113,7 @@ def read_assignment(path):
     FileNotFoundError
         There is no such file.
     ValueError
-        The file is no assignment; the message names the line.
+        The file is not an assignment; the message names the line.
     ImportError
         The reader of MyST notebooks is not installed.
     """
@@ -115,11 +128,11 @@ def read_assignment(path):
         (cell, f"{path}, line {line + (cell.cell_type == 'markdown')}")
         for cell, line in zip(notebook.cells, notebook.metadata.source_map, strict=True)
     )
-    parts = []
+    parts: list[Part] = []
     while cells:
         cell, line = cells.popleft()
         if cell.cell_type == "markdown":
-            parts.append(Text(cell.source, check_choice(f"{line}: lang", cell.metadata.get("lang"), LANGUAGES)))
+            parts.append(Text(cell.source, check_choice(f"{line}: language", cell.metadata.get("language"), LANGUAGES)))
         elif MARKER.search(cell.source):
             parts.append(_question(cell, line, cells))
         elif _is_check(cell) or _is_hidden(cell):
@@ -128,27 +141,27 @@ def read_assignment(path):
             parts.append(Code(cell.source))
     names = [part.name for part in parts if isinstance(part, Question)]
     if not names:
-        raise ValueError(f"{path} must hold a question, found no # BEGIN SOLUTION")
+        raise ValueError(f"{path} must contain a question, got no # BEGIN SOLUTION")
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"{path}: the answers to two questions must not have one name, got {twice[0]}")
+        raise ValueError(f"{path}: two answers must not share a name, got {twice[0]} twice")
     return parts
 
 
 def _question(answer, line, cells):
     if MARKER.search(SOLUTION.sub("", answer.source)):
-        raise ValueError(f"{line}: every # BEGIN SOLUTION must have its # END SOLUTION, on lines of their own")
+        raise ValueError(f"{line}: each # BEGIN SOLUTION must have an # END SOLUTION, both on lines of their own")
     functions = re.findall(r"^def (\w+)", answer.source, re.M)
     if not functions:
-        raise ValueError(f"{line}: an answer must define a function")
+        raise ValueError(f"{line}: an answer must define a function, got none")
     name = functions[-1]
     if not cells or not _is_check(cells[0][0]):
-        raise ValueError(f"{line}: after {name} must come its check, a code cell with points")
+        raise ValueError(f"{line}: {name} must be followed by its check, a code cell with points")
     check, line = cells.popleft()
     points = check.metadata.points
     if isinstance(points, bool) or not isinstance(points, (int, float)) or points <= 0:
         raise ValueError(f"{line}: points must be a number > 0, got {points!r}")
     if not cells or not _is_hidden(cells[0][0]):
-        raise ValueError(f"{line}: after the check of {name} must come a code cell with the tag hidden")
+        raise ValueError(f"{line}: the check of {name} must be followed by a code cell with the tag hidden")
     return Question(name, points, answer.source, check.source, cells.popleft()[0].source)
 
 
@@ -160,7 +173,9 @@ def _is_hidden(cell):
     return cell.cell_type == "code" and "hidden" in cell.metadata.get("tags", [])
 
 
-def make_notebook(parts, form, language, *, package=PACKAGE):
+def make_notebook(
+    parts: Sequence[Part], form: Form, language: Language, *, package: str = PACKAGE
+) -> "nbformat.NotebookNode":
     """One version of an assignment.
 
     Parameters
@@ -168,17 +183,17 @@ def make_notebook(parts, form, language, *, package=PACKAGE):
     parts : list of Text, Code and Question
         From `read_assignment`.
     form : {"student", "otter", "nbgrader"}
-        For students, without solutions and hidden checks; or what ``otter assign`` and ``nbgrader generate_assignment``
-        make theirs of.
+        For students, without solutions and hidden checks; or the source for ``otter assign`` or ``nbgrader
+        generate_assignment``.
     language : {"en", "zh"}
-        Of the texts, and of what the checks say.
+        Language of the texts and of the checks' messages.
     package : str
-        What the notebook installs by pip where ``npo_tutorial`` is missing; otter-grader installs it as well.
+        Requirement that the notebook installs by pip if ``npo_tutorial`` is missing; otter-grader installs it as well.
 
     Returns
     -------
     nbformat.NotebookNode
-        Without outputs; code cells are the same in all languages but for the first, which names the language.
+        Without outputs; all code cells but the first, which names the language, are the same in all languages.
 
     Raises
     ------
@@ -211,8 +226,7 @@ def make_notebook(parts, form, language, *, package=PACKAGE):
     )
 
 
-# Each form gives cells: their type, source and metadata.
-def _student(parts, package):
+def _student(parts: Sequence[Part], package: str) -> Cells:
     for part in parts:
         if isinstance(part, Question):
             yield "code", SOLUTION.sub(STUB, part.answer), {}
@@ -221,7 +235,7 @@ def _student(parts, package):
             yield _type(part), part.source, {}
 
 
-def _otter(parts, package):
+def _otter(parts: Sequence[Part], package: str) -> Cells:
     yield "raw", OTTER_ASSIGNMENT.format(package=package), {}
     for part in parts:
         if isinstance(part, Question):
@@ -239,27 +253,27 @@ def _otter(parts, package):
 
 
 def _otter_test(name, check):
-    """A function; what it takes from the notebook are its arguments, by their names."""
+    """A function; its arguments are the names that the check uses from the notebook."""
     symbols = symtable.symtable(check, "check", "exec").get_symbols()
     names = [s.get_name() for s in symbols if not (s.is_imported() or s.is_assigned())]
     arguments = ", ".join(name for name in names if not hasattr(builtins, name))
     return f"def {name}({arguments}):\n{textwrap.indent(check, '    ')}"
 
 
-def _nbgrader(parts, package):
+def _nbgrader(parts: Sequence[Part], package: str) -> Cells:
     for i, part in enumerate(parts):
         if isinstance(part, Question):
             yield "code", part.answer, _nbgrader_role(part.name, solution=True)
             checks = NBGRADER_CHECK.format(check=part.check, hidden=part.hidden)
             yield "code", checks, _nbgrader_role(f"check_{part.name}", points=part.points, grade=True, locked=True)
         elif isinstance(part, Code):
-            # what a student changes here is put back before it is graded
+            # nbgrader restores locked cells before it grades
             yield "code", part.source, _nbgrader_role(f"given_{i}", locked=True)
         else:
             yield "markdown", part.source, {}
 
 
-FORMS = {"student": _student, "otter": _otter, "nbgrader": _nbgrader}
+FORMS: dict[str, Callable[[Sequence[Part], str], Cells]] = {"student": _student, "otter": _otter, "nbgrader": _nbgrader}
 
 
 def _type(part):
@@ -271,35 +285,37 @@ def _nbgrader_role(name, **role):
     return {"nbgrader": defaults | {"grade_id": name} | role}
 
 
-def write_assignment(path, folder, *, package=PACKAGE):
+def write_assignment(
+    path: str | os.PathLike[str], folder: str | os.PathLike[str], *, package: str = PACKAGE
+) -> Iterator[Path]:
     """Write every version of an assignment, in every language.
 
     Parameters
     ----------
     path : path
-        Of the source.
+        The source.
     folder : path
-        Gets ``student/<language>/<name>.ipynb``, ``otter/<language>/<name>.ipynb``,
+        Receives ``student/<language>/<name>.ipynb``, ``otter/<language>/<name>.ipynb``,
         ``nbgrader/<language>/source/<name>/<name>.ipynb`` and ``nbgrader/<language>/nbgrader_config.py``.
     package : str
-        As `make_notebook`.
+        As in `make_notebook`.
 
     Yields
     ------
     Path
-        Of each file, when it is written.
+        Each file, once it is written.
 
     Raises
     ------
     FileNotFoundError, ValueError, ImportError
-        As `read_assignment`.
+        As in `read_assignment`.
     """
     nbformat = require("nbformat")
     parts, name, folder = read_assignment(path), Path(path).stem, Path(folder)
-    for language in LANGUAGES:
+    for language in get_args(Language):
         course = folder / "nbgrader" / language
         files = {course / "nbgrader_config.py": NBGRADER_CONFIG}
-        places = {
+        places: dict[Form, Path] = {
             "student": folder / "student" / language,
             "otter": folder / "otter" / language,
             "nbgrader": course / "source" / name,
