@@ -1,4 +1,4 @@
-"""Questions on the dynamics of the logistic model: gradients, steps, the Gram matrix, Theorem 1, a loss of one's own.
+"""Questions on the dynamics of the logistic model: gradients, steps, the Gram matrix, Theorem 6.1, a loss of one's own.
 
 Labels are 0 or 1, s = 2y − 1; the margin of a sample is m = s⟨x, θ⟩, its log-probability log σ(m).
 """
@@ -67,7 +67,7 @@ def check_gd_step(answer, rng):
     θ − η∇L_NPO. Looks for: a step uphill, the step or the gradient in place of θ, no step size, θ changed in place, and
     the mistakes of `check_npo_gradient`.
 
-    Source: arXiv:2404.05868, Section 3.3; the setting of Theorem 1.
+    Source: arXiv:2404.05868, Section 3.3; the setting of Theorem 6.1.
     """
     problem, step_size = _problem(rng), 0.3
     theta = problem["theta"]
@@ -149,7 +149,7 @@ def _descent(gram, margins, beta, step_size, n_steps, mistake=None):
 
 @question
 def check_ga_constants(answer, rng):
-    """``ga_constants(r, R, R0)``: the constants (C0, C1, C2) of the half of Theorem 1 that is about gradient ascent.
+    """``ga_constants(r, R, R0)``: the constants (C0, C1, C2) of the half of Theorem 6.1 that is about gradient ascent.
 
     With q = σ(−RR₀): C₀ = C₁ = r²q/2 and C₂ = R² + r²q/2. Looks for: q inverted, R₀ not used, R for r, the missing
     half, C₂ without what other samples add, C₁ and C₂ swapped, overflow.
@@ -202,7 +202,7 @@ def check_slower_loss(answer, rng):
     NPO's time; and from u = −10 to −20 it takes at least twice NPO's time, both with equal speed at the start. (Time is
     that of the exact flow of one sample with σ(−m) ≈ 1: ∫ du/w.)
 
-    Source: the question that Theorem 1 of arXiv:2404.05868 leaves open.
+    Source: the question that Theorem 2 of arXiv:2404.05868 leaves open.
     """
     ref_logp = -float(np.round(rng.uniform(2.5, 4), 2))
     scalar(answer(logp=np.array([ref_logp - 1, ref_logp]), ref_logp=np.full(2, ref_logp)), 2)

@@ -1,4 +1,4 @@
-"""Questions on the losses: gradient ascent, DPO, NPO, its weight, and Proposition 1.
+"""Questions on the losses: gradient ascent, DPO, NPO, its weight, and Proposition 4.1.
 
 In the formulas u = log π_θ − log π_ref is the log-ratio of a sample, in nats, and E the mean over the n samples.
 """

@@ -1,4 +1,4 @@
-"""Unlearning for a fitted scikit-learn classifier (chapters "intro" and "divergence")."""
+"""Unlearning for a fitted scikit-learn classifier (chapters "intro" and "digits")."""
 
 import copy
 
