@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from booksite.document.reading_times import estimate
 
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, cells, check_cell
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, cells, check_cell, source
 from tests.conftest import ROOT
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
@@ -24,6 +25,12 @@ def test_exercises_have_collapsed_solutions_and_one_breaks_something(site, editi
     assert all("dropdown" in solution["class"] for solution in solutions), f"{where}: a solution has :class: dropdown"
     titles = [exercise.select_one(".admonition-title").get_text() for exercise in exercises]
     assert any(BREAK_IT[edition] in title for title in titles), f"{where}: one exercise is titled “{BREAK_IT[edition]}”"
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_no_chapter_takes_more_than_45_minutes(edition, name):
+    minutes, _ = estimate(source(edition, name))
+    assert minutes <= 45, f"book/{edition}/{name}.md takes {minutes} minutes by the book's own table"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
