@@ -15,7 +15,7 @@ def forget_set(
 ) -> tuple[FloatArray, IntArray]:
     """A random forget set whose rows have the same length and, pairwise, the same absolute inner product.
 
-    Theorem 1 needs max_{i≠j} |⟨x_i, x_j⟩| ≤ C₀/n. Random rows meet this only in very high dimension; these rows meet
+    Theorem 6.1 needs max_{i≠j} |⟨x_i, x_j⟩| ≤ C₀/n. Random rows meet this only in very high dimension; these rows meet
     it by construction.
 
     Parameters
@@ -60,7 +60,7 @@ def forget_set(
 
 
 def coherence(X: ArrayLike) -> float:
-    """Coherence of the rows of X: max_{i≠j} |⟨x_i, x_j⟩|, which Theorem 1 bounds by C₀/n.
+    """Coherence of the rows of X: max_{i≠j} |⟨x_i, x_j⟩|, which Theorem 6.1 bounds by C₀/n.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Forgetting real images, and what happens to all the others meanwhile (chapter "divergence")."""
+"""Forgetting real images, and what happens to all the others meanwhile (chapter "digits")."""
 
 from dataclasses import dataclass
 

@@ -84,7 +84,7 @@ def npo_loss(
     reduction : {"mean", "sum", "none"}
     centered : bool
         Subtract the loss at π_θ = π_ref, (2/β) log 2, without losing digits. As β → 0 the centred loss tends to E[u],
-        which is `ga_loss` minus a constant (Proposition 1); the loss itself tends to infinity.
+        which is `ga_loss` minus a constant (Proposition 4.1); the loss itself tends to infinity.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""theory/gap.py: Proposition 1 against 60-digit arithmetic, its bounds as properties."""
+"""theory/gap.py: Proposition 4.1 against 60-digit arithmetic, its bounds as properties."""
 
 import itertools
 import math

@@ -13,7 +13,7 @@ from npo_tutorial.theory import npo_gap, npo_gap_series
 
 
 def beta_to_zero() -> Explorer:
-    """Proposition 1: centred NPO of one sample approaches GA as β → 0.
+    """Proposition 4.1: centred NPO of one sample approaches GA as β → 0.
 
     (2/β) log((1 + e^{βu})/2) against u. The gap (2/β) log cosh(βu/2) is to first order (β/4)u². Source:
     arXiv:2404.05868, Proposition 1; chapter "gradient-ascent".

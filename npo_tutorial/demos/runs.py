@@ -1,4 +1,4 @@
-"""Demos of the chapters "intro" and "divergence": runs of gradient descent, and what happens to everything else."""
+"""Demos of the chapters "intro", "divergence" and "digits": runs, and what happens to everything else."""
 
 from functools import cache
 from math import log
@@ -30,7 +30,7 @@ def run_and_bounds(loss: Loss, beta: float | None, step_size: float, n: int) -> 
 
 
 def divergence() -> Explorer:
-    """Theorem 1, measured: how far the logits of a forget set have moved after t steps of GA and of NPO.
+    """Theorem 6.1, measured: how far the logits of a forget set have moved after t steps of GA and of NPO.
 
     ‖m − m⁰‖ of gradient descent on n orthonormal rows with margins 1; for late steps GA's is √n ηt/n and NPO's grows
     by √n/β for each factor e of t. Both have bands, the bounds with uniform constants; NPO also has the sharper ones. A
@@ -167,7 +167,7 @@ def digits() -> Explorer:
 
     Accuracy on the forget images and on the retain images after each step of GA and of NPO on the first split of
     `digits_split`, with η = 1. Each of the ten images is as opaque as the probability π_θ(y|x) of its label. Source:
-    the losses of arXiv:2404.05868, data of scikit-learn; chapter "divergence".
+    the losses of arXiv:2404.05868, data of scikit-learn; chapter "digits".
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Questions on the dynamics of the logistic model: gradients, steps, the Gram matrix, the constants of Theorem 1.
+"""Questions on the dynamics of the logistic model: gradients, steps, the Gram matrix, the constants of Theorem 6.1.
 
 Labels are 0 or 1, s = 2y − 1; the margin of a sample is m = s⟨x, θ⟩, its log-probability log σ(m).
 """
@@ -80,7 +80,7 @@ def check_gd_step(answer: Answer, rng: np.random.Generator) -> None:
     θ − η∇L_NPO. Looks for: a step uphill, the step or the gradient instead of θ, no step size, θ changed in place, and
     the mistakes of `check_npo_gradient`.
 
-    Source: arXiv:2404.05868, Section 3.3; the setting of Theorem 1.
+    Source: arXiv:2404.05868, Section 3.3; the setting of Theorem 6.1.
     """
     problem, step_size = _problem(rng), 0.3
     theta = problem["theta"]
@@ -169,7 +169,7 @@ def _descent(gram, margins, beta, step_size, n_steps, mistake=None):
 
 @question
 def check_ga_constants(answer: Answer, rng: np.random.Generator) -> None:
-    """``ga_constants(r, R, R0)``: the constants (C0, C1, C2) of the half of Theorem 1 that is about gradient ascent.
+    """``ga_constants(r, R, R0)``: the constants (C0, C1, C2) of the half of Theorem 6.1 that is about gradient ascent.
 
     With q = σ(−RR₀): C₀ = C₁ = r²q/2 and C₂ = R² + r²q/2. Looks for: q inverted, R₀ not used, r and R confused, no
     square, the missing half, C₂ without what other samples add, C₁ and C₂ swapped, overflow.

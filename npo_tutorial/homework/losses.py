@@ -1,9 +1,10 @@
-"""Questions on the losses: gradient ascent, DPO, NPO, its weight, and Proposition 1.
+"""Questions on the losses: gradient ascent, DPO, NPO, its weight, and Proposition 4.1.
 
 In the formulas u = log π_θ − log π_ref is the log-ratio of a sample, in nats, and E the mean over the n samples.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -138,7 +139,7 @@ def check_npo_loss(answer: Answer, rng: np.random.Generator) -> None:
             },
         )
     for logp, ref_logp, large in ((-1.0, -2000.0, "|βu|"), (-2000.0, -1.0, "|βu|"), (-2000.0, -2001.0, "|log π|")):
-        pair = {"logp": np.array([logp]), "ref_logp": np.array([ref_logp])}
+        pair: dict[str, Any] = {"logp": np.array([logp]), "ref_logp": np.array([ref_logp])}
         result = scalar(answer(**pair, beta=1.0), 1)
         # where the loss underflows, 0 is right
         if not (abs(result.value) < 1e-300 and logp < ref_logp):

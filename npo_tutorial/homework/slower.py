@@ -21,7 +21,7 @@ def check_slower_loss(answer: Answer, rng: np.random.Generator) -> None:
     least twice NPO's time, both with equal speed at the start. (Time is that of the exact flow of one sample with
     σ(−m) ≈ 1: ∫ du/w.)
 
-    Source: the question that Theorem 1 of arXiv:2404.05868 leaves open.
+    Source: the question that Theorem 2 of arXiv:2404.05868 leaves open.
     """
     ref_logp = -float(np.round(rng.uniform(2.5, 4), 2))
 

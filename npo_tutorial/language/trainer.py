@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from npo_tutorial._checks import check_beta, check_choice, check_real
 from npo_tutorial._extras import require
+from npo_tutorial._types import RetainTerm
 from npo_tutorial.language.batches import Pairs, collate
 from npo_tutorial.language.records import Sample
 from npo_tutorial.language.sequences import DIRECTIONS, response_lengths, sequence_kl, sequence_logp
@@ -20,7 +21,6 @@ else:
     torch, transformers = require("torch"), require("transformers")
 
 ForgetLoss: TypeAlias = Literal["npo", "ga", "dpo", "simnpo"]
-RetainTerm: TypeAlias = Literal["cross_entropy", "kl_ref_model", "kl_model_ref"]
 LOSSES = ("ga", "npo", "dpo", "simnpo")
 RETAIN_TERMS = ("cross_entropy", *DIRECTIONS)
 DEFAULT_BETA = 0.1
@@ -100,7 +100,8 @@ class NPOTrainer(transformers.Trainer):
         self.retain_weight = check_real("retain_weight", retain_weight)
         if not 0 <= self.retain_weight < float("inf"):
             raise ValueError(f"retain_weight must be at least 0 and finite, got {self.retain_weight!r}")
-        self.retain_term = check_choice("retain_term", retain_term, RETAIN_TERMS)
+        check_choice("retain_term", retain_term, RETAIN_TERMS)
+        self.retain_term = retain_term
         needs_model = retain_dataset is not None and retain_term in DIRECTIONS
         if needs_model and ref_model is None:
             raise ValueError(f"ref_model must be given for retain_term={retain_term!r}, which needs it at every step")

@@ -1,4 +1,4 @@
-"""Unlearning for a fitted scikit-learn classifier (chapters "intro" and "divergence").
+"""Unlearning for a fitted scikit-learn classifier (chapters "intro" and "digits").
 
 **Conventions** of both functions: the classifier is a fitted ``LogisticRegression`` with two classes of any labels,
 with or without intercept. Samples are whatever its ``predict`` accepts, and scikit-learn converts them: lists, arrays,

@@ -1,4 +1,4 @@
-"""Theory as functions: Proposition 1 (`gap`), exact solutions for orthogonal rows (`flow`), Theorem 1 (`bounds`)."""
+"""Theory as functions: Proposition 4.1 (`gap`), exact flow of orthogonal rows (`flow`), Theorem 6.1 (`bounds`)."""
 
 from npo_tutorial.theory.bounds import DivergenceBounds, divergence_bounds
 from npo_tutorial.theory.flow import ga_flow, npo_flow

@@ -1,4 +1,4 @@
-"""Theorem 1 with numbers: constants and bounds of both its forms (chapters "divergence" and "divergence-proof").
+"""Theorems 6.1 and 7.1 with numbers: constants and bounds (chapters "divergence" and "beyond").
 
 Gradient descent with step size η moves the margins by m ← m − (η/n)Gh, with the signed Gram matrix G. All bounds are
 for Δ_i(t) = m_i(0) − m_i(t) at the time τ = ηt/n, and for ‖θ_t − θ_init‖_{XᵀX} = ‖Δ‖₂; π_ref = π_init throughout.
@@ -89,7 +89,7 @@ def divergence_bounds(
     step_size: Real,
     sharp: bool = True,
 ) -> DivergenceBounds:
-    """Bounds of Theorem 1 for gradient descent from `theta_init`, if its conditions hold.
+    """Bounds of Theorem 6.1, or of the sharper Theorem 7.1, for gradient descent, if the conditions hold.
 
     The sharp form, with D_i the exact flow of sample i alone (`ga_flow`, `npo_flow`), a_i = ‖x_i‖² and τ = ηt/n:
 

@@ -1,4 +1,4 @@
-"""What the two forms of Theorem 1, `uniform` and `sharp`, tell `divergence_bounds`."""
+"""What the two theorems, `uniform` (6.1) and `sharp` (7.1), tell `divergence_bounds`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Bound = Callable[[FloatArray], FloatArray]
 
 @dataclass(frozen=True)
 class UniformConstants:
-    """Constants of Theorem 1 in the paper's form, from `uniform_constants`.
+    """Constants of Theorem 6.1 in the paper's form, from `uniform_constants`.
 
     Large βRR₀ takes some of them out of the range of float64, to 0 or inf: their logarithms stay finite.
 
@@ -51,7 +51,7 @@ class UniformConstants:
 
 @dataclass(frozen=True, eq=False)
 class SharpConstants:
-    """Constants of the sharp form of Theorem 1, one number for each sample, from `divergence_bounds`.
+    """Constants of Theorem 7.1, one number for each sample, from `divergence_bounds`.
 
     Attributes
     ----------

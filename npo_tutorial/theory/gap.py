@@ -1,4 +1,4 @@
-"""Proposition 1 as functions: how far NPO is from gradient ascent (chapter "gradient-ascent").
+"""Proposition 4.1 as functions: how far NPO is from gradient ascent (chapter "gradient-ascent").
 
 All of them are about the gap between the centred NPO loss and its limit in Proposition 1 of arXiv:2404.05868,
 
@@ -15,7 +15,7 @@ from npo_tutorial._types import ArrayLike, Real
 
 
 def npo_gap(log_ratio: ArrayLike, *, beta: Real) -> float:
-    """The gap of Proposition 1: centred NPO loss minus E[u], accurate to rounding.
+    """The gap of Proposition 4.1: centred NPO loss minus E[u], accurate to rounding.
 
     gap = (2/β) E[log cosh(βu/2)].
 
@@ -87,7 +87,7 @@ def npo_gap_series(log_ratio: ArrayLike, *, beta: Real, n_terms: int = 2) -> flo
 def npo_gap_bound(log_ratio: ArrayLike, *, beta: Real) -> float:
     """An upper bound of the gap for every β: E[min(βu²/4, |u|)].
 
-    It shows that E|u| < ∞ suffices for Proposition 1: the integrand is dominated by |u| and tends to 0.
+    It shows that E|u| < ∞ suffices for Proposition 4.1: the integrand is dominated by |u| and tends to 0.
 
     Parameters
     ----------

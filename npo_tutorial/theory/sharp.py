@@ -1,4 +1,4 @@
-"""Theorem 1, sharper: gradient descent runs between two clocks of the exact flow (chapter "divergence-proof")."""
+"""Theorem 7.1: gradient descent runs between two clocks of the exact flow (chapters "beyond", "divergence-proof")."""
 
 import math
 from functools import partial

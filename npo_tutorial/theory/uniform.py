@@ -1,4 +1,4 @@
-"""Theorem 1 with uniform constants, the form that the paper states (chapter "divergence")."""
+"""Theorem 6.1 with uniform constants, the form that the paper states (chapter "divergence")."""
 
 import math
 from functools import partial
@@ -15,7 +15,7 @@ from npo_tutorial.theory.form import Form, UniformConstants
 def uniform_constants(
     r: Real, R: Real, R0: Real, *, loss: Loss, beta: Real | None = None, step_ratio: Real = 1.0
 ) -> UniformConstants:
-    """Constants of Theorem 1 as the paper states it, from the radii alone.
+    """Constants of Theorem 6.1, in the form that the paper states, from the radii alone.
 
     With q = σ(−RR₀), a coherence of at most C₀/n, τ = ηt/n, and for every step t ≥ 0 and sample i:
 

@@ -19,11 +19,11 @@ needs_comments = pytest.mark.skipif(not COMMENTS, reason="_config.yml has no com
 EDITIONS = {"zh": "zh-Hans", "en": "en"}
 NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-# the numbered part of the table of contents
+# the part of the table of contents that is numbered throughout; appendices have letters
 CHAPTERS = [
     page["file"].removeprefix("book/en/")
     for part in TOC["parts"]
-    if part.get("numbered")
+    if part.get("numbered") is True
     for page in part["chapters"]
     if page["file"].startswith("book/en/")
 ]

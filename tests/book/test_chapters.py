@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from booksite.document.reading_times import estimate
 
-from tests.book.pages import CHAPTERS, EDITIONS, article, cells, check_cell
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, cells, check_cell, source
+from tests.conftest import ROOT
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
 BREAK_IT = {"zh": "弄坏它", "en": "Break it"}
@@ -27,6 +29,12 @@ def test_exercises_have_collapsed_solutions_and_one_breaks_something(site, editi
     assert any(BREAK_IT[edition] in title for title in titles), (
         f"{where}: one exercise must be titled “{BREAK_IT[edition]}”"
     )
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_no_chapter_takes_more_than_45_minutes(edition, name):
+    minutes, _ = estimate(source(edition, name))
+    assert minutes <= 45, f"book/{edition}/{name}.md takes {minutes} minutes by the book's own table"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
@@ -70,3 +78,27 @@ def test_no_figure_is_outside_a_numbered_figure(site, edition, name):
     # except the pictures that replace a demo
     loose = set(page.select("img")) - set(page.select("figure img, .widget-stand-in img"))
     assert not loose, f"book/{edition}/{name}.md: glue the figure, with a number and a caption: {loose}"
+
+
+KINDS = {"zh": "定义|命题|定理|引理|习题", "en": "Definition|Proposition|Theorem|Lemma|Exercise"}
+SOURCES = [path for folder in ("book", "npo_tutorial") for path in (ROOT / folder).rglob("*") if path.is_file()]
+SOURCES = [path for path in SOURCES if path.suffix in {".md", ".py", ".toml", ".yml"} and path.name != "errata.md"]
+# a paragraph that numbers what is in another text names it
+OTHER_TEXT = re.compile(r"arXiv|paper|论文|\{cite")
+
+
+def test_typed_numbers_belong_to_something(site):
+    numbered = {
+        " ".join(title.select_one(".caption-number").get_text().split())
+        for edition in EDITIONS
+        for name in NAMES
+        for title in article(site, edition, name).select("p.admonition-title:has(.caption-number)")
+    }
+    assert {"Theorem 6.1", "定理 6.1", "Proposition 4.1", "Lemma C.1", "习题 C.1"} <= numbered
+    typed = re.compile(rf"(?<!\w)({'|'.join(KINDS.values())})s? ?(\d+(?:\.\d+)?|[A-Z]\.\d+)")
+    for path in [*SOURCES, ROOT / "README.md", ROOT / "index.md"]:
+        for paragraph in re.split(r"\n\s*\n", path.read_text("utf-8")):
+            for kind, number in typed.findall(paragraph):
+                elsewhere = "." not in number and OTHER_TEXT.search(paragraph)
+                where = f"{path.relative_to(ROOT)} speaks of {kind} {number}"
+                assert elsewhere or f"{kind} {number}" in numbered, f"{where}, which is nowhere in the book"

@@ -256,10 +256,10 @@ def test_nodes_never_overlap(browser, server):
 
 @pytest.mark.parametrize("protocol", ["http", "file"])
 @editions("zh")
-def test_chapter_frames_the_map(browser, site, server, edition, protocol):
+def test_first_page_frames_the_map(browser, site, server, edition, protocol):
     own = server if protocol == "http" else site.as_uri() + "/"
     with Visit(browser, own, color_scheme="light", **DESKTOP) as visit:
-        page = visit.open(f"{own}book/{edition}/divergence.html")
+        page = visit.open(f"{own}book/{edition}/index.html")
         frame = page.locator("iframe.concept-map")
         assert frame.get_attribute("title") and frame.get_attribute("loading") == "lazy"
         frame.scroll_into_view_if_needed()
@@ -280,7 +280,7 @@ def test_chapter_frames_the_map(browser, site, server, edition, protocol):
 
 def test_wheel_in_a_frame_scrolls_the_page_until_the_map_is_held(browser, server):
     with Visit(browser, server, **DESKTOP) as visit:
-        page = visit.open(f"{server}book/en/divergence.html")
+        page = visit.open(f"{server}book/en/index.html")
         page.locator("iframe.concept-map").scroll_into_view_if_needed()
         frame = page.locator("iframe.concept-map").element_handle().content_frame()
         frame.wait_for_selector(DRAWN)

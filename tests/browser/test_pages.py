@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.book.pages import NAMES, all_pages, article, editions, nightly
+from tests.book.pages import CONFIG, NAMES, all_pages, article, editions, nightly, places
 from tests.browser import checks
 from tests.browser.demos import look, mounted
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, Visit, crawl
@@ -144,3 +144,28 @@ def test_switching_keeps_the_place_and_the_front_page_remembers(browser, server)
         page.wait_for_timeout(300)
         assert page.url == server + "index.html#languages"
         assert not visit.complaints
+
+
+MOVED = CONFIG["sphinx"]["config"]["html_context"]["moved"]
+
+
+@editions("en")
+def test_old_addresses_lead_to_where_their_sections_are(browser, site, server, edition):
+    with Visit(browser, server, **DESKTOP) as visit:
+        for old, pages in MOVED.items():
+            for new, names in pages.items():
+                # anchors made of English headings are those of one edition
+                found = {
+                    place.removeprefix("equation-").removeprefix(f"{edition}-"): place
+                    for place in here(site, edition, new)
+                }
+                named = [name for name in names if edition == "en" or name in found]
+                for name in named:
+                    visit.page.goto("about:blank")
+                    visit.page.goto(f"{server}book/{edition}/{old}.html#{found[name]}", wait_until="commit")
+                    visit.page.wait_for_url(f"{server}book/{edition}/{new}.html#{found[name]}", wait_until="commit")
+                assert named and not here(site, edition, old) & {found[name] for name in named}
+
+
+def here(site, edition, name):
+    return set(places(site / f"book/{edition}/{name}.html"))

@@ -42,7 +42,9 @@ def make_tables(document, env):
     edition_of = env.config.booksite.edition_of
     edition = edition_of(env.docname)
     for table in [table for table in document.findall(nodes.table) if "reading-times" in table["classes"]]:
-        numbers = {name: found[""] for name, found in env.toc_secnumbers.items() if found.get("")}
+        # an appendix has a letter
+        found = ((name, numbers.get("")) for name, numbers in env.toc_secnumbers.items())
+        numbers = {name: number for name, number in found if number and isinstance(number[0], int)}
         chapters = [name for name in sorted(numbers, key=numbers.get) if edition_of(name) == edition]
         group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 1, 1, 1)), cols=4)
         group += nodes.thead("", row(words(edition, "reading_times")))
