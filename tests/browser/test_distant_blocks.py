@@ -13,7 +13,8 @@ REST = """(id) => {
   window.lastTop = top;
   return rests;
 }"""
-LAST_BLOCK = ".bd-article .distant:has(> *) >> nth=-1"
+# that is not folded away with a solution
+LAST_BLOCK = ".bd-article .distant:has(> *):not(.solution *) >> nth=-1"
 
 
 def top(page, place):
