@@ -13,8 +13,8 @@ REST = """(id) => {
   window.lastTop = top;
   return rests;
 }"""
-# that is not folded away with a solution
-LAST_BLOCK = ".bd-article .distant:has(> *):not(.solution *) >> nth=-1"
+# text that is not folded away with a solution
+LAST_BLOCK = ".bd-article .distant:is(p, ul):has(> *):not(.solution *) >> nth=-1"
 
 
 def top(page, place):
