@@ -109,7 +109,7 @@ def _is_torch(x: Any) -> bool:
 def _is_kind(x: Any, kind: str | tuple[str, ...]) -> bool:
     try:
         return namespace(x).isdtype(x.dtype, kind)
-    except TypeError:  # a dtype the library does not define itself (e.g. ml_dtypes)
+    except TypeError:  # a dtype the library does not define itself (for example ml_dtypes)
         return False
 
 

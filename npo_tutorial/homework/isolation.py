@@ -57,7 +57,7 @@ class _Stream:
 
 
 def run_apart(call: Callable[[], Any], seconds: float, output: Output) -> Any:
-    """What `call` returns or raises; `TimeUp` after so many seconds."""
+    """What `call` returns or raises; `TimeUp` after this many seconds."""
     outcome: list[tuple[Any, BaseException | None]] = []
     running = _thread.allocate_lock()
     running.acquire()

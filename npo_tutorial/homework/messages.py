@@ -12,7 +12,7 @@ import numpy as np
 from npo_tutorial.homework.compare import Mistake, Result, attempt
 
 HINTS = tomllib.loads((resources.files(__package__) / "hints.toml").read_text("utf-8"))
-# A call is shown if its arrays are no larger: small enough to be repeated by hand.
+# A call is shown if none of its arrays is larger: small enough to be repeated by hand.
 SHOWN = 24
 WORDS = {
     "en": {

@@ -69,6 +69,6 @@ def _slope(loss, u, step=1e-3):
 
 
 def _rounding(low, high):
-    """Differences of two losses that are no larger may be rounding: more where the loss may be in float32."""
+    """Differences of two losses up to this size may be rounding: more where the loss may be in float32."""
     single = low == np.float32(low) and high == np.float32(high)
     return (1e-6 if single else 1e-13) * max(abs(low), abs(high))
