@@ -114,14 +114,14 @@ class Book:
 
 @pytest.fixture(scope="module", params=nightly(*EDITIONS))
 def book(request, browser, site, tmp_path_factory):
-    edition = pdf.SETTINGS.edition(request.param)
+    edition = pdf.SETTINGS.edition_of(f"{request.param}/")
     path = tmp_path_factory.mktemp("pdf") / pdf.file_name(edition)
     pdf.write(browser, site, edition, path)
     return Book(request.param, path)
 
 
 def test_a_book_has_title_authors_and_language(book):
-    edition = pdf.SETTINGS.edition(book.edition)
+    edition = pdf.SETTINGS.edition_of(f"{book.edition}/")
     assert book.reader.metadata.title == edition.title
     assert book.reader.metadata.author == pdf.CONFIG["author"]
     assert book.reader.trailer["/Root"]["/Lang"] == edition.tag
@@ -214,10 +214,10 @@ def test_the_first_page_offers_the_pdf_once_and_the_zip_does_not(site, edition, 
     home.write_text(before, "utf-8")
     printed = pypdfium2.PdfDocument.new()
     printed.new_page(595, 842)
-    name = pdf.file_name(pdf.SETTINGS.edition(edition))
+    name = pdf.file_name(pdf.SETTINGS.edition_of(f"{edition}/"))
     printed.save(tmp_path / name)
     for _ in range(2):
-        pdf.offer(tmp_path, pdf.SETTINGS.edition(edition))
+        pdf.offer(tmp_path, pdf.SETTINGS.edition_of(f"{edition}/"))
     assert pdf.OFFERS.sub(r"\1", home.read_text("utf-8")) == before
     (link,) = parse(home).select("p.site-pdf a")
     assert (home.parent / link["href"]).resolve() == tmp_path / name
