@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.image import imread
 
 from npo_tutorial.explore import Band, Explorer, Grid, Images, Marker, Panel, Passage, Path, Points, explore
+from tests.benchmarks import make_parser
 
 GOLDEN = File(__file__).with_suffix(".json")
 NAMES = {"near": {"en": "near", "zh": "近"}}
@@ -106,7 +107,12 @@ def misfits(value, schema, place="chart"):
     return [] if fits else [f"{place} is {value!r}, not {schema}"]
 
 
-if __name__ == "__main__":
+def main():
+    make_parser("tests.explore_golden", __doc__).parse_args()
     golden = read() if GOLDEN.exists() else {}
     golden["state"] = state_of(make())
     GOLDEN.write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
