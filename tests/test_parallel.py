@@ -259,6 +259,7 @@ def test_ctrl_c_ends_the_run_and_its_processes(tmp_path):
     script.write_text(
         textwrap.dedent("""
             import signal
+            import scipy.special  # its BLAS is there before the threads are counted
             import threadpoolctl
             from npo_tutorial import _parallel, synthetic
 
