@@ -163,16 +163,20 @@ def revived(models: Mapping[str, Any], model_id: str) -> Iterator[Explorer]:
         layout.close()
 
 
-def _figure(explorer, lang, svg):
-    """The picture of an explorer, with its title, parameters, sentence and passages in words."""
+def words(explorer: Explorer, language: str) -> tuple[str, str, str]:
+    """What an explorer shows in words: its title, the values of its parameters, and its sentence."""
     chart = explorer.chart
-    title, said = (html.escape(in_language(text or "", lang)) for text in (chart["title"], explorer.sentence))
     settings = "; ".join(
-        f"{in_language(grid['label'], lang)} = "
-        + (in_language(grid["names"][i], lang) if grid["names"] else f"{grid['values'][i]:g}")
+        f"{in_language(grid['label'], language)} = "
+        + (in_language(grid["names"][i], language) if grid["names"] else f"{grid['values'][i]:g}")
         for grid, i in zip(chart["grids"], explorer.index, strict=True)
     )
-    settings = html.escape(settings)
+    return in_language(chart["title"], language), settings, in_language(explorer.sentence or "", language)
+
+
+def _figure(explorer, lang, svg):
+    """The picture of an explorer, with its title, parameters, sentence and passages in words."""
+    title, settings, said = map(html.escape, words(explorer, lang))
     image = inline_svg(svg, f"{title} ({settings}). {said}", f"npo-{explorer.model_id[:6]}") if svg else ""
     passages = "".join(
         f"<dt>{html.escape(in_language(passage.title, lang))}</dt><dd>{html.escape(''.join(passage.pieces))}</dd>"

@@ -22,16 +22,19 @@ LOOK: Any = STYLE
 NO_VERSION: Any = {"Software": None}
 
 
-def picture(explorer: Any) -> dict[str, str]:
-    """The chart at its current position as a MIME bundle with one SVG for all languages; empty without Matplotlib."""
-    figure = _draw(explorer, in_all_languages)
+def picture(explorer: Any, language: str | None = None) -> dict[str, str]:
+    """The chart at its current position as a MIME bundle with one SVG; empty without Matplotlib.
+
+    Its labels are in one language, or in all languages that they have.
+    """
+    figure = _draw(explorer, _speaker(language) if language else in_all_languages)
     return {} if figure is None else {"image/svg+xml": _svg(figure)}
 
 
 def pictures(explorer: Any) -> dict[str, str]:
     """The same, and a PNG for hosts that show no SVG, such as nbconvert with `sanitize_html`."""
     # in one language, because Matplotlib's own font has no Han characters
-    figure = _draw(explorer, lambda text, separator="": in_language(text, explorer.language or "en"))
+    figure = _draw(explorer, _speaker(explorer.language or "en"))
     return {} if figure is None else {**picture(explorer), "image/png": _png(figure)}
 
 
@@ -94,6 +97,10 @@ def _draw(explorer, say):
         legend: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "frameon": False, "fontsize": 9}
         figure.legend(handles=list(handles.values()), **legend)
     return figure
+
+
+def _speaker(language):
+    return lambda text, separator="": in_language(text, language)
 
 
 def _as_attributes(style):

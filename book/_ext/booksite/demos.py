@@ -9,6 +9,7 @@ import hashlib
 import html
 import json
 import re
+from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -25,6 +26,8 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 SHARED = ("_esm", "_css")
 LINE = '<iframe src="{src}" title="{title}" width="100%" height="{height}" style="border: 0" loading="lazy"></iframe>'
 MODEL = re.compile(r'"model_id": "(\w+)"')
+# of a widget: its view comes before it, and the page keeps the place that it takes
+PICTURE = re.compile(r'("model_id": "(\w+)"[^<]*</script>\s*<div class="widget-stand-in[^<]*<img [^>]*?) alt=[^>]*>')
 FRAME = re.compile(r'<iframe\b[^>]*\bsrc="(?![a-z]+:)([^"]+)"[^>]*\btitle="([^"]+)"')
 
 
@@ -102,6 +105,20 @@ def offer(node, say, source, title, height):
     node.parent[place:place] = [start, block, end]
 
 
+def in_words(page, models, found):
+    """The picture of a widget in the language of the page, and below it its title, values and sentence."""
+    from npo_tutorial.explore import html as explorers
+
+    (start, model), key = found.groups(), page.language.key
+    with explorers.revived(models, model) as explorer:
+        svg = explorers.picture(explorer, key)["image/svg+xml"]
+        title, settings, said = map(html.escape, explorers.words(explorer, key))
+    page.publish(name := f"_images/{digest(svg)}.svg", svg)
+    settings = settings.join(page.words("titles"))
+    picture = f'alt="{title}{settings}" src="{page.path(name)}" />'
+    return f"{start} {picture}<p><strong>{title}</strong>{settings} {said}</p>"
+
+
 def digest(text):
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -112,6 +129,7 @@ def move_state(page):
     for file in [file for file in context["script_files"] if file.attributes.get("type") == STATE]:
         context["script_files"].remove(file)
         models, shared = json.loads(file.attributes["body"])["state"], {}
+        context["body"] = PICTURE.sub(partial(in_words, page, models), context["body"])
         for id, model in models.items():
             if base := {name: model["state"].pop(name) for name in SHARED if name in model["state"]}:
                 model["base"] = "base-" + digest(json.dumps(base))
