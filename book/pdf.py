@@ -61,6 +61,8 @@ class Page:
         self.article = soup.select_one("article.bd-article")
         for tag in self.article.select(LEFT_OUT):
             tag.decompose()
+        for fold in self.article.select("details.admonition"):
+            fold["open"] = ""
         for tag in self.article.select("[id]"):
             tag["id"] = self.id(tag["id"])
         for image in self.article.select("img"):

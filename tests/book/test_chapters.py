@@ -18,7 +18,7 @@ TEXT = re.compile(r"<!-- (.*?) -->")
 @pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_exercises_have_collapsed_solutions_and_one_breaks_something(site, edition, name):
     page = article(site, edition, name)
-    exercises, solutions = page.select("div.exercise"), page.select("div.solution")
+    exercises, solutions = page.select("div.exercise"), page.select(".solution")
     where = f"book/{edition}/{name}.md"
     assert len(exercises) >= 3, f"{where} has {len(exercises)} exercises: a chapter must have three or more"
     assert len(solutions) == len(exercises), f"{where} has {len(solutions)} solutions for {len(exercises)} exercises"

@@ -421,15 +421,6 @@ def test_a_script_says_what_we_correct(built, name, old):
     assert script.count(old) == 1, f"{name} no longer says {old!r}: remove or rewrite its row in assets.yml"
 
 
-def test_the_toggle_button_says_its_hints_where_we_replace_them(built):
-    bodies = [file.attributes.get("body") or "" for file in built.contexts["boxes"]["script_files"]]
-    said = [body for body in bodies if upstream.HINT in body]
-    assert len(said) == 2, f"sphinx-togglebutton says its hints in {said}: upstream.py replaces two scripts"
-    script = built.read("_static/togglebutton.js")
-    for name in ("toggleHintShow", "toggleHintHide"):
-        assert name in script, f"sphinx-togglebutton's script does not read {name}, which upstream.py writes"
-
-
 @pytest.mark.parametrize("catalogue", CATALOGUES)
 def test_the_packages_speak_the_editions_languages(catalogue):
     for edition in CONFIG["sphinx"]["config"]["booksite"]["editions"].values():
@@ -647,12 +638,6 @@ THEME_SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
         (
             partial(test_a_script_says_what_we_correct, name="copybutton.js", old=assets.LISTS["corrected"][0][1]),
             *("_static/copybutton.js", "'zh-CN'", "'zh'"),
-        ),
-        (
-            test_the_toggle_button_says_its_hints_where_we_replace_them,
-            "_static/togglebutton.js",
-            "toggleHintHide",
-            "hide",
         ),
         (test_sphinx_proof_does_not_translate_proof, "boxes.html", "Proof. ", "证明。"),
         (partial(test_boxes_repeat_their_ids, name="proof-content"), "boxes.html", ' id="proof-content"', ""),

@@ -82,6 +82,7 @@ def wider_than_paper(page):
 
 def paper(visit, name, site):
     """Nothing may be cut off on paper: book/_static/print.css opens what folds, and shows in full what scrolls."""
+    visit.page.evaluate(UNFOLD)
     visit.page.emulate_media(media="print")
     visit.page.set_viewport_size({"width": int(PAPER), "height": 900})
     found = [f"is wider than the paper, or cut off: {element}" for element in wider_than_paper(visit.page)]

@@ -1,8 +1,10 @@
 """The theme's controls work on the site's own joined script and sheet, in both editions."""
 
+from urllib.parse import quote
+
 import pytest
 
-from tests.book.pages import editions
+from tests.book.pages import BASE, editions
 from tests.browser.visit import DESKTOP, Visit, wait_until
 
 
@@ -66,40 +68,124 @@ def test_the_sidebar_collapses_and_comes_back(page):
 
 
 @editions("zh")
-def test_the_button_back_to_the_top(page):
-    button = page.locator("#pst-back-to-top")
-    # the theme omits it where there is room for the contents next to the text
-    page.set_viewport_size({"width": 1000, "height": 800})
-    page.mouse.move(500, 500)
+def test_nothing_covers_the_text_when_a_reader_scrolls_up(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.mouse.move(200, 500)
     page.mouse.wheel(0, 3000)
     # distant blocks grow when they come near, and the page keeps its place
     wait_until(page, "scrollY > 2500")
-    # it appears with the first scroll upwards
     page.mouse.wheel(0, -300)
-    button.wait_for(state="visible")
-    button.click()
+    page.wait_for_timeout(300)
+    bar = page.locator(".bd-header-article").bounding_box()
+    lines = range(int(bar["y"] + bar["height"]) + 20, 844, 40)
+    for x in (40, 195, 350):
+        for y in lines:
+            assert page.evaluate("([x, y]) => !!document.elementFromPoint(x, y).closest('.bd-content')", [x, y])
+    page.locator(".page-footer a[href='#']").click()
     wait_until(page, "scrollY === 0")
 
 
 @editions("en")
-def test_remarks_and_solutions_open(page):
-    buttons = page.locator("article button.toggle-button").all()
-    assert buttons
-    for button in buttons:
-        box = page.locator(f"[id='{button.get_attribute('data-target')}']")
-        assert "toggle-hidden" in box.get_attribute("class")
-        # distant blocks are laid out when they come into view, which takes less time than a reader's hand
-        button.scroll_into_view_if_needed()
+def test_folds_are_found_and_open(page, server):
+    boxes = page.locator("details.admonition")
+    assert boxes.count() >= 5 and page.locator("details.admonition[open]").count() == 0
+    first = boxes.first
+    title = first.locator("> summary")
+    title.scroll_into_view_if_needed()
+    for is_open in (True, False):
+        title.click()
+        assert first.evaluate("box => box.open") == is_open
+        assert first.locator("p, .math-display").last.is_visible() == is_open
+    # a browser finds text in closed boxes, and opens them: what an address with words does as well
+    words = page.locator("details.solution section").last.evaluate(
+        """section => [...section.querySelectorAll("p")].flatMap((p) => [...p.childNodes])
+        .filter((node) => node.nodeType === 3).map((node) => node.data.trim())
+        .reduce((longest, text) => text.length > longest.length ? text : longest, "")"""
+    )
+    page.goto("about:blank")
+    page.goto(f"{server}book/en/divergence.html#:~:text={quote(' '.join(words.split()[:6]))}")
+    page.locator("details.solution[open]").wait_for()
+    assert page.locator("details.admonition[open]").count() == 1
+
+
+@editions("en")
+def test_code_that_only_draws_is_folded_and_copied_whole(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    cells = page.locator(".cell_input:has(> .fold-rest)")
+    assert cells.count()
+    cell = cells.first
+    fold, folded = cell.locator("> details > summary"), cell.locator(".hll").last
+    whole = cell.locator("pre").evaluate("pre => pre.textContent.trimEnd()")
+    assert folded.inner_text().strip() or folded.text_content().strip() in whole
+    cell.scroll_into_view_if_needed()
+
+    def copied():
+        cell.locator("pre").hover()
+        cell.locator("button.copybtn").click()
         page.wait_for_timeout(200)
-        button.click()
-        assert "toggle-hidden" not in box.get_attribute("class")
-        assert button.get_attribute("aria-expanded") == "true"
-    # the whole title is a button
-    solution = page.locator("div.solution").first
-    solution.scroll_into_view_if_needed()
-    page.wait_for_timeout(200)
-    solution.locator(".admonition-title").first.click()
-    assert "toggle-hidden" in solution.get_attribute("class")
+        return page.evaluate("navigator.clipboard.readText()").rstrip()
+
+    assert not folded.is_visible() and copied() == whole
+    fold.click()
+    assert folded.is_visible() and copied() == whole
+    assert "glue" not in page.locator("article").evaluate("article => article.textContent")
+
+
+@editions("en")
+def test_a_copied_formula_is_its_tex_and_a_copied_paragraph_is_text(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    def copied(start, end):
+        page.evaluate(
+            """([start, end]) => {
+              const range = document.createRange();
+              range.setStart(document.querySelector(start), 0);
+              const last = document.querySelector(end);
+              range.setEnd(last, last.childNodes.length);
+              getSelection().removeAllRanges();
+              getSelection().addRange(range);
+            }""",
+            [start, end],
+        )
+        page.keyboard.press("Control+c")
+        page.wait_for_timeout(100)
+        return page.evaluate("navigator.clipboard.readText()")
+
+    formula = ".math-display .katex-html"
+    tex = page.locator(".math-display annotation").first.text_content().strip()
+    assert copied(formula, formula).strip() == f"$${tex}$$"
+    paragraph = "article section > p:has(.math)"
+    text = copied(paragraph, paragraph)
+    inline = page.locator(f"{paragraph} annotation").first.text_content().strip()
+    assert f"${inline}$" in text and "\n" not in text.strip() and "#" not in text
+    # two paragraphs, or a paragraph and a formula, stand apart
+    whole = copied("article h1", "article section > section p:has(.math)")
+    assert "\n\n" in whole and page.locator(".copied").count() == 0
+
+
+@editions("zh")
+def test_a_page_says_how_to_cite_it(page):
+    cite = page.locator(".page-footer .cite")
+    cite.locator("summary").click()
+    entry = cite.locator("pre").inner_text()
+    assert entry.startswith("@misc{npo-tutorial-zh-divergence,") and "author = {{npo-tutorial 作者}}" in entry
+    assert f"url    = {{{BASE}book/zh/divergence.html}}" in entry
+    assert cite.locator("button.copybtn").count() == 1
+
+
+@editions("zh")
+def test_the_menu_prints_all(page):
+    menu = page.locator(".dropdown-download-buttons")
+    menu.locator("button").first.click()
+    entries = menu.locator(".dropdown-item")
+    assert all(len(words) > 4 for words in entries.all_inner_texts())
+    closed = "document.querySelectorAll('details.admonition:not([open])').length"
+    page.evaluate(f"window.print = () => {{ window.closed = {closed}; }}")
+    assert page.evaluate(closed) >= 5
+    entries.last.click()
+    assert page.evaluate("window.closed") == 0
+    page.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details.admonition[open]").count() == 0
 
 
 @editions("zh")

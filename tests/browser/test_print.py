@@ -5,13 +5,14 @@ import unicodedata
 from itertools import pairwise
 from xml.etree import ElementTree
 
+import numpy as np
 import pypdfium2
 import pytest
 from pypdf import PdfReader
 
 from book import pdf
 from tests.book.pages import BASE, EDITIONS, article, editions, nightly, parse
-from tests.browser.visit import scripts_ready
+from tests.browser.visit import PRINT_ALL, scripts_ready
 
 # a book takes minutes to print: one worker should do it once
 pytestmark = pytest.mark.xdist_group("paper")
@@ -27,30 +28,50 @@ def texts(printed):
     return [page.get_textpage().get_text_bounded() for page in pypdfium2.PdfDocument(printed)]
 
 
-def test_a_page_prints_light_and_open_and_is_unchanged_afterwards(browser, site, server):
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_page_prints_light_and_what_is_open_and_is_unchanged_afterwards(browser, site, server, everything):
     page = browser.new_page(color_scheme="dark")
     page.goto(server + "book/en/npo.html")
     scripts_ready(page)
     page.evaluate("""() => {
-      const fold = "<details><summary>s</summary>folded up</details>";
-      document.querySelector("article").insertAdjacentHTML("beforeend", fold);
       addEventListener("beforeprint", () => { window.theme = document.documentElement.dataset.theme; });
     }""")
+    if everything:
+        page.evaluate("window.print = () => {}; " + PRINT_ALL)
     sheets = texts(page.pdf())
     assert page.evaluate("window.theme") == "light"
+    assert page.locator("details.admonition[open]").count() == 0
     assert page.locator("html").get_attribute("data-theme") == "dark"
     whole = letters("".join(sheets))
-    assert "foldedup" in whole
     for solution in article(site, "en", "npo").select(".solution section"):
-        assert longest(solution) in whole
+        assert stands_in(whole, longest(solution)) == everything
     # neither sidebars nor buttons
     on_screen = letters(parse(site / "book/en/npo.html").get_text())
-    for words in ("SearchCtrl+K", "Embed", "Reportanerror", "Alllanguages"):
+    for words in ("SearchCtrl+K", "Embed", "Reportanerror", "Alllanguages", "Showallofthecode", "@misc"):
         assert words in on_screen and words not in whole
     assert not re.search("Clickto|Comments", whole)
     # page numbers at the bottom, the citation at the end
     assert all(re.search(rf"^{number}\s*$", sheet, re.M) for number, sheet in enumerate(sheets, 1))
     assert letters(f"{BASE}book/en/npo.html") in whole
+    page.close()
+
+
+def filled(sheet):
+    """How far down a printed page something stands, as a share of its height; its number does not count."""
+    ink = np.asarray(sheet.render(scale=0.5).to_pil().convert("L")) < 200
+    rows = np.flatnonzero(ink[: int(0.92 * len(ink))].any(axis=1))
+    return rows[-1] / len(ink)
+
+
+@pytest.mark.parametrize(
+    ("edition", "name"), [("en", "npo"), ("zh", "divergence"), *nightly(("zh", "npo"), ("en", "digits"))]
+)
+def test_no_page_is_half_empty(browser, server, edition, name):
+    page = browser.new_page()
+    page.goto(f"{server}book/{edition}/{name}.html")
+    scripts_ready(page)
+    sheets = [filled(sheet) for sheet in pypdfium2.PdfDocument(page.pdf(prefer_css_page_size=True))]
+    assert min(sheets[:-1]) > 0.5, sheets
     page.close()
 
 
@@ -83,6 +104,12 @@ def longest(tag):
     """The longest run of plain text in a part of a page."""
     plain = (text for text in tag.find_all(string=True) if not text.find_parent(class_=["math", "highlight"]))
     return max(map(letters, plain), key=len)
+
+
+def stands_in(whole, text):
+    """Whether a text is printed; the foot of one page and the head of the next may be in the middle of it."""
+    half = len(text) // 2
+    return text[:half] in whole or text[half:] in whole
 
 
 class Book:
@@ -184,7 +211,7 @@ def test_it_contains_all_solutions_and_the_picture_of_every_demo(book, site):
     for path in sorted((site / f"book/{book.edition}").glob("*.html")):
         part = article(site, book.edition, path.stem)
         for solution in part.select(".solution section"):
-            assert longest(solution) in book.whole, f"{path.stem}: {longest(solution)}"
+            assert stands_in(book.whole, longest(solution)), f"{path.stem}: {longest(solution)}"
             solutions += 1
         for picture in part.select(".widget-stand-in img"):
             drawn = ElementTree.parse(path.parent / picture["src"]).getroot()

@@ -14,8 +14,9 @@ ENLARGED = {"width": 320, "height": 256}
 # everything that folds, except the comments, which come from another host
 UNFOLD = """() => {
   for (const fold of document.querySelectorAll("details:not(.comments)")) fold.open = true;
-  for (const button of document.querySelectorAll(".toggle-button-hidden")) button.click();
 }"""
+# the entry of the menu that prints closed boxes as well
+PRINT_ALL = "[...document.querySelectorAll('.btn-download-pdf-button')].at(-1).click()"
 # otherwise colours would be measured during the transition between themes, and screenshots would differ
 STILL = "*, ::before, ::after { transition: none !important; animation: none !important; caret-color: transparent; }"
 # Pages of the site request their script after the first paint, and all of it runs in one task. Self-contained pages

@@ -12,6 +12,7 @@ class Edition:
     locale: str
     name: str
     title: str
+    author: str
     description: str
     home: str
 

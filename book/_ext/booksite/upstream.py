@@ -16,7 +16,6 @@ REPEATED_IDS = {"proof-content", "exercise-content", "solution-content"}
 ENTRY, ITEM = ' role="doc-biblioentry"', ' role="listitem"'
 # read aloud, such a link would be called "number sign"; its tooltip says what it is
 PERMALINK = re.compile(r'(<a class="headerlink" [^>]*\btitle=("[^"]*"))')
-HINT = "let toggleHint"
 
 
 class TranslatedProof(ProofDirective):
@@ -55,14 +54,6 @@ def own_parentheses(document, env):
         title = exercise[0]
         if len(title) > 1:
             title[0], title[-1] = nodes.Text(opening), nodes.Text(closing)
-
-
-def say_hints(page, say):
-    """sphinx-togglebutton says its hints in the language of the build (its issue #54). Gone when pages say them."""
-    files = page.context["script_files"]
-    files[:] = [file for file in files if HINT not in str(file.attributes.get("body"))]
-    hints = {f"{HINT}Show": say("Click to show"), f"{HINT}Hide": say("Click to hide")}
-    page.app.add_js_file(None, body="".join(f'{variable} = "{text}";' for variable, text in hints.items()))
 
 
 def name_for_screen_readers(page):

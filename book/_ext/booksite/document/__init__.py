@@ -4,9 +4,10 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from booksite import upstream
 from booksite.demos import stand_in_for_widgets
+from booksite.document.code import fold_code
 from booksite.document.distant_blocks import mark_distant_blocks
 from booksite.document.reading_times import make_tables
-from booksite.document.text import keep_punctuation, typeset_numbers
+from booksite.document.text import fold_boxes, keep_punctuation, typeset_numbers
 from booksite.language.catalogues import speak_while_resolving
 
 
@@ -15,7 +16,7 @@ class Before(SphinxPostTransform):
 
     default_priority = 0
     formats = ("html",)
-    steps = (speak_while_resolving, stand_in_for_widgets, make_tables)
+    steps = (speak_while_resolving, stand_in_for_widgets, make_tables, fold_code)
 
     def run(self, **kwargs):
         for step in self.steps:
@@ -32,4 +33,5 @@ class After(Before):
         keep_punctuation,
         upstream.drop_repeated_ids,
         mark_distant_blocks,
+        fold_boxes,
     )

@@ -63,6 +63,17 @@ def cut(formula, side, find):
     return [nodes.Text(found[0])]
 
 
+def fold_boxes(document, env):
+    """A closed box, of class `dropdown`, is HTML's own: found on the page, opened without scripts."""
+    for box in [node for node in document.findall(nodes.Admonition) if "dropdown" in node["classes"]]:
+        name = "".join(f' id="{name}"' for name in box["ids"][:1])
+        opening = f'<details class="{" ".join(box["classes"])} admonition"{name}><summary class="admonition-title">'
+        tags = [nodes.raw("", tag, format="html") for tag in (opening, "</summary>", "</details>")]
+        # not by `replace_self`, which would give the class to the tag
+        place, parent = box.parent.index(box), box.parent
+        parent[place : place + 1] = [tags[0], *box[0].children, tags[1], *box[1:], tags[2]]
+
+
 def keep_bars(app, what, name, documented, options, lines):
     """Docstrings are written for `help()`, where |u| is an absolute value; Sphinx would take it for a substitution."""
     lines[:] = [line if ">>>" in line else BAR.sub(lambda found: found[1] or r"\|", line) for line in lines]

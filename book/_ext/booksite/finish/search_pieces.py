@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 SKIPPED_TAGS = {"annotation", "button", "iframe", "noscript", "script", "style", "svg"}
 SKIPPED_CLASSES = {
-    "cell_output", "embed", "eqno", "headerlink", "katex-html", "reading-times", "site-archive", "solution",
-    "toctree-wrapper",
+    "cell_output", "embed", "eqno", "fold-all", "fold-rest", "headerlink", "katex-html", "reading-times",
+    "site-archive", "solution", "toctree-wrapper",
 }  # fmt: skip
 HEADING = re.compile(r"h[1-6]")
 # words on both sides of these stay together

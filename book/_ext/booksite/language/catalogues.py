@@ -10,7 +10,6 @@ from importlib.resources import files
 
 from sphinx import locale
 
-from booksite import upstream
 from booksite.words import WORDS
 
 CATALOGUES = {
@@ -18,7 +17,6 @@ CATALOGUES = {
     "booktheme": ["sphinx_book_theme/theme/sphinx_book_theme/static/locales"],
     "proof": ["sphinx_proof/translations/locales"],
     "exercise": ["sphinx_exercise/translations/locales"],
-    "togglebutton": ["sphinx_togglebutton/translations/locales"],
 }
 
 
@@ -67,4 +65,3 @@ def speak_while_writing(page):
     speak(page.language)
     page.app.builder.templates.environment.install_gettext_translations(translator(name, "sphinx"))
     context["theme_search_bar_text"] = translator(name, "booktheme").gettext(context["theme_search_bar_text"])
-    upstream.say_hints(page, translator(name, "togglebutton").gettext)

@@ -11,8 +11,6 @@ from nbformat.v4 import new_code_cell
 
 # what only a page shows
 SKIPPED = "script, style, .headerlink, .katex-html, .cell_output, .embed, .sd-tab-set > input"
-# the site's text takes results over by myst_nb's function; a notebook shows the figures among them
-GLUE = "from myst_nb import glue\n"
 
 
 class Writer:
@@ -44,7 +42,7 @@ class Writer:
         if "cell" in classes:
             # the source begins with an empty element, and ends with a newline
             source = node.select_one(".cell_input pre").get_text().rstrip("\n")
-            return [new_code_cell(source.replace(GLUE, ""))]
+            return [new_code_cell(source)]
         if "highlight" in classes:
             return [f"```\n{node.get_text().strip()}\n```"]
         if "admonition" in classes:
@@ -54,7 +52,7 @@ class Writer:
         raise ValueError(f"no Markdown for <{name} class={' '.join(classes)!r}>")
 
     def box(self, node, classes):
-        title = node.find("p", class_="admonition-title", recursive=False)
+        title = node.find(class_="admonition-title", recursive=False)
         if title is None:
             return [*self.blocks(node), "∎"]
         title.extract()
