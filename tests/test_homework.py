@@ -321,17 +321,21 @@ def test_the_keyboard_interrupts_a_check():
     code = """
         import os, signal, threading
         from npo_tutorial import homework
+        # a shell that runs the tests in the background lets its processes ignore Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         def ga_loss(logp):
             os.kill(os.getpid(), signal.SIGINT)
             while True:
                 pass
-        try:
-            homework.check_ga_loss(ga_loss, time_limit=60)
-        except KeyboardInterrupt:
-            print("interrupted")
+        # often, because the signal may come just before the check begins to wait
+        for _ in range(20):
+            try:
+                homework.check_ga_loss(ga_loss, time_limit=60)
+            except KeyboardInterrupt:
+                print(end="interrupted ")
     """
     ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, timeout=50)
-    assert (ran.stdout.strip(), ran.stderr) == (b"interrupted", b"")
+    assert (ran.stdout.split(), ran.stderr) == ([b"interrupted"] * 20, b"")
 
 
 def test_a_rejection_survives_pickling():

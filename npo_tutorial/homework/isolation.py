@@ -9,6 +9,7 @@ import _thread
 import contextvars
 import ctypes
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, TextIO, cast
 
@@ -86,7 +87,7 @@ def run_apart(call: Callable[[], Any], seconds: float, output: Output) -> Any:
                 raise interrupt from None  # Ctrl-C: no other thread could get it
         else:
             try:
-                ended = in_time = running.acquire(timeout=min(max(seconds, 0), _thread.TIMEOUT_MAX))
+                ended = in_time = _wait(running, seconds)
             finally:  # also after Ctrl-C
                 ended = ended or _stop(thread, running)
     finally:
@@ -99,6 +100,15 @@ def run_apart(call: Callable[[], Any], seconds: float, output: Output) -> Any:
     if error is not None:
         raise error
     return value
+
+
+def _wait(running: _thread.LockType, seconds: float) -> bool:
+    """Whether the thread ended in time. A Ctrl-C just before a wait is noticed at its end only, so waits are short."""
+    end = time.monotonic() + seconds
+    while not running.acquire(timeout=min(max(end - time.monotonic(), 0), 0.1)):
+        if time.monotonic() >= end:
+            return False
+    return True
 
 
 def _stop(thread: int, running: _thread.LockType) -> bool:
