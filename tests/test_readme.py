@@ -33,7 +33,9 @@ def test_how_to_run_names_the_same_commands():
 
 def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    losses, sliders = [code for language, code in BLOCKS if language == "python"]
+    examples = [code for language, code in BLOCKS if language == "python"]
+    losses, sliders = examples[:2]
+    assert examples[2:] == [losses, sliders], "the same in both languages"
     scope = {}
     exec(losses, scope)
     assert 0 < scope["logp"].grad[1] < scope["logp"].grad[0] < 0.5
