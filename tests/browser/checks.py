@@ -40,6 +40,10 @@ TOO_WIDE = """paper => [...document.querySelectorAll("article.bd-article *")].fi
   const cut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== "visible";
   return width && (right > paper + 1 || left < -1 || cut);
 }).map(element => element.outerHTML.slice(0, 120))"""
+# displayed formulas that a reader would have to scroll sideways
+CUT = """() => [...document.querySelectorAll(".math-display .math-scroll")]
+  .filter(formula => formula.scrollWidth > formula.clientWidth + 1)
+  .map(formula => formula.querySelector("annotation").textContent.slice(0, 120))"""
 # what CSS does to a figure on a dark page, and the same in Python
 FILTERS = {"light": ("none", tuple), "dark": ("invert(1) hue-rotate(180deg)", in_dark_mode)}
 # for every visible figure: its file, its filter, and the background of the nearest element around it that has one
@@ -157,6 +161,11 @@ def demos(visit, name, site):
     return []
 
 
+def formulas(visit, name, site):
+    """A displayed formula must fit a phone: break it, by `aligned` or `gathered`, over more lines."""
+    return [f"is cut off: {formula}" for formula in visit.page.evaluate(CUT)]
+
+
 def axe(visit, name, site):
     """Axe must find nothing wrong.
 
@@ -177,4 +186,4 @@ def axe(visit, name, site):
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
-ON_A_PHONE = (weight, themes, demos, narrow, axe)
+ON_A_PHONE = (weight, themes, demos, formulas, narrow, axe)
