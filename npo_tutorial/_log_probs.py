@@ -22,11 +22,12 @@ def check_log_probs(policy: dict[str, Any], reference: dict[str, Any] | None = N
     policy at most one may be −inf at an index: otherwise a log-ratio would be ∞ − ∞.
     """
     reference = reference or {}
-    arrays = {name: _as_float_array(name, x) for name, x in (policy | reference).items()}
+    given = policy | reference
+    arrays = {name: _as_float_array(name, x) for name, x in given.items()}
     first = next(iter(arrays))
     xp = namespace(arrays[first])
     if any(namespace(x) is not xp for x in arrays.values()):
-        kinds = ", ".join(f"{name}: {describe(x)}" for name, x in arrays.items())
+        kinds = ", ".join(f"{name}: {describe(x)}" for name, x in given.items())
         raise TypeError(f"{first} and the other log-probabilities must come from one array library, got {kinds}")
     if math.prod(arrays[first].shape) == 0:
         raise ValueError(f"{first} must not be empty, got shape {tuple(arrays[first].shape)}")

@@ -536,6 +536,10 @@ def test_loss_gradient_takes_awkward_arrays_and_rejects_those_without_a_gradient
     logp.setflags(write=False)
     with torch.no_grad():
         np.testing.assert_allclose(loss_gradient(npo_loss, logp, ref_logp=[-2.0, -1.0], beta=1.0), [0.5, 0.5])
+    with pytest.raises(TypeError, match="loss must be a function, got str 'npo'"):
+        loss_gradient("npo", logp)
+    with pytest.raises(TypeError, match=r"logp: torch array of dtype torch\.float64, ref_logp: float"):
+        loss_gradient(npo_loss, logp, -1.0, beta=1.0)
     with pytest.raises(TypeError, match="loss must return a scalar tensor"):
         loss_gradient(npo_loss, logp, [-2.0, -1.0], beta=1.0, reduction="none")
     with pytest.raises(TypeError, match="logp must be an array of real numbers"):
@@ -617,7 +621,7 @@ BAD = [
     (
         lambda: npo_loss(torch.zeros(2), OK, beta=1),
         TypeError,
-        "one array library, got logp: torch array of dtype torch.float32, ref_logp: numpy",
+        "one array library, got logp: torch array of dtype torch.float32, ref_logp: list",
     ),
     (lambda: ga_loss(OK, reduction="avg"), ValueError, "reduction must be one of 'mean', 'sum', 'none', got 'avg'"),
     (lambda: npo_loss(OK, OK, beta=1, reduction=None), ValueError, "reduction .* got None"),

@@ -137,7 +137,8 @@ def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) 
             parser.error(f"--{name.replace('_', '-')} must be a name, got ''")
     if options.output is None and options.write_references is None:
         parser.error("--output or --write-references must be given")
-    if options.write_references and not Path(options.write_references).parent.is_dir():
+    references = Path(options.write_references or "references.jsonl")
+    if references.is_dir() or not references.parent.is_dir():
         parser.error(f"--write-references must be a file in a folder that exists, got {options.write_references}")
     if options.retain is None and options.retain_term != "cross_entropy":
         parser.error(f"--retain-term must be left out without --retain, got {options.retain_term}")
