@@ -4,9 +4,9 @@ Here are numbers, flags, choices and NumPy arrays; `_log_probs` checks arrays of
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
-from typing import Any, TypeVar, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 import numpy as np
 from array_api_compat import is_array_api_obj, is_torch_array
@@ -75,6 +75,13 @@ def check_choice(name: str, value: Any, choices: Collection[Choice]) -> Choice:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return cast(Choice, value)
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether an argument is a list or an array of values, not one value; a string is one."""
+    return (isinstance(value, Sequence) and not isinstance(value, str)) or (
+        isinstance(value, np.ndarray) and value.ndim > 0
+    )
 
 
 def check_finite_array(name: str, value: Any, *, ndim: int, batch: bool = False) -> FloatArray:

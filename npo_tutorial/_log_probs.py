@@ -22,21 +22,23 @@ def check_log_probs(policy: dict[str, Any], reference: dict[str, Any] | None = N
     policy at most one may be −inf at an index: otherwise a log-ratio would be ∞ − ∞.
     """
     reference = reference or {}
-    arrays = {name: _as_float_array(name, x) for name, x in (policy | reference).items()}
+    given = policy | reference
+    arrays = {name: _as_float_array(name, x) for name, x in given.items()}
     first = next(iter(arrays))
     xp = namespace(arrays[first])
     if any(namespace(x) is not xp for x in arrays.values()):
-        kinds = ", ".join(f"{name}: {describe(x)}" for name, x in arrays.items())
+        kinds = ", ".join(f"{name}: {describe(x)}" for name, x in given.items())
         raise TypeError(f"{first} and the other log-probabilities must come from one array library, got {kinds}")
     if math.prod(arrays[first].shape) == 0:
         raise ValueError(f"{first} must not be empty, got shape {tuple(arrays[first].shape)}")
     for name, x in arrays.items():
         _check_shape(name, x, first, arrays[first])
     if all(is_readable(x) for x in arrays.values()):
-        for name, x in arrays.items():
+        values = {name: _values(x) for name, x in arrays.items()}
+        for name, x in values.items():
             _check_values(xp, name, x, finite=name in reference)
         for name in list(policy)[1:]:
-            if bool(xp.any((arrays[first] == -math.inf) & (arrays[name] == -math.inf))):
+            if bool(((values[first] == -math.inf) & (values[name] == -math.inf)).any()):
                 raise ValueError(f"{name} must be finite where {first} is -inf, got -inf for both: no margin")
     return xp, tuple(arrays.values())
 
@@ -66,7 +68,14 @@ def check_scalar(name: str, value: Any, check: Callable[[Any], float], logp: Any
         return check(value)
     if value.shape != () or not _is_kind(value, ("real floating", "integral")):
         raise TypeError(f"{name} must be a real number, got {describe(value)} and shape {value.shape}")
-    return value.astype(logp.dtype) if not is_readable(value) else check(value.item())
+    if is_readable(value):
+        return check(value.item())
+    if namespace(value) is not namespace(logp):
+        raise TypeError(
+            f"{name} must come from the library of the log-probabilities where it is traced, "
+            f"got {describe(value)} and {describe(logp)}"
+        )
+    return value.astype(logp.dtype)
 
 
 def namespace(x: Any) -> Any:
@@ -147,14 +156,17 @@ def _check_shape(name: str, x: Any, first: str, first_array: Any) -> None:
         )
 
 
+def _values(x: Any) -> Any:
+    """A readable array without its gradient; JAX's as NumPy's, because `jax.jit` would trace a test of constants too."""
+    return x.detach() if _is_torch(x) else np.asarray(x)
+
+
 def _check_values(xp: Any, name: str, x: Any, finite: bool) -> None:
     # the sum of rounded terms may exceed 0 slightly: not the caller's mistake
     tolerance = float(xp.finfo(x.dtype).eps) ** 0.5
-    if _is_torch(x):
-        x = x.detach()
-    if float(xp.max(x)) <= tolerance and (not finite or float(xp.min(x)) > -math.inf):
+    if float(x.max()) <= tolerance and (not finite or float(x.min()) > -math.inf):
         return
-    x = x.double().numpy() if _is_torch(x) else np.asarray(x)
+    x = x.double().numpy() if _is_torch(x) else x
     for wrong, rule in (
         (np.isnan(x), "must not hold NaN"),
         (x > tolerance, "must be log-probabilities, at most 0"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from npo_tutorial._checks import as_float64
+from npo_tutorial._checks import as_float64, describe
 from npo_tutorial._extras import require
 from npo_tutorial._types import ArrayLike, FloatArray
 
@@ -34,7 +34,7 @@ def loss_gradient(loss: Callable[..., Any], logp: ArrayLike, *args: Any, **kwarg
     ImportError
         PyTorch is not installed; the message names the extra to install.
     TypeError
-        `logp` is not an array of numbers, or `loss` returns no scalar tensor that depends on it.
+        `logp` is not an array of numbers, or `loss` is not a function that returns a scalar tensor that depends on it.
     ValueError, TypeError
         Errors that `loss` raises.
 
@@ -46,6 +46,8 @@ def loss_gradient(loss: Callable[..., Any], logp: ArrayLike, *args: Any, **kwarg
     True
     """
     torch = require("torch")
+    if not callable(loss):
+        raise TypeError(f"loss must be a function, got {describe(loss)}")
 
     def tensor(name: str, x: Any) -> Any:
         return torch.from_numpy(as_float64(name, x, "iuf").copy()) if isinstance(x, (list, np.ndarray)) else x

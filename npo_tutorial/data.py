@@ -82,7 +82,11 @@ def coherence(X: ArrayLike) -> float:
     1.5
     """
     X = check_finite_array("X", X, ndim=2)
-    return float(np.abs(np.triu(X @ X.T, k=1)).max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = float(np.abs(np.triu(X @ X.T, k=1)).max())
+    if not np.isfinite(largest):
+        raise ValueError(f"X is too large, the inner products overflow: got entries up to {np.abs(X).max():g}")
+    return largest
 
 
 def theta_with_margins(X: ArrayLike, y: ArrayLike, margins: ArrayLike) -> FloatArray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from npo_tutorial._checks import check_choice, check_count, check_finite_array
+from npo_tutorial._checks import check_choice, check_count, check_finite_array, is_sequence
 from npo_tutorial._types import ArrayLike
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def side_by_side(*charts: Mapping[str, Any]) -> "Figure":
         raise ValueError("pass at least one chart")
     labels = []
     for chart in charts:
+        if not isinstance(chart, Mapping):
+            raise TypeError(f"each chart must be a dict of arguments of lines, got {type(chart).__name__}")
         curves = chart.get("curves")
         if not isinstance(curves, dict):
             raise TypeError(f"curves must be a dict from labels to arrays, got {type(curves).__name__}")
@@ -211,6 +213,8 @@ def images(pixels: ArrayLike, titles: Sequence[str], *, columns: int = 5) -> "Fi
     side = math.isqrt(pixels.shape[1])
     if side**2 != pixels.shape[1]:
         raise ValueError(f"pixels must hold square images, got rows of {pixels.shape[1]} pixels")
+    if not is_sequence(titles):
+        raise TypeError(f"titles must be a sequence of str, got {titles!r}")
     if len(titles) != len(pixels):
         raise ValueError(f"titles must have one for each of the {len(pixels)} images, got {len(titles)}")
     columns = check_count("columns", columns)

@@ -68,6 +68,11 @@ BAD = [
     (lambda: forget_set(2, 4, norm=1e160), ValueError, "norm must have a square"),
     (lambda: coherence([1.0]), ValueError, "X must have 2 dimensions"),
     (
+        lambda: coherence([[1e200], [1e200]]),
+        ValueError,
+        "X is too large, the inner products overflow: got entries up to 1e",
+    ),
+    (
         lambda: theta_with_margins([[1e-300]], [1], 1e200),
         ValueError,
         "margins must be small enough",

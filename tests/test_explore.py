@@ -157,7 +157,7 @@ def test_position_values_and_sentence_go_together():
     assert made().sentence is None
 
 
-@pytest.mark.parametrize("index", [[], [3], [-1], [0, 0], ["1"], [[1]], 1, "1"])
+@pytest.mark.parametrize("index", [[], [3], [-1], [0, 0], ["1"], [[1]], 1, "1", np.array(1)])
 def test_positions_outside_the_grid_are_refused(index):
     explorer = made()
     with pytest.raises(ValueError, match=r"index must contain one position for each grid, of lengths \[3\], got "):
@@ -489,6 +489,8 @@ BAD = {
     "empty grid": (lambda: made(k=[]), ValueError, "k must not be empty"),
     "no numbers": (lambda: made(k=[None]), TypeError, "k must be an array of real numbers"),
     "a word": (lambda: made(k="abc"), TypeError, "k must be an array of real numbers"),
+    "one value": (lambda: made(k=np.array(1.0)), ValueError, r"k must have 1 dimension, got shape \(\)"),
+    "far apart": (lambda: made(k=[1e308, -1e308]), ValueError, r"k must increase, got 1e\+308 before -1e\+308"),
     "unsorted grid": (lambda: made(k=[1, 3, 2]), ValueError, "k must increase, got 3 before 2"),
     "repeated value": (lambda: made(k=[1, 1]), ValueError, "k must increase, got 1 before 1"),
     "grid scale": (lambda: made(k=Grid([1], scale="ln")), ValueError, "k.scale must be one of 'linear', 'log'"),
@@ -656,7 +658,7 @@ def test_bad_input_is_named(case):
         call()
 
 
-@pytest.mark.parametrize("panel", [-1, 1, 2, "0", None])
+@pytest.mark.parametrize("panel", [-1, 1, 2, "0", None, 0.0, [0, 0]])
 def test_panels_that_are_not_there_are_refused(panel):
     with pytest.raises(ValueError, match="panel must be the number of one of 1, from 0, got "):
         made().drawn(panel=panel)

@@ -180,8 +180,21 @@ WHOLE = [TEXT, ANSWER, CHECK, HIDDEN]
         ([TEXT, ANSWER.replace("def f(x):", "if True:"), CHECK, HIDDEN], "line 4: an answer must define a function"),
         ([TEXT, ANSWER], "line 4: f must be followed by its check, a code cell with points"),
         ([TEXT, ANSWER, CHECK.replace(":points: 1\n", ""), HIDDEN], "line 4: f must be followed by its check"),
-        ([TEXT, ANSWER, CHECK.replace("1", "two", 1), HIDDEN], "line 10: points must be a number > 0, got 'two'"),
-        ([TEXT, ANSWER, CHECK.replace("1", "0", 1), HIDDEN], "line 10: points must be a number > 0, got 0"),
+        *(
+            (
+                [TEXT, ANSWER, CHECK.replace("1", points, 1), HIDDEN],
+                f"line 10: points must be a finite number > 0, {got}",
+            )
+            for points, got in (("two", "got 'two'"), ("0", "got 0"), (".nan", "got nan"), (".inf", "got inf"))
+        ),
+        (
+            [TEXT, ANSWER, CHECK.replace("assert", "%time assert"), HIDDEN],
+            "line 10: a check must be plain Python, got '%time assert f(1) == 1': invalid syntax",
+        ),
+        ([TEXT, ANSWER, CHECK, HIDDEN.replace("==", "=", 1)], "line 14: a check must be plain Python, got"),
+        ([TEXT, ANSWER, CHECK, HIDDEN.replace("[hidden]", "hidden")], "'hidden' is not of type 'array'"),
+        (["---\nkernelspec: [\n---\n", *WHOLE], "while parsing"),
+        (["\n"], "must contain a question, got an empty file"),
         ([TEXT, ANSWER, CHECK], "line 10: the check of f must be followed by a code cell with the tag hidden"),
         (
             [TEXT, ANSWER, CHECK, CHECK, HIDDEN],
@@ -201,7 +214,28 @@ def test_the_command_says_what_is_wrong_with_a_source(cells, message, tmp_path, 
         main([str(source), "--to", str(tmp_path / "out")])
     complaint = capsys.readouterr().err
     assert end.value.code == 2 and message in complaint and "source.md" in complaint
+    assert complaint.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_source_is_text_in_utf_8(tmp_path):
+    source = tmp_path / "source.md"
+    # as some editors on Windows save it
+    source.write_text("".join(WHOLE), "utf-8-sig")
+    assert read_assignment(source)[0] == Text("# Homework", "en")
+    source.write_text("".join(WHOLE).replace("Homework", "Übung"), "latin-1")
+    with pytest.raises(ValueError, match=r"source\.md: not UTF-8 \(invalid"):
+        read_assignment(source)
+
+
+def test_the_command_says_what_is_wrong_with_its_arguments(tmp_path, capsys):
+    for arguments, message in (
+        (["a/losses.md", "b/losses.md"], "SOURCE must be files of different names, got 'losses' twice"),
+        (["losses.md", "--package", " "], "--package must be a requirement, got ' '"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            main([*arguments, "--to", str(tmp_path / "out")])
+        assert end.value.code == 2 and message in capsys.readouterr().err
 
 
 def test_a_source_as_small_as_possible(tmp_path):

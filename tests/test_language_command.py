@@ -206,7 +206,16 @@ def failure(capsys, *arguments):
         (["--forget", "bad.jsonl"], 'bad.jsonl, line 2: the field "response" is missing, got "prompt"'),
         (["--model", "./no/such/model"], "no/such/model"),
         (["--max-length", "3"], "records must contain at least one that fits max_length=3, got 8 that do not"),
-        (["--retain-weight", "-1"], "retain_weight must be at least 0 and finite, got -1.0"),
+        (["--retain-weight", "-1"], "--retain-weight must be at least 0 and finite, got -1.0"),
+        (["--learning-rate", "nan"], "--learning-rate must be at least 0 and finite, got nan"),
+        (["--learning-rate", "inf"], "--learning-rate must be at least 0 and finite, got inf"),
+        (["--max-grad-norm", "-1"], "--max-grad-norm must be at least 0 and finite, got -1.0"),
+        (["--gamma", "nan"], "--gamma must be finite, got nan"),
+        (["--seed", "-1"], "--seed must be between 0 and 2**32 - 1, got -1"),
+        (["--forget", ""], "--forget must be a name, got ''"),
+        (["--retain", ""], "--retain must be a name, got ''"),
+        (["--write-references", ""], "--write-references must be a name, got ''"),
+        (["--write-references", "no/such.jsonl"], "must be a file in a folder that exists, got no/such.jsonl"),
     ],
 )
 # skipped records cause a warning, which the command prints
@@ -229,6 +238,11 @@ def test_every_process_gets_the_same_number_of_samples(here, monkeypatch, capsys
 def test_references_of_a_sharded_model_come_from_a_file(here, monkeypatch, capsys):
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     assert "run with --write-references first" in failure(capsys, *FILES, "--output", "new")
+
+
+def test_a_retain_term_needs_a_retain_set(capsys):
+    said = failure(capsys, *FILES[:4], "--output", "new", "--retain-term", "kl_ref_model")
+    assert said.endswith("--retain-term must be left out without --retain, got kl_ref_model")
 
 
 def test_an_output_folder_must_be_given(capsys):

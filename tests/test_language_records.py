@@ -145,6 +145,9 @@ def test_it_is_an_error_if_nothing_fits_or_nothing_is_given():
         encode(FORGET, PLAIN, max_length=4)
     with pytest.raises(ValueError, match="records must not be empty, got none"):
         encode([], PLAIN)
+    for record in ({"prompt": "Who?"}, {"prompt": 1, "response": "x"}, "Who?"):
+        with pytest.raises(TypeError, match=r"records must be dicts with .*'response', got .* at index 1"):
+            encode([FORGET[0], record], PLAIN)
     with pytest.raises(ValueError, match="max_length must be at least 2, got 1"):
         encode(FORGET, PLAIN, max_length=1)
     with pytest.raises(TypeError, match="max_length must be an integer, got '9'"):

@@ -330,6 +330,16 @@ BAD = [
         "labels must be tokens between 0 and 12 or -1, got -100 at index (0, 0)",
     ),
     (
+        lambda: sequence_logp(LOGITS, LABELS, ignore_index=None),
+        TypeError,
+        "ignore_index must be an integer, got None",
+    ),
+    (
+        lambda: response_lengths(LABELS, -100.0),
+        TypeError,
+        "ignore_index must be an integer, got -100.0",
+    ),
+    (
         lambda: sequence_logp(LOGITS, EMPTY_ROW),
         ValueError,
         "labels must have a response token after the first position, got none in row 2",

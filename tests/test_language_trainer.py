@@ -492,6 +492,8 @@ def test_datasets_and_models_without_a_reference_are_rejected():
     ):
         with pytest.raises(TypeError, match=f"dataset must be a list of dictionaries as encode makes them, got {kind}"):
             precompute_reference(model, bad)
+    with pytest.raises(TypeError, match="model must be a PyTorch module, got str 'model'"):
+        precompute_reference("model", forget)
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         precompute_reference(model, forget, batch_size=0)
     for value, shown in ((math.nan, "nan"), (-math.inf, "0")):

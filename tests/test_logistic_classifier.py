@@ -1,5 +1,6 @@
 """logistic/classifier.py: unlearning fitted scikit-learn classifiers, their log-probabilities, clear errors."""
 
+import copy
 import pickle
 from decimal import Decimal
 
@@ -104,6 +105,14 @@ def test_not_fitted_is_a_value_error():
 TWO = LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], ["a", "a", "b", "b"])
 WIDE = LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
 THREE = LogisticRegression().fit([[0.0], [1.0], [2.0]], [0, 1, 2])
+
+
+def with_attribute(classifier, **attribute):
+    changed = copy.deepcopy(classifier)
+    vars(changed).update(attribute)
+    return changed
+
+
 BAD = [
     (
         lambda: unlearn(LogisticRegression(), [[1.0]], ["a"], step_size=1.0, n_steps=1),
@@ -123,12 +132,12 @@ BAD = [
     (
         lambda: unlearn(TWO, [[1.0]], ["c"], step_size=1.0, n_steps=1),
         ValueError,
-        r"y_forget must hold classes among \['a', 'b'\], got .*'c'",
+        r"y_forget must hold classes among \['a', 'b'\], got 'c'",
     ),
     (
         lambda: unlearn(TWO, [[1.0], [2.0], [3.0]], ["a", "c", "d"], step_size=1.0, n_steps=1),
         ValueError,
-        "y_forget must hold classes among .* got .*'c'",
+        "y_forget must hold classes among .* got 'c'",
     ),
     (
         lambda: unlearn(TWO, [[1.0, 2.0]], ["a"], step_size=1.0, n_steps=1),
@@ -154,6 +163,21 @@ BAD = [
         lambda: unlearn(TWO, [[1.0], [2.0]], [["a"], ["a", "b"]], step_size=1.0, n_steps=1),
         ValueError,
         r"y_forget must have shape \(2,\), got a ragged sequence",
+    ),
+    (
+        lambda: classifier_logp(TWO, [[1.0]], np.ma.masked_array(["a"], [True])),
+        TypeError,
+        "y must not be a masked array",
+    ),
+    (
+        lambda: classifier_logp(with_attribute(TWO, coef_=np.array([[np.nan]])), [[1.0]], ["a"]),
+        ValueError,
+        "classifier must have finite coefficients, got nan in coef_",
+    ),
+    (
+        lambda: unlearn(with_attribute(TWO, intercept_=np.array([np.inf])), [[1.0]], ["a"], step_size=1.0, n_steps=1),
+        ValueError,
+        "classifier must have finite coefficients, got inf in intercept_",
     ),
     (lambda: unlearn(TWO, [[np.nan]], ["a"], step_size=1.0, n_steps=1), ValueError, "X_forget must be finite, got nan"),
     (

@@ -104,6 +104,7 @@ def test_saturated_margins_rest():
 BAD = [
     (dict(times=[1.0, 1.0]), ValueError, "times must be increasing and at least 0"),
     (dict(times=[2.0, 1.0]), ValueError, "times must be increasing and at least 0"),
+    (dict(times=[1e308, -1e308]), ValueError, "times must be increasing and at least 0"),
     (dict(times=[-1.0, 1.0]), ValueError, "times must be increasing and at least 0"),
     (dict(times=[]), ValueError, "times must not be empty"),
     (dict(times=[np.inf]), ValueError, "times must be finite, got inf at index 0"),

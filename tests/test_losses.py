@@ -499,6 +499,9 @@ def test_beta_and_gamma_may_be_traced_by_jax(function):
         traced = jax.jit(function)(*arguments, beta)
         assert traced.dtype == jnp.float32
         np.testing.assert_allclose(traced, function(*arguments, beta), rtol=1e-6)
+        # arrays that the trace captures are constants, whose values are still checked
+        captured = jax.jit(lambda beta: function(*arguments, beta))(beta)
+        np.testing.assert_allclose(captured, traced, rtol=1e-6)
         np.testing.assert_allclose(function(*arguments, jnp.asarray(beta)), traced, rtol=1e-6)
     each = jax.vmap(function, in_axes=(None, None, None, 0))(*arguments, jnp.asarray([0.5, 2.0]))
     np.testing.assert_allclose(each[1], function(*arguments, 2.0), rtol=1e-6)
@@ -513,6 +516,16 @@ def test_the_derivative_in_a_traced_beta_is_right():
         slope = jax.grad(lambda beta: npo_loss(logp, ref_logp, beta=beta))(0.7)
         high, low = (float(npo_loss(np.asarray([-1.0, -4.0]), [-2.0, -2.0], beta=0.7 + d)) for d in (1e-5, -1e-5))
     assert float(slope) == pytest.approx((high - low) / 2e-5, rel=1e-5)
+
+
+@pytest.mark.parametrize("function", EACH_OF_BETA.values(), ids=EACH_OF_BETA)
+def test_what_jax_traces_needs_log_probabilities_of_jax_below_0(function):
+    numbers = [-1.0, -4.0], [-2.0, -2.0], [3, 2]
+    with pytest.raises(TypeError, match="beta must come from the library of the log-probabilities where it is traced"):
+        jax.jit(lambda beta: function(*numbers, beta))(0.5)
+    above = jnp.asarray([-1.0, 4.0]), *map(jnp.asarray, numbers[1:])
+    with pytest.raises(ValueError, match=r"logp must be log-probabilities, at most 0, got 4\.0 at index 1"):
+        jax.jit(lambda beta: function(*above, beta))(0.5)
 
 
 @pytest.mark.parametrize("beta", [jnp.asarray([0.5]), jnp.asarray(True), jnp.asarray(0.5j)])
@@ -536,6 +549,10 @@ def test_loss_gradient_takes_awkward_arrays_and_rejects_those_without_a_gradient
     logp.setflags(write=False)
     with torch.no_grad():
         np.testing.assert_allclose(loss_gradient(npo_loss, logp, ref_logp=[-2.0, -1.0], beta=1.0), [0.5, 0.5])
+    with pytest.raises(TypeError, match="loss must be a function, got str 'npo'"):
+        loss_gradient("npo", logp)
+    with pytest.raises(TypeError, match=r"logp: torch array of dtype torch\.float64, ref_logp: float"):
+        loss_gradient(npo_loss, logp, -1.0, beta=1.0)
     with pytest.raises(TypeError, match="loss must return a scalar tensor"):
         loss_gradient(npo_loss, logp, [-2.0, -1.0], beta=1.0, reduction="none")
     with pytest.raises(TypeError, match="logp must be an array of real numbers"):
@@ -617,7 +634,7 @@ BAD = [
     (
         lambda: npo_loss(torch.zeros(2), OK, beta=1),
         TypeError,
-        "one array library, got logp: torch array of dtype torch.float32, ref_logp: numpy",
+        "one array library, got logp: torch array of dtype torch.float32, ref_logp: list",
     ),
     (lambda: ga_loss(OK, reduction="avg"), ValueError, "reduction must be one of 'mean', 'sum', 'none', got 'avg'"),
     (lambda: npo_loss(OK, OK, beta=1, reduction=None), ValueError, "reduction .* got None"),

@@ -198,6 +198,8 @@ BAD = [
     ),
     (lambda: plots.images(np.zeros((2, 64)), ["", ""], columns=0), ValueError, "columns must be at least 1, got 0"),
     (lambda: plots.images(np.zeros((2, 63)), ["", ""]), ValueError, "pixels must hold square images, got rows of 63"),
+    (lambda: plots.side_by_side([0]), TypeError, "each chart must be a dict of arguments of lines, got list"),
+    (lambda: plots.images(np.zeros((2, 64)), "ab"), TypeError, "titles must be a sequence of str, got 'ab'"),
     (lambda: plots.images(np.zeros((2, 64)), [""]), ValueError, "titles must have one for each of the 2 images, got 1"),
 ]
 

@@ -147,6 +147,9 @@ BAD = [
     (lambda: npo_gap_bound([1.0], beta=-1), ValueError, "beta must be positive"),
     (lambda: npo_gap_series([1.0], beta=1, n_terms=0), ValueError, "n_terms must be at least 1, got 0"),
     (lambda: npo_gap_series([1.0], beta=1, n_terms=True), TypeError, "n_terms must be an integer, got True"),
+    (lambda: npo_gap([-2.0], beta=1e308), ValueError, r"overflowed: got \|log_ratio\| up to 2 with beta=1e\+308"),
+    (lambda: npo_gap_bound([1e308, 1e308], beta=1), ValueError, r"overflowed: got \|log_ratio\| up to 1e\+308"),
+    (lambda: npo_gap_series([1e200], beta=1), ValueError, "log_ratio or beta is too large, the result overflowed"),
     (lambda: log_ratio_at_weight(2, beta=1), ValueError, r"weight must be below 2, got 2\.0"),
     (lambda: log_ratio_at_weight(0, beta=1), ValueError, "weight must be positive"),
 ]

@@ -1,12 +1,12 @@
 """The Explorer: a chart with sliders or buttons, as an anywidget."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from npo_tutorial._checks import check_choice
+from npo_tutorial._checks import check_choice, is_sequence
 from npo_tutorial._extras import require
 from npo_tutorial._locale import LANGUAGES, chosen_language
 from npo_tutorial.explore.chart import Chart, Limits
@@ -106,7 +106,7 @@ class Explorer(anywidget.AnyWidget):
         channel's range of the number that `fn` returned.
         """
         panels = panels_of(self.chart)
-        if panel not in range(len(panels)):
+        if not isinstance(panel, (int, np.integer)) or not 0 <= panel < len(panels):
             raise ValueError(f"panel must be the number of one of {len(panels)}, from 0, got {panel!r}")
         shown, before = panels[panel], [curve for one in panels[:panel] for curve in one["curves"]]
         frame, frames = self._frame(self.index if index is None else index), math.prod(self._lengths)
@@ -139,7 +139,7 @@ class Explorer(anywidget.AnyWidget):
     def _frame(self, index):
         """Number of the grid point at a position."""
         lengths = self._lengths
-        positions = list(index) if isinstance(index, Iterable) else []
+        positions = list(index) if is_sequence(index) else []
         if len(positions) != len(lengths) or not all(
             isinstance(i, (int, np.integer)) and 0 <= i < n for i, n in zip(positions, lengths, strict=True)
         ):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npo_tutorial._checks import check_choice, check_finite_array, check_real
+from npo_tutorial._checks import check_choice, check_finite_array, check_real, is_sequence
 from npo_tutorial.explore.chart import GridState
 from npo_tutorial.explore.scales import SCALES, on_scale
 from npo_tutorial.explore.texts import Text, check_text, check_texts
@@ -33,8 +33,7 @@ def read_grid(name: str, grid: Grid | ArrayLike | Sequence[str], *, animated: bo
     """A grid as described in the chart."""
     grid = grid if isinstance(grid, Grid) else Grid(grid)
     given: Any = grid.values
-    is_list = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str)
-    has_names = is_list and any(isinstance(value, str) for value in given)
+    has_names = is_sequence(given) and any(isinstance(value, str) for value in given)
     values, start, texts = _read_names(name, grid) if has_names else _read_numbers(name, grid)
     return {
         "name": name,
@@ -48,9 +47,9 @@ def read_grid(name: str, grid: Grid | ArrayLike | Sequence[str], *, animated: bo
 
 def _read_numbers(name: str, grid: Any) -> tuple[list[Any], int, None]:
     values = check_finite_array(name, grid.values, ndim=1)
-    steps = np.diff(values)
-    if not (steps > 0).all():
-        i = int(np.argmin(steps > 0))
+    increases = values[1:] > values[:-1]
+    if not increases.all():
+        i = int(np.argmin(increases))
         raise ValueError(f"{name} must increase, got {values[i]:g} before {values[i + 1]:g}")
     on_scale(name, values, check_choice(f"{name}.scale", grid.scale, SCALES))
     if grid.names is not None:
@@ -76,7 +75,7 @@ def _read_names(name: str, grid: Any) -> tuple[list[str], int, list[Text]]:
     repeated = [value for i, value in enumerate(values) if value in values[:i]]
     if repeated:
         raise ValueError(f"{name} must contain each name once, got {repeated[0]!r} again")
-    if grid.scale != "linear":
+    if check_choice(f"{name}.scale", grid.scale, SCALES) != "linear":
         raise ValueError(f"{name}.scale must be 'linear' for a grid of names, got {grid.scale!r}")
     start = 0 if grid.start is None else values.index(check_choice(f"{name}.start", grid.start, values))
     return values, start, check_texts(f"{name}.names", grid.names, values, f"values of {name}")

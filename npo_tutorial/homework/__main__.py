@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from npo_tutorial._console import replace_unprintable
 from npo_tutorial.homework.assignments import PACKAGE, write_assignment
@@ -49,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     replace_unprintable()
     parser = make_parser()
     options = parser.parse_args(arguments)
+    if not options.package.strip():
+        parser.error(f"--package must be a requirement, got {options.package!r}")
+    names = [Path(source).stem for source in options.sources]
+    if twice := [name for name in names if names.count(name) > 1]:
+        parser.error(f"SOURCE must be files of different names, got {twice[0]!r} twice")
     try:
         for source in options.sources:
             for file in write_assignment(source, options.to, package=options.package):

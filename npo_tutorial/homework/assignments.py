@@ -14,6 +14,7 @@ import textwrap
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -117,12 +118,19 @@ def read_assignment(path: str | os.PathLike[str]) -> list[Part]:
     ImportError
         The reader of MyST notebooks is not installed.
     """
-    reader = require("myst_nb.core.read")
-    text = Path(path).read_text("utf-8")
+    reader, nbformat = require("myst_nb.core.read"), require("nbformat")
+    try:
+        # some editors write a byte order mark
+        text = Path(path).read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error.reason})") from None
+    if not text.strip():
+        raise ValueError(f"{path} must contain a question, got an empty file")
     try:
         notebook = reader.read_myst_markdown_notebook(text, add_source_map=True)
-    except reader.MystMetadataParsingError as error:
-        raise ValueError(f"{path}: {error}") from None
+    except (reader.MystMetadataParsingError, nbformat.ValidationError) as error:
+        # on one line: YAML's complaints have eight
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
     # the reader counts lines from one where code begins, and from zero where a text does
     cells = deque(
         (cell, f"{path}, line {line + (cell.cell_type == 'markdown')}")
@@ -158,11 +166,23 @@ def _question(answer, line, cells):
         raise ValueError(f"{line}: {name} must be followed by its check, a code cell with points")
     check, line = cells.popleft()
     points = check.metadata.points
-    if isinstance(points, bool) or not isinstance(points, (int, float)) or points <= 0:
-        raise ValueError(f"{line}: points must be a number > 0, got {points!r}")
+    if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 < points < inf:
+        raise ValueError(f"{line}: points must be a finite number > 0, got {points!r}")
+    _check_python(check, line)
     if not cells or not _is_hidden(cells[0][0]):
         raise ValueError(f"{line}: the check of {name} must be followed by a code cell with the tag hidden")
-    return Question(name, points, answer.source, check.source, cells.popleft()[0].source)
+    hidden, line = cells.popleft()
+    _check_python(hidden, line)
+    return Question(name, points, answer.source, check.source, hidden.source)
+
+
+def _check_python(cell, line):
+    """otter-grader's form puts a check into a function, where IPython's magics do not work."""
+    try:
+        compile(cell.source, "check", "exec")
+    except SyntaxError as error:
+        got = (error.text or "").strip()
+        raise ValueError(f"{line}: a check must be plain Python, got {got!r}: {error.msg}") from None
 
 
 def _is_check(cell):

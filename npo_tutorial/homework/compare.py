@@ -38,13 +38,14 @@ def as_numbers(result: object) -> np.ndarray:
         raise Mistake("returns-nothing")
     try:
         array = np.asarray([_detached(x) for x in result] if isinstance(result, (list, tuple)) else _detached(result))
-        if array.dtype.kind == "O" and all(isinstance(x, (Real, Decimal)) for x in array.flat):
-            array = array.astype(np.float64)  # Fraction, Decimal, numbers of mpmath
-    except BaseException:  # the conversion may run code of the student's
-        array = None
-    if array is None or array.dtype.kind not in "fiu":
-        raise Mistake("not-numbers", got=described(result))
-    return array.astype(np.float64)
+        # objects: Fraction, Decimal, numbers of mpmath
+        if array.dtype.kind in "fiu" or (
+            array.dtype.kind == "O" and all(isinstance(x, (Real, Decimal)) for x in array.flat)
+        ):
+            return array.astype(np.float64)
+    except BaseException:  # the conversion may run code of the student's, or ask for more memory than there is
+        pass
+    raise Mistake("not-numbers", got=described(result))
 
 
 def described(value: object) -> str:

@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,14 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     replace_unprintable()
     parser = make_parser()
     options = parser.parse_args(arguments)
-    for name in ("steps", "batch_size", "micro_batch_size", "log_steps", "save_steps"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-    if options.output is None and options.write_references is None:
-        parser.error("--output or --write-references must be given")
-    if options.loss == "ga" and options.beta is not None:
-        parser.error(f"--beta must be left out with --loss ga, got {options.beta}")
+    check_options(parser, options)
     warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
     try:
         run(options)
@@ -123,12 +117,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 
+def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """All that can be checked before the model is loaded and references are computed, which may take hours."""
+    for name in ("steps", "batch_size", "micro_batch_size", "log_steps", "save_steps"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    for name in ("learning_rate", "max_grad_norm", "retain_weight"):
+        value = getattr(options, name)
+        if not 0 <= value < inf:
+            parser.error(f"--{name.replace('_', '-')} must be at least 0 and finite, got {value}")
+    if not isfinite(options.gamma):
+        parser.error(f"--gamma must be finite, got {options.gamma}")
+    if not 0 <= options.seed < 2**32:
+        parser.error(f"--seed must be between 0 and 2**32 - 1, got {options.seed}")
+    for name in ("model", "forget", "retain", "output", "write_references"):
+        # a variable of the shell that is not set, for example
+        if getattr(options, name) == "":
+            parser.error(f"--{name.replace('_', '-')} must be a name, got ''")
+    if options.output is None and options.write_references is None:
+        parser.error("--output or --write-references must be given")
+    references = Path(options.write_references or "references.jsonl")
+    if references.is_dir() or not references.parent.is_dir():
+        parser.error(f"--write-references must be a file in a folder that exists, got {options.write_references}")
+    if options.retain is None and options.retain_term != "cross_entropy":
+        parser.error(f"--retain-term must be left out without --retain, got {options.retain_term}")
+    if options.loss == "ga" and options.beta is not None:
+        parser.error(f"--beta must be left out with --loss ga, got {options.beta}")
+
+
 def run(options: argparse.Namespace) -> None:
     from npo_tutorial._checks import check_beta
     from npo_tutorial._extras import require
     from npo_tutorial.language.records import encode, read_records, write_records
 
-    # before the model is loaded, which may take minutes
     if options.beta is not None:
         check_beta(options.beta)
     records = {name: read_records(path) for name in ("forget", "retain") if (path := getattr(options, name))}

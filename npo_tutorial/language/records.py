@@ -156,6 +156,10 @@ def encode(
     dataset: list[Sample] = []
     skipped: list[int] = []
     for i, record in enumerate(records):
+        if not isinstance(record, Mapping) or not all(isinstance(record.get(x), str) for x in ("prompt", "response")):
+            raise TypeError(
+                f"records must be dicts with the texts 'prompt' and 'response', got {record!r} at index {i}"
+            )
         prompt, response = _prompt_tokens(tokenizer, record["prompt"]), record["response"]
         if max_length is not None and len(prompt) >= max_length:
             skipped.append(i)

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from npo_tutorial._checks import check_count
+from npo_tutorial._checks import check_count, describe
 from npo_tutorial._extras import require
 from npo_tutorial.language.batches import pad
 from npo_tutorial.language.records import Sample
@@ -36,6 +36,8 @@ def precompute_reference(model: torch.nn.Module, dataset: list[Sample], *, batch
         The same dataset.
     """
     batch_size = check_count("batch_size", batch_size)
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model must be a PyTorch module, got {describe(model)}")
     if not isinstance(dataset, list) or not all(isinstance(item, dict) and "labels" in item for item in dataset):
         raise TypeError(f"dataset must be a list of dictionaries as encode makes them, got {type(dataset).__name__}")
     if not dataset:

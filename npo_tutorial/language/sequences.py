@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from npo_tutorial._checks import check_choice
+from npo_tutorial._checks import check_choice, check_count
 from npo_tutorial._extras import require
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def response_lengths(labels: torch.Tensor, ignore_index: int = IGNORE_INDEX) -> 
     >>> response_lengths(torch.tensor([[-100, -100, 3, 7], [1, 2, 3, -100]])).tolist()
     [2, 2]
     """
-    return (_check_labels(labels)[:, 1:] != ignore_index).sum(dim=-1)
+    return (_check_labels(labels, ignore_index)[:, 1:] != ignore_index).sum(dim=-1)
 
 
 def sequence_kl(
@@ -165,7 +165,7 @@ def _exact(x: torch.Tensor) -> torch.Tensor:
 def _targets(logits: torch.Tensor, labels: torch.Tensor, ignore_index: int) -> torch.Tensor:
     """For each position the token that its logits should predict, or −1 where none counts."""
     _check_logits("logits", logits)
-    labels = _check_labels(labels)
+    labels = _check_labels(labels, ignore_index)
     if labels.shape != logits.shape[:2]:
         raise ValueError(
             f"labels must have the first two dimensions of logits, {tuple(logits.shape[:2])}, got {tuple(labels.shape)}"
@@ -186,8 +186,9 @@ def _check_logits(name: str, logits: torch.Tensor) -> None:
         raise ValueError(f"{name} must have shape (batch, time, vocabulary), got {tuple(logits.shape)}")
 
 
-def _check_labels(labels: torch.Tensor) -> torch.Tensor:
+def _check_labels(labels: torch.Tensor, ignore_index: int) -> torch.Tensor:
     """The labels as int64: in eight bits, 156 would equal −100."""
+    check_count("ignore_index", ignore_index, minimum=-(2**53))
     if not isinstance(labels, torch.Tensor):
         raise TypeError(f"labels must be a PyTorch tensor, got {type(labels).__name__}")
     if labels.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):

@@ -63,7 +63,7 @@ def gradient_flow(
     """
     problem = checked_problem(X, y, theta_init, loss=loss, beta=beta)
     times = check_finite_array("times", times, ndim=1)
-    if times[0] < 0 or (np.diff(times) <= 0).any():
+    if times[0] < 0 or (times[1:] <= times[:-1]).any():
         raise ValueError(f"times must be increasing and at least 0, got {times}")
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         coordinates, stopped = _integrate(problem, times)

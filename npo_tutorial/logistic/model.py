@@ -7,14 +7,14 @@ are θ_init − Zᵀa, and the solvers keep `a`, n numbers, for n ≤ d. For n >
 coordinates here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from npo_tutorial._checks import check_beta, check_choice, check_finite_array, check_labels
+from npo_tutorial._checks import check_beta, check_choice, check_finite_array, check_labels, is_sequence
 from npo_tutorial._special import log_expit, special
 from npo_tutorial._types import ArrayLike, FloatArray, IntArray, Loss, Real
 from npo_tutorial.losses import npo_exponent, weight_at
@@ -197,7 +197,7 @@ def checked_beta(loss: Loss, beta: ArrayLike | None, batch: bool = False) -> Any
 
 def one_or_each(name: str, value: Any, check: Callable[[Any], float], batch: bool) -> float | FloatArray:
     """A checked number as a float; in a batch also a sequence of them, as a (batch, 1) array."""
-    if batch and (isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim)):
+    if batch and is_sequence(value):
         check_finite_array(name, value, ndim=1)
         return np.array([[check(number)] for number in value])
     return check(value)

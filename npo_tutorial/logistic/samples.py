@@ -27,6 +27,13 @@ def check_classifier(classifier: Any, X_name: str) -> None:
     check_is_fitted(classifier, msg="classifier must be fitted before it can forget, got an unfitted %(name)s")
     if len(classifier.classes_) != 2:
         raise ValueError(f"classifier must have two classes, got {len(classifier.classes_)}: {classifier.classes_}")
+    for name in ("coef_", "intercept_"):
+        values = getattr(classifier, name)
+        values = values.data if hasattr(values, "toarray") else np.asarray(values)
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"classifier must have finite coefficients, got {values[~np.isfinite(values)][0]} in {name}"
+            )
 
 
 def check_samples(classifier: "LogisticRegression", X: Any, name: str) -> Any:
@@ -92,6 +99,7 @@ def _explain_column(name: str, where: str, column: Any) -> None:
 
 def is_second_class(classifier: "LogisticRegression", y: Any, n: int, name: str) -> BoolArray:
     """Whether each label is the second class."""
+    refuse_masked(name, y)
     try:
         labels = np.asarray(y)
     except ValueError:
@@ -104,5 +112,5 @@ def is_second_class(classifier: "LogisticRegression", y: Any, n: int, name: str)
     except TypeError:  # pandas' missing value equals nothing, and differs from nothing
         raise ValueError(f"{name} must hold classes among {classes}, got a missing value") from None
     if unknown.any():
-        raise ValueError(f"{name} must hold classes among {classes}, got {labels[unknown][0]!r}")
+        raise ValueError(f"{name} must hold classes among {classes}, got {labels[unknown].tolist()[0]!r}")
     return labels == classifier.classes_[1]

@@ -7,11 +7,10 @@ from typing import overload
 
 import numpy as np
 
-from npo_tutorial._checks import check_count, check_labels, check_real
+from npo_tutorial._checks import check_count, check_labels, check_real, is_sequence
 from npo_tutorial._parallel import on_all_cores
 from npo_tutorial._special import expit
 from npo_tutorial._types import FloatArray, IntArray, Real
-from npo_tutorial.synthetic.settings import is_sequence
 
 DIMENSION = 16
 N_FEATURES = 128

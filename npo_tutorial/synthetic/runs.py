@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npo_tutorial._checks import check_count
+from npo_tutorial._checks import check_count, is_sequence
 from npo_tutorial._parallel import on_all_cores
 from npo_tutorial._records import warn_if_stopped
 from npo_tutorial._special import expit
@@ -14,7 +14,7 @@ from npo_tutorial.logistic.descent import steps_to_record
 from npo_tutorial.synthetic.descent import LARGEST, descend
 from npo_tutorial.synthetic.objectives import Objective, has_retain_term
 from npo_tutorial.synthetic.problem import SyntheticProblem
-from npo_tutorial.synthetic.settings import check_retain_term, is_sequence, setting_of, together
+from npo_tutorial.synthetic.settings import check_retain_term, setting_of, together
 
 TOGETHER = 16  # most columns of a product, so that the results fit the processor's cache
 

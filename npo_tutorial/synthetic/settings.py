@@ -1,13 +1,11 @@
 """The settings of one run or several: checked, and completed with those of the paper."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from npo_tutorial._checks import check_beta, check_choice, check_positive, check_real
+from npo_tutorial._checks import check_beta, check_choice, check_positive, check_real, is_sequence
 from npo_tutorial._types import Real, RetainTerm
 from npo_tutorial.synthetic.objectives import METHODS, NEEDS_BETA, RETAIN_TERMS, TERMS, has_retain_term
 
@@ -77,13 +75,6 @@ def check_retain_term(retain_term: RetainTerm | None, methods: Iterable[str]) ->
     if not any(has_retain_term(method) for method in methods):
         raise ValueError(f"retain_term must be left out with methods that have none, got {retain_term!r}")
     return check_choice("retain_term", retain_term, RETAIN_TERMS)
-
-
-def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
-    """Whether an argument is one value for each run, not one for all."""
-    return (isinstance(value, Sequence) and not isinstance(value, str)) or (
-        isinstance(value, np.ndarray) and value.ndim > 0
-    )
 
 
 def together(**arguments: Any) -> tuple[list[tuple[Any, ...]], bool]:

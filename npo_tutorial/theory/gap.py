@@ -6,14 +6,16 @@ All of them are about the gap between the centred NPO loss and its limit in Prop
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 from npo_tutorial._checks import check_beta, check_count, check_finite_array, check_positive
 from npo_tutorial._special import zeta
-from npo_tutorial._types import ArrayLike, Real
+from npo_tutorial._types import ArrayLike, FloatArray, Real
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def npo_gap(log_ratio: ArrayLike, *, beta: Real) -> float:
     """The gap of Proposition 4.1: centred NPO loss minus E[u], accurate to rounding.
 
@@ -44,13 +46,15 @@ def npo_gap(log_ratio: ArrayLike, *, beta: Real) -> float:
     >>> abs(naive / exact - 1) > 1e-3, abs(npo_gap(u, beta=beta) / exact - 1) < 1e-15
     (True, True)
     """
-    x = check_beta(beta) * np.abs(check_finite_array("log_ratio", log_ratio, ndim=1)) / 2
+    beta, u = _checked(log_ratio, beta)
+    x = beta * np.abs(u) / 2
     # sinh keeps the digits of a small argument, the second form does not overflow for a large one
     near = np.log1p(2 * np.sinh(np.minimum(x, 1) / 2) ** 2)
     far = x + np.log1p(np.exp(-2 * x)) - math.log(2)
-    return float(np.mean(np.where(x < 1, near, far)) * 2 / beta)
+    return _finite(np.mean(np.where(x < 1, near, far)) * 2 / beta, u, beta)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def npo_gap_series(log_ratio: ArrayLike, *, beta: Real, n_terms: int = 2) -> float:
     """The first terms of the gap's power series in β: (β/4)E[u²] − (β³/96)E[u⁴] + ….
 
@@ -75,15 +79,16 @@ def npo_gap_series(log_ratio: ArrayLike, *, beta: Real, n_terms: int = 2) -> flo
     >>> round(npo_gap_series([-2.0], beta=0.1), 9), round(npo_gap([-2.0], beta=0.1), 9)
     (0.099833333, 0.099833776)
     """
-    beta = check_beta(beta)
-    x = beta * check_finite_array("log_ratio", log_ratio, ndim=1) / 2
+    beta, u = _checked(log_ratio, beta)
+    x = beta * u / 2
     n_terms = check_count("n_terms", n_terms)
     k = np.arange(1, n_terms + 1)
     coefficients = (-1.0) ** (k + 1) * (1 - 4.0**-k) * zeta(2 * k) / k
     powers = np.mean((2 * x / math.pi)[:, None] ** (2 * k), axis=0)
-    return float(powers @ coefficients * 2 / beta)
+    return _finite(powers @ coefficients * 2 / beta, u, beta)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def npo_gap_bound(log_ratio: ArrayLike, *, beta: Real) -> float:
     """An upper bound of the gap for every β: E[min(βu²/4, |u|)].
 
@@ -106,9 +111,9 @@ def npo_gap_bound(log_ratio: ArrayLike, *, beta: Real) -> float:
     >>> npo_gap_bound([-2.0, -40.0], beta=0.5), round(npo_gap([-2.0, -40.0], beta=0.5), 3)
     (20.25, 18.854)
     """
-    beta = check_beta(beta)
-    u = np.abs(check_finite_array("log_ratio", log_ratio, ndim=1))
-    return float(np.mean(u * np.minimum(beta * u / 4, 1)))
+    beta, u = _checked(log_ratio, beta)
+    u = np.abs(u)
+    return _finite(np.mean(u * np.minimum(beta * u / 4, 1)), u, beta)
 
 
 def log_ratio_at_weight(weight: Real, *, beta: Real) -> float:
@@ -137,3 +142,17 @@ def log_ratio_at_weight(weight: Real, *, beta: Real) -> float:
     beta = check_beta(beta)
     # near w = 1 the quotient of the formula loses the digits of w − 1
     return (2 * math.atanh(weight - 1) if weight > 0.5 else math.log(weight) - math.log(2 - weight)) / beta
+
+
+def _checked(log_ratio: ArrayLike, beta: Real) -> tuple[float, FloatArray]:
+    return check_beta(beta), check_finite_array("log_ratio", log_ratio, ndim=1)
+
+
+def _finite(result: Any, u: FloatArray, beta: float) -> float:
+    """The result as a float, if it is a number: NumPy's warnings of an overflow are switched off."""
+    if not np.isfinite(result):
+        raise ValueError(
+            f"log_ratio or beta is too large, the result overflowed: got |log_ratio| up to {np.abs(u).max():g} with "
+            f"beta={beta!r}"
+        )
+    return float(result)
