@@ -186,6 +186,17 @@ def test_interface_of_chinese_pages_is_chinese(site):
         assert not english, f"book/zh/{name}: translate in booksite/words.yml: {english}"
 
 
+def test_chinese_pages_join_authors_and_titles_in_chinese(site):
+    for name in NAMES:
+        page = article(site, "zh", name)
+        for citation in page.select(".bibtex-citation"):
+            assert not re.search(r"et al|\band\b", citation.get_text()), f"{name}: {citation.get_text()}"
+        titles = [tag.get_text() for tag in page.select(".admonition-title")]
+        assert not [title for title in titles if " （" in title], f"{name}: a space before a bracket"
+    footer = parse(site / "book/zh/intro.html").select_one(".page-footer").get_text()
+    assert "npo-tutorial 作者：“机器遗忘”" in footer and "机器遗忘，载《负偏好优化》}" in footer
+
+
 def test_titles_and_descriptions(site):
     titles = {}
     for page in all_pages(site):
