@@ -192,6 +192,7 @@ def test_chinese_pages_join_authors_and_titles_in_chinese(site):
     assert {"Cao 和 Yang [CY15]", "Zhang 等人 [ZLBM24]"} <= citations
     assert not [citation for citation in citations if re.search(r"et al|\band\b", citation)]
     assert not [tag for page in pages for tag in page.select(".admonition-title") if " （" in tag.get_text()]
+    assert parse(site / "book/zh/intro.html").find("a", href="../api.html", string="API 文档")
     footer = parse(site / "book/zh/intro.html").select_one(".page-footer").get_text()
     assert "npo-tutorial 作者：“机器遗忘”" in footer and "机器遗忘，载《负偏好优化》}" in footer
 
