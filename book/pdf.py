@@ -153,7 +153,6 @@ def write(browser, site, edition, target):
     facts = {
         "edition": edition,
         "words": {part: words(edition, part) for part in ("footer", "pdf")},
-        "author": CONFIG["author"],
         "address": f"{BASE}{edition.home}.html",
         "changed": max(page.changed for page in pages),
         "cover": (site / SETTINGS.picture["path"]).as_uri(),
@@ -175,7 +174,7 @@ def write(browser, site, edition, target):
     writer = PdfWriter(clone_from=reader)
     outline(writer, reader, pages)
     spell(writer)
-    writer.add_metadata({"/Author": CONFIG["author"]})
+    writer.add_metadata({"/Author": edition.author})
     writer.write(target)
 
 

@@ -79,7 +79,7 @@ def divergence() -> Explorer:
             "NPO uniform": {"en": "NPO, uniform bounds", "zh": "NPO，统一常数的上下界"},
             "NPO sharp": {
                 "en": "NPO, sharper bounds, as thin as the line",
-                "zh": "NPO，更精细的上下界，和曲线一样细",
+                "zh": "NPO，更精细的上下界，窄得与曲线重合",
             },
         },
         say=say,
@@ -139,7 +139,7 @@ def decision_boundary() -> Explorer:
             f"NPO with β = {beta:g}: x₂ = {npo_height}, {left_npo} of 5 and {npo:.0%}.",
             "zh": f"{t:g} 步之后，GA 的边界在 x₁ = 0 处位于 x₂ = {ga_height}："
             f"5 个遗忘点中还有 {left_ga} 个分类正确，保留点的准确率为 {ga:.0%}。"
-            f"NPO（β = {beta:g}）：x₂ = {npo_height}，{left_npo} 个，{npo:.0%}。",
+            f"NPO（β = {beta:g}）的边界位于 x₂ = {npo_height}，还有 {left_npo} 个分类正确，准确率为 {npo:.0%}。",
         }
 
     return explore(
@@ -218,7 +218,7 @@ def digits() -> Explorer:
             "t": {"en": "this step", "zh": "这一步"},
             "GA π": {
                 "en": "The ten images under GA, each as opaque as its label is probable",
-                "zh": "GA 下的十张图像，墨色浓淡表示模型给正确标签的概率",
+                "zh": "GA 下的十张图像，越清晰，模型给正确标签的概率越大",
             },
             "NPO π": {"en": "The same under NPO", "zh": "NPO 下的这十张图像"},
         },

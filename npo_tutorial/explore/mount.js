@@ -24,11 +24,11 @@
     },
     zh: {
       failed: "这个演示无法启动：",
-      kernel: "它只能在运行中的 notebook 里使用。",
+      kernel: "它只能在运行中的笔记本里使用。",
       policy: "网页的安全策略不允许运行它的脚本；策略的 script-src 里要有 blob:。",
       unreachable: "它的数据加载失败。",
       damaged: "它的数据缺失或已损坏。",
-      remedy: "请刷新页面再试；也可以运行它所在的 notebook，数据会重新算出。",
+      remedy: "请刷新页面再试；也可以运行它所在的笔记本，数据会重新算出。",
     },
   };
 

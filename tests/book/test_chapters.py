@@ -1,11 +1,13 @@
 """The form that every chapter keeps: exercises with solutions, short cells, figures with caption and alt text."""
 
 import re
+from itertools import count
+from string import ascii_uppercase
 
 import pytest
 from booksite.document.reading_times import estimate
 
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, cells, check_cell, source
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, TOC, article, cells, check_cell, source
 from tests.conftest import ROOT
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
@@ -78,6 +80,17 @@ def test_no_figure_is_outside_a_numbered_figure(site, edition, name):
     # except the pictures that replace a demo
     loose = set(page.select("img")) - set(page.select("figure img, .widget-stand-in img"))
     assert not loose, f"book/{edition}/{name}.md: glue the figure, with a number and a caption: {loose}"
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_first_page_lists_every_page_by_its_number(edition):
+    numbered = []
+    for part in TOC["parts"]:
+        names = [page["file"].removeprefix(f"book/{edition}/") for page in part["chapters"]]
+        if "numbered" in part and "/" not in names[0]:
+            marks = ascii_uppercase if part.get("style") == "alphaupper" else map(str, count(1))
+            numbered += zip(marks, names, strict=False)
+    assert re.findall(r"^\| (\w+)\. \{doc\}`([\w-]+)` \|", source(edition, "index"), re.M) == numbered
 
 
 KINDS = {"zh": "定义|命题|定理|引理|习题", "en": "Definition|Proposition|Theorem|Lemma|Exercise"}

@@ -186,6 +186,17 @@ def test_interface_of_chinese_pages_is_chinese(site):
         assert not english, f"book/zh/{name}: translate in booksite/words.yml: {english}"
 
 
+def test_chinese_pages_join_authors_and_titles_in_chinese(site):
+    pages = [article(site, "zh", name) for name in NAMES]
+    citations = {citation.get_text() for page in pages for citation in page.select(".bibtex-citation")}
+    assert {"Cao 和 Yang [CY15]", "Zhang 等人 [ZLBM24]"} <= citations
+    assert not [citation for citation in citations if re.search(r"et al|\band\b", citation)]
+    assert not [tag for page in pages for tag in page.select(".admonition-title") if " （" in tag.get_text()]
+    assert parse(site / "book/zh/intro.html").find("a", href="../api.html", string="API 文档")
+    footer = parse(site / "book/zh/intro.html").select_one(".page-footer").get_text()
+    assert "npo-tutorial 作者：“机器遗忘”" in footer and "机器遗忘，载《负偏好优化》}" in footer
+
+
 def test_titles_and_descriptions(site):
     titles = {}
     for page in all_pages(site):

@@ -543,6 +543,12 @@ def test_sphinx_exercise_writes_english_parentheses(built):
     assert ends == ("(", ")"), f"sphinx-exercise puts a title between {ends}: see own_parentheses in upstream.py"
 
 
+def test_sphinx_proof_and_sphinx_exercise_put_a_space_after_a_number(built):
+    numbers = re.findall(r'<span class="caption-number">([^<]*)</span>', built.read("boxes.html"))
+    kept = [number for number in numbers if number.endswith(" ")]
+    assert numbers and kept == numbers, f"no space after a number: remove close_up_titles from upstream.py ({numbers})"
+
+
 def test_docutils_and_sphinx_name_references_and_permalinks_wrongly(built):
     page = built.read("boxes.html")
     assert upstream.ENTRY in page, "docutils writes another role: remove ENTRY from upstream.py"

@@ -27,6 +27,7 @@ WITH_THE_THEME = (foot.add_comments,)
 # the theme has made its menus, and Sphinx the body
 AFTER_THE_THEME = (
     upstream.name_for_screen_readers,
+    upstream.close_up_titles,
     buttons.add_buttons,
     navigation.show_one_edition,
     head.describe,

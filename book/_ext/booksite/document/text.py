@@ -1,11 +1,14 @@
 """Text as its authors set it: computed numbers, punctuation beside formulas, bars in docstrings; and plain code."""
 
 import re
+from functools import reduce
 
 from docutils import nodes
 from pygments.formatters import HtmlFormatter
 from pygments.styles import get_style_by_name
 from pygments.token import STANDARD_TYPES, Text
+
+from booksite.words import words
 
 NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
 WORD = re.compile(r"[^\W\d_]{2}")
@@ -61,6 +64,16 @@ def cut(formula, side, find):
     # by place: `replace` would take the first text of the paragraph that reads the same
     formula.parent[place] = nodes.Text(neighbour[: found.start()] + neighbour[found.end() :])
     return [nodes.Text(found[0])]
+
+
+def join_authors(document, env):
+    """sphinxcontrib-bibtex joins the authors that a citation names in English, on every page."""
+    joining = words(env.config.booksite.language_of(env.docname), "authors")
+    for citation in [node for node in document.findall(nodes.inline) if "bibtex-citation" in node["classes"]]:
+        for place, part in enumerate(citation):
+            own = reduce(lambda text, pair: text.replace(*pair), joining.items(), part.astext())
+            # Chinese has no italics: "et al." loses them; a link has no words to be exchanged
+            citation[place] = part if own == part.astext() else nodes.Text(own)
 
 
 def fold_boxes(document, env):

@@ -6,6 +6,8 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from sphinx.addnodes import toctree
 
+from booksite.words import words
+
 SCRIPT = Path(__file__).parents[1].joinpath("templates/language.js").read_text("utf-8")
 
 
@@ -35,11 +37,14 @@ def show_one_edition(page):
 
 
 def own_parts(app, own, html):
-    """The contents, less the parts (a caption and a list each) that belong to another edition."""
+    """The contents, less the parts (a caption and a list each) that belong to another edition, in words of its own."""
     soup = BeautifulSoup(str(html), "html.parser")
     parts = list(app.env.tocs[app.config.root_doc].findall(toctree))
     for part, listing in zip(parts, soup.find_all("ul", recursive=False), strict=True):
         if any(app.config.booksite.edition_of(docname) not in (own, None) for docname in part["includefiles"]):
             listing.find_previous_sibling("p").decompose()
             listing.decompose()
+    for title, said in (words(own, "shared_pages") if own else {}).items():
+        for link in soup.find_all("a", string=title):
+            link.string = said
     return str(soup)
