@@ -143,6 +143,8 @@
     }
     place.style.minHeight = "";
   }
+  // for pages that get widgets later, with their state in npoWidgetState
+  window.npoMountWidget = mount;
   const ready = () => performance.mark("widgets-ready");
 
   function mountAll() {

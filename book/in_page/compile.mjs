@@ -1,0 +1,21 @@
+// Bytecode of Pyodide's own Python: node compile.mjs PYODIDE FOLDER turns every .py below FOLDER into a .pyc in its place.
+// Python then compiles nothing in the page. No .pyc is ever checked against a source, because there is none.
+import { pathToFileURL } from "node:url";
+
+const [pyodideFolder, folder] = process.argv.slice(2);
+const { loadPyodide } = await import(pathToFileURL(`${pyodideFolder}/pyodide.mjs`));
+const pyodide = await loadPyodide({ indexURL: pyodideFolder });
+pyodide.mountNodeFS("/parts", folder);
+pyodide.runPython(`
+import importlib._bootstrap_external as external
+import importlib.util
+from pathlib import Path
+
+for path in sorted(Path("/parts").rglob("*.py")):
+    source = path.read_bytes()
+    # what a traceback names, and nothing of this machine
+    place = "/".join(path.parts[3:])
+    code = compile(source, f"/lib/python3.12/site-packages/{place}", "exec", dont_inherit=True)
+    path.with_suffix(".pyc").write_bytes(external._code_to_hash_pyc(code, importlib.util.source_hash(source), False))
+    path.unlink()
+`);

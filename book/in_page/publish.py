@@ -1,0 +1,34 @@
+"""Puts Python into the pages of a built site: the parts into `python/`, the script into each page that has cells."""
+
+import json
+import re
+from pathlib import Path
+from html import escape
+
+from fetch import HERE, sha256
+
+FOLDER = "python"
+STATIC = HERE / "static"
+# left by an earlier call
+OWN = re.compile(r'\n?<link[^>]*/python/page\.css[^>]*>|\n?<script[^>]*/python/page\.js[^>]*></script>')
+NOTEBOOK = re.compile(r'href="([^"]*notebooks/[^"]+\.ipynb)"')
+
+
+def publish(site, marks):
+    """`marks` says of a page's cells what they need, by name of the page and index: {"npo": {"2": {"needs": "torch"}}}."""
+    folder = site / FOLDER
+    words = json.dumps(json.loads((STATIC / "words.json").read_text("utf-8")), ensure_ascii=False)
+    for file in STATIC.iterdir():
+        if file.suffix != ".json":
+            (folder / file.name).write_bytes(file.read_bytes())
+    stamp = sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir())))[:8]
+    for page in sorted(site.glob("book/*/*.html")):
+        html = OWN.sub("", page.read_text("utf-8"))
+        if "cell_input" in html and (notebook := NOTEBOOK.search(html)):
+            up = "../" * len(page.relative_to(site).parents[1:])
+            own = json.dumps(marks.get(page.stem, {}))
+            sheet = f'\n<link rel="stylesheet" href="{up}{FOLDER}/page.css?v={stamp}">'
+            script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}" data-notebook="{notebook[1]}"'
+            script += f' data-words="{escape(words)}" data-marks="{escape(own)}"></script>'
+            html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)
+        page.write_text(html, "utf-8", newline="\n")

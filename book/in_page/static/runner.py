@@ -1,0 +1,163 @@
+"""Runs cells in one namespace, as a notebook does, and tells the page what each of them shows. It runs in Pyodide."""
+
+import ast
+import importlib
+import io
+import json
+import linecache
+import sys
+import traceback
+import types
+from importlib.machinery import PathFinder
+
+import npo_page  # the page's own functions, as a module
+
+# letters of one cell's text: more would make the page slow
+MOST = 200_000
+NAMESPACE = {"__name__": "__main__"}
+
+
+class Parts:
+    """Loads the part of the site that has a module, when the module is first imported."""
+
+    def __init__(self, modules):
+        self.modules = modules
+
+    def find_spec(self, name, path=None, target=None):
+        if (part := self.modules.pop(name, None)) is None:
+            return None
+        npo_page.load(part)
+        importlib.invalidate_caches()
+        return PathFinder.find_spec(name, path, target)
+
+
+def find_parts(modules):
+    sys.meta_path.append(Parts(json.loads(modules)))
+    sys.stdout, sys.stderr = Text("text"), Text("warning")
+    sys.modules |= {"IPython": ipython(), "IPython.display": ipython(), "tqdm.auto": silent(), "tqdm": silent()}
+
+
+class Text(io.TextIOBase):
+    """A stream whose text appears below the cell, at most so much of it that the page stays quick."""
+
+    encoding = "utf-8"
+
+    def __init__(self, kind):
+        self.kind, self.left = kind, MOST
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        shown, self.left = text[: max(0, self.left)], self.left - len(text)
+        if shown:
+            say(self.kind, text=shown)
+        if self.left < 0 <= self.left + len(text):
+            say("flood", most=MOST)
+        return len(text)
+
+
+def say(kind, **more):
+    npo_page.say(kind, json.dumps(more))
+
+
+def ipython():
+    """What ipywidgets asks of IPython: nothing that a page has."""
+    module = types.ModuleType("IPython")
+    module.get_ipython = lambda: None
+    module.display = show
+    module.__getattr__ = lambda name: show
+    return module
+
+
+def silent():
+    """tqdm without its bar: a page says itself that a cell is running."""
+    module = types.ModuleType("tqdm")
+
+    class tqdm:  # noqa: N801
+        def __init__(self, iterable=None, **options):
+            self.iterable = iterable
+
+        def __iter__(self):
+            return iter(self.iterable)
+
+        def update(self, n=1):
+            pass
+
+        def close(self):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    module.tqdm = tqdm
+    return module
+
+
+def show(*values, **options):
+    for value in values:
+        kind = type(value).__module__.partition(".")[0]
+        if hasattr(value, "savefig") and kind == "matplotlib":
+            say("figure", svg=svg_of(value))
+        elif hasattr(value, "model_id") and kind == "npo_tutorial":
+            from npo_tutorial.explore import html
+
+            parts = html.parts([value], [""])
+            say("widget", view=parts.views[0], state=parts.state)
+        elif value is not None:
+            say("text", text=f"{value!r}\n")
+
+
+def svg_of(figure):
+    import matplotlib
+
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "npo-tutorial", "svg.fonttype": "path"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def run(source, cell):
+    """Run a cell and show its last expression; whether it ended well."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.left = MOST
+    linecache.cache[cell] = len(source), None, source.splitlines(keepends=True), cell
+    try:
+        tree = ast.parse(source, cell)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, cell, "exec"), NAMESPACE)
+        if last:
+            show(eval(compile(ast.Expression(last.value), cell, "eval"), NAMESPACE))
+    except BaseException as error:
+        say("error", text=described(error, cell))
+        return False
+    return True
+
+
+def described(error, cell):
+    """The traceback from the reader's own line on; of what lies deeper, only lines of cells."""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in linecache.cache]
+    own = [frame for frame in own if not frame.filename.endswith(".py")]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
+    return "".join([*lines, *traceback.format_exception_only(error)])
+
+
+def check(source, cell, name, language):
+    """Run an answer and the package's check of it; a mistake is what the package says of it."""
+    from npo_tutorial import homework
+
+    if not run(source, cell):
+        return False
+    question = name.removeprefix("check_")
+    try:
+        getattr(homework, name)(NAMESPACE[question], language=language)
+    except KeyError:
+        say("error", text=f"NameError: name '{question}' is not defined")
+        return False
+    except Exception as error:
+        say("mistake", text=str(error))
+        return False
+    return True
