@@ -1,5 +1,5 @@
-// Bytecode of Pyodide's own Python: node compile.mjs PYODIDE FOLDER turns every .py below FOLDER into a .pyc in its place.
-// Python then compiles nothing in the page. No .pyc is ever checked against a source, because there is none.
+// What Python would do anew in every page: node compile.mjs PYODIDE FOLDER turns every .py below FOLDER into a .pyc of
+// Pyodide's own Python, in its place. No .pyc is checked against a source, because there is none.
 import { pathToFileURL } from "node:url";
 
 const [pyodideFolder, folder] = process.argv.slice(2);

@@ -3,6 +3,7 @@
 A part is one ZIP for the folder of packages. Licences of all packages go into one text beside them.
 """
 
+import gzip
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from fetch import CORE, HERE, LIST, PLAN, VERSION, run, sha256
 
+COMPRESSED = ("pyodide.asm.wasm", "pyodide.asm.js")
 DATE = time.gmtime(315532800)[:6]
 LICENCE = re.compile(r"(?:^|/)[^/]*\.dist-info/(?:licenses?/)?(?:.*/)?(?:LICEN[SC]E|COPYING|NOTICE|COPYRIGHT)[^/]*$", re.I)
 METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
@@ -73,7 +75,10 @@ def pack(pyodide, files, root, target):
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for name in CORE:
-        shutil.copyfile(pyodide / name, target / name)
+        # not every host compresses WebAssembly, so it is compressed here
+        content = (pyodide / name).read_bytes()
+        packed = gzip.compress(content, 9, mtime=0) if name in COMPRESSED else content
+        (target / place_of(name)).write_bytes(packed)
     standard = members(pyodide / "python_stdlib.zip")
     write_zip(target / "python_stdlib.zip", {n: data for n, data in standard.items() if not STANDARD.match(n)})
     own = package(root)
@@ -98,9 +103,13 @@ def pack(pyodide, files, root, target):
         for name, part in PLAN["parts"].items()
     }
     info = json.loads((pyodide / LIST).read_text("utf-8"))["info"]
-    listing = {"info": info, "core": {name: about(target / name) for name in CORE}, "parts": parts}
+    listing = {"info": info, "core": {name: about(target / place_of(name)) for name in CORE}, "parts": parts}
     (target / "parts.json").write_text(json.dumps(listing, indent=1) + "\n", "utf-8", newline="\n")
     return listing
+
+
+def place_of(name):
+    return f"{name}.gz" if name in COMPRESSED else name
 
 
 def about(path):

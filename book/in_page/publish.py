@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from html import escape
 
 from fetch import HERE, sha256
@@ -14,9 +13,11 @@ OWN = re.compile(r'\n?<link[^>]*/python/page\.css[^>]*>|\n?<script[^>]*/python/p
 NOTEBOOK = re.compile(r'href="([^"]*notebooks/[^"]+\.ipynb)"')
 
 
-def publish(site, marks):
-    """`marks` says of a page's cells what they need, by name of the page and index: {"npo": {"2": {"needs": "torch"}}}."""
-    folder = site / FOLDER
+def publish(site):
+    """Add script and sheet to every page with cells; returns how many those are."""
+    folder, pages = site / FOLDER, 0
+    # what a page's cells need or cost, by name of the page and index of the cell
+    marks = json.loads((HERE / "marks.json").read_text("utf-8"))
     words = json.dumps(json.loads((STATIC / "words.json").read_text("utf-8")), ensure_ascii=False)
     for file in STATIC.iterdir():
         if file.suffix != ".json":
@@ -30,5 +31,7 @@ def publish(site, marks):
             sheet = f'\n<link rel="stylesheet" href="{up}{FOLDER}/page.css?v={stamp}">'
             script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}" data-notebook="{notebook[1]}"'
             script += f' data-words="{escape(words)}" data-marks="{escape(own)}"></script>'
+            pages += 1
             html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)
         page.write_text(html, "utf-8", newline="\n")
+    return pages

@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import linecache
+import logging
 import sys
 import traceback
 import types
@@ -34,6 +35,8 @@ class Parts:
 def find_parts(modules):
     sys.meta_path.append(Parts(json.loads(modules)))
     sys.stdout, sys.stderr = Text("text"), Text("warning")
+    # Matplotlib speaks of fonts that the site leaves out
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     sys.modules |= {"IPython": ipython(), "IPython.display": ipython(), "tqdm.auto": silent(), "tqdm": silent()}
 
 

@@ -10,24 +10,36 @@ const loaded = new Set();
 
 const address = ({ file, hash }) => `${base}${file}?v=${hash}`;
 
-// what Pyodide itself asks for: counted as it arrives, under the address that names its version
-function countDownloads() {
-  const ask = self.fetch;
-  self.fetch = async (target, options) => {
-    const file = listing.core[new URL(target.url ?? target, base).pathname.split("/").at(-1)];
-    if (!file) return ask(target, options);
-    const answer = await ask(address(file), options);
-    let seen = 0;
-    const counter = new TransformStream({
-      transform(chunk, controller) {
-        seen += chunk.length;
-        say("bytes", { file: file.file, share: seen / file.bytes });
-        controller.enqueue(chunk);
-      },
-    });
-    // WebAssembly is compiled while it arrives
-    return new Response(answer.body.pipeThrough(counter), { status: answer.status, headers: answer.headers });
-  };
+// a file of Pyodide, counted as it arrives
+async function get(file, type) {
+  const answer = await ask(address(file));
+  if (!answer.ok) throw new Error(`${file.file}: ${answer.status}`);
+  let seen = 0;
+  const counter = new TransformStream({
+    transform(chunk, controller) {
+      seen += chunk.length;
+      say("bytes", { file: file.file, share: seen / file.bytes });
+      controller.enqueue(chunk);
+    },
+  });
+  let body = answer.body.pipeThrough(counter);
+  if (file.file.endsWith(".gz")) body = body.pipeThrough(new DecompressionStream("gzip"));
+  // WebAssembly is compiled while it arrives
+  return new Response(body, { headers: { "content-type": type } });
+}
+
+// what Pyodide asks for by itself comes from `get`
+const ask = self.fetch.bind(self);
+self.fetch = (target, options) => {
+  const file = listing?.core[new URL(target.url ?? target, base).pathname.split("/").at(-1)];
+  return file ? get(file, file.file.includes("wasm") ? "application/wasm" : "application/octet-stream") : ask(target, options);
+};
+
+async function runScript(name) {
+  const code = await (await get(listing.core[name], "text/javascript")).blob();
+  const place = URL.createObjectURL(code);
+  importScripts(place);
+  URL.revokeObjectURL(place);
 }
 
 function load(name) {
@@ -63,8 +75,9 @@ async function start({ folder, language }) {
   listing = await (await fetch(`${base}parts.json`, { cache: "no-cache" })).json();
   const files = Object.values(listing.core);
   for (const { file, bytes } of files) say("loading", { file, bytes });
-  countDownloads();
   importScripts(address(listing.core["pyodide.js"]));
+  // Pyodide would load this by its own name; once it is there, it does not
+  await runScript("pyodide.asm.js");
   python = await loadPyodide({
     indexURL: base,
     // no package is ever taken from elsewhere
