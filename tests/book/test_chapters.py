@@ -64,7 +64,7 @@ def test_exercises_say_how_hard_they_are_and_have_a_short_answer_and_a_solution(
             assert title == SHORT_ANSWER[edition], f"{where}: “{title}” must be “{SHORT_ANSWER[edition]}”"
         counted = estimate(source(edition, name))[1]
         assert counted == [minutes for _, minutes in efforts[edition]], f"{path}: the reading times count {counted}"
-    assert efforts["zh"] == efforts["en"], f"{name}: an exercise must be as hard and as long in both editions, {efforts}"
+    assert efforts["zh"] == efforts["en"], f"{name}: an exercise is as hard and long in both editions: {efforts}"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
