@@ -139,6 +139,12 @@ def test_chinese_words_are_found_wherever_they_occur(browser, server, site):
         assert not visit.complaints
 
 
+@pytest.mark.parametrize(("edition", "title"), [("zh", "简短答案"), ("en", "Short answer")])
+def test_short_answers_are_in_no_result(site, edition, title):
+    titles = json.loads((site / INDEX / f"titles.{EDITIONS[edition].lower()}.json").read_text("utf-8"))
+    assert not [text for text in indexed(site, titles) if title in text], "a search must not reveal a short answer"
+
+
 def indexed(site, names):
     """The text of pieces of the index."""
     for name in names:

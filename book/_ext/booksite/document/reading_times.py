@@ -16,7 +16,7 @@ BLOCK, DISPLAY, INLINE = r"^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$", r
 # a displayed formula or a cell holds a reader up for half a minute, a formula in the line for three seconds
 STOPS = [(BLOCK, 0.5), (DISPLAY, 0.5), (INLINE, 0.05)]
 MANY_LINES = re.S | re.M
-EXERCISE, MINUTES_PER_EXERCISE = r"^\s*[`:]{3,}\{exercise\}", 6
+EXERCISE = r"^\s*[`:]{3,}\{exercise\}.*?(\d+) (?:minutes|分钟)"
 NO_PROSE = rf"\A---\n.*?\n---\n|{BLOCK}|{DISPLAY}|{INLINE}"
 
 
@@ -31,11 +31,11 @@ class ReadingTimes(SphinxDirective):
 
 
 def estimate(text):
-    """Minutes of reading, and number of exercises, of one source."""
+    """Minutes of reading, and those of each exercise, of one source."""
     prose = re.sub(NO_PROSE, "", text, flags=MANY_LINES)
     minutes = sum(len(re.findall(pattern, prose)) / pace for pattern, pace in PACES)
     minutes += sum(len(re.findall(pattern, text, MANY_LINES)) * each for pattern, each in STOPS)
-    return math.ceil(minutes), len(re.findall(EXERCISE, text, re.M))
+    return math.ceil(minutes), [int(each) for each in re.findall(EXERCISE, text, MANY_LINES)]
 
 
 def make_tables(document, env):
@@ -56,7 +56,7 @@ def about(env, chapter, number):
     minutes, exercises = estimate(Path(env.doc2path(chapter)).read_text("utf-8"))
     title = nodes.Text(f"{number}. {env.titles[chapter].astext()}")
     link = make_refnode(env.app.builder, env.docname, chapter, "", title)
-    return link, minutes, exercises, minutes + exercises * MINUTES_PER_EXERCISE
+    return link, minutes, len(exercises), minutes + sum(exercises)
 
 
 def row(cells):
