@@ -347,8 +347,10 @@ def test_opposed(rng):
     # what the chapter says: c > β decides under NPO, q = σ(−2) = 0.12 under GA
     for _, values in made.points():
         said = made.options["say"](**values)["en"]
-        assert ("NPO learns" in said) == (values["c"] > values["beta"])
-        assert ("GA learns" in said) == (values["c"] > 0.12)
+        c, beta = values["c"], values["beta"]
+        assert ("NPO learns" in said, f"c = {c:g} > β" in said) == (c > beta, c > beta)
+        assert (f"c = β = {c:g}" in said, f"c = {c:g} < β" in said) == (c == beta, c < beta)
+        assert ("GA learns" in said, "too" in said) == (c > 0.12, (c > beta) == (c > 0.12))
 
 
 def test_decision_boundary(rng):

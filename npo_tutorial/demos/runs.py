@@ -117,15 +117,20 @@ def opposed() -> Explorer:
     def say(beta, c):
         first, ga = margins(beta, c)[0], margins(None, c, ga=True)[0]
         end, highest = rounded(first[-1], 1), rounded(first.max(), 1)
-        if first[-1] > first[-2]:
+        learned, learned_by_ga = first[-1] > first[-2], ga[-1] > ga[-2]
+        order = f"c = β = {c:g}" if c == beta else f"c = {c:g} {'>' if c > beta else '<'} β = {beta:g}"
+        if learned:
             en = f"learns sample 1: at τ = 10⁹ its margin is {end} and still rises"
             zh = f"学会了样本 1：到 τ = 10⁹，它的间隔是 {end}，还在上升"
         else:
             en = f"forgets sample 1: its margin is at most {highest}, and {end} at τ = 10⁹"
             zh = f"忘掉了样本 1：它的间隔最高到 {highest}，到 τ = 10⁹ 时是 {end}"
-        ga_en, ga_zh = ("learns", "学会") if ga[-1] > ga[-2] else ("forgets", "忘掉")
-        order = f"c = {c:g} {'>' if c > beta else '<'} β = {beta:g}"
-        return {"en": f"{order}: NPO {en}. GA {ga_en} it.", "zh": f"{order}：NPO {zh}。GA {ga_zh}了它。"}
+        ga_en, ga_zh = ("learns", "学会") if learned_by_ga else ("forgets", "忘掉")
+        too, also = (" too", "也") if learned == learned_by_ga else ("", "")
+        return {
+            "en": f"With {order} NPO {en}. GA {ga_en} it{too}.",
+            "zh": f"{order} 时，NPO {zh}。GA {also}{ga_zh}了它。",
+        }
 
     return explore(
         draw,
