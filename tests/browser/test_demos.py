@@ -56,6 +56,8 @@ def draws_and_says_what_python_computes(figure, made, edition, choose):
         if beside := made.options.get("beside"):
             returned = beside.fn(np.asarray(beside.x, float), **made.widget.values)
             assert_drawn(figure, chart, index, returned, panel=1)
+        unseen = [words.text_content() for words in figure.locator("p").all() if not words.is_visible()]
+        assert not unseen, f"a reader must see what a demo says, these words are hidden: {unseen}"
         assert figure.locator(".npo-sentence").inner_text().strip() == made.widget.sentence[edition]
         if "passages" in made.options:
             assert_told(figure, made.widget.passages(index), edition)
