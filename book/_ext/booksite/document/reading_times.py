@@ -31,10 +31,11 @@ class ReadingTimes(SphinxDirective):
 
 
 def estimate(text):
-    """Minutes of reading, and those of each exercise, of one source."""
-    prose = re.sub(NO_PROSE, "", text, flags=MANY_LINES)
+    """Minutes of reading up to the exercises, and those of each exercise, of one source."""
+    before, _, _ = text.partition("{exercise}")
+    prose = re.sub(NO_PROSE, "", before, flags=MANY_LINES)
     minutes = sum(len(re.findall(pattern, prose)) / pace for pattern, pace in PACES)
-    minutes += sum(len(re.findall(pattern, text, MANY_LINES)) * each for pattern, each in STOPS)
+    minutes += sum(len(re.findall(pattern, before, MANY_LINES)) * each for pattern, each in STOPS)
     return math.ceil(minutes), [int(each) for each in re.findall(EXERCISE, text, MANY_LINES)]
 
 
