@@ -16,7 +16,9 @@ BLOCK, DISPLAY, INLINE = r"^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$", r
 # a displayed formula or a cell holds a reader up for half a minute, a formula in the line for three seconds
 STOPS = [(BLOCK, 0.5), (DISPLAY, 0.5), (INLINE, 0.05)]
 MANY_LINES = re.S | re.M
-EXERCISE = r"^\s*[`:]{3,}\{exercise\}.*?(\d+) (?:minutes|分钟)"
+# what follows the first exercise of a page is read in the minutes that the exercises state
+EXERCISES = r"^\s*[`:]{3,}\{exercise\}"
+EXERCISE = rf"{EXERCISES}.*?(\d+) (?:minutes|分钟)"
 NO_PROSE = rf"\A---\n.*?\n---\n|{BLOCK}|{DISPLAY}|{INLINE}"
 
 
@@ -32,9 +34,10 @@ class ReadingTimes(SphinxDirective):
 
 def estimate(text):
     """Minutes of reading, and those of each exercise, of one source."""
-    prose = re.sub(NO_PROSE, "", text, flags=MANY_LINES)
+    chapter = re.split(EXERCISES, text, maxsplit=1, flags=re.M)[0]
+    prose = re.sub(NO_PROSE, "", chapter, flags=MANY_LINES)
     minutes = sum(len(re.findall(pattern, prose)) / pace for pattern, pace in PACES)
-    minutes += sum(len(re.findall(pattern, text, MANY_LINES)) * each for pattern, each in STOPS)
+    minutes += sum(len(re.findall(pattern, chapter, MANY_LINES)) * each for pattern, each in STOPS)
     return math.ceil(minutes), [int(each) for each in re.findall(EXERCISE, text, MANY_LINES)]
 
 
