@@ -74,6 +74,15 @@ def test_no_chapter_takes_more_than_45_minutes(edition, name):
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_an_exercise_takes_the_minutes_that_it_states_and_no_others(edition, name):
+    chapter, exercise, rest = source(edition, name).partition("{exercise}")
+    assert exercise and "\n## " not in rest, f"book/{edition}/{name}.md: nothing but exercises may follow the first one"
+    alone, _ = estimate(chapter)
+    read, _ = estimate(chapter + exercise + rest)
+    assert read == alone, f"book/{edition}/{name}.md: the text of exercises must not count as reading"
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_cells_are_short_and_only_call_the_package(edition, name):
     found = cells(edition, name)
     assert found, f"book/{edition}/{name}.md has no code cell"
