@@ -1,4 +1,4 @@
-"""The quick questions of a chapter: rows for a thumb, answered by a tap without scripts, with a sign for right or wrong."""
+"""Quick questions in a browser: rows for a thumb, answered by a tap without scripts, a sign for right and for wrong."""
 
 from tests.book.pages import editions
 from tests.browser.visit import PHONE, PRINT_ALL, Visit
