@@ -15,12 +15,12 @@ VERDICTS = {"en": {True: "Right", False: "No"}, "zh": {True: "对", False: "不�
 QUESTION = re.compile(r"^`{6}\{admonition\} (?P<title>.+)\n:class: quick\n(?P<options>(?:.*\n)*?)`{6}\n", re.M)
 OPTION = re.compile(
     r"^`{4}\{admonition\} (?P<title>.+)\n:class: dropdown option(?P<right> right)?\n"
-    r"\*\*(?P<verdict>\w+)(?:[.。]\*\* ?|\*\*。)(?P<reason>.+)\n`{4}\n",
+    r"\*\*(?P<verdict>\w+)(?:\.\*\* |\*\*。)(?P<reason>.+)\n`{4}\n",
     re.M,
 )
 FORM = (
     "a question is an admonition of class quick, between six backticks; each answer in it one of class “dropdown "
-    "option”, between four, or “dropdown option right”; its text is one line, which begins with its verdict in bold"
+    "option”, between four, or “dropdown option right”; its text is one line, which begins with its verdict, **No.** or **不对**。"
 )
 # an answer is read at a glance: English words, Han characters
 LONGEST = {"en": (r"[^\s$]+|\$[^$]+\$", 12), "zh": (r"[\u4e00-\u9fff]", 26)}
