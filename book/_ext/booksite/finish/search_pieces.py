@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 SKIPPED_TAGS = {"annotation", "button", "iframe", "noscript", "script", "style", "svg"}
 SKIPPED_CLASSES = {
-    "cell_output", "embed", "eqno", "fold-all", "fold-rest", "headerlink", "katex-html", "reading-times",
+    "cell_output", "embed", "eqno", "fold-all", "fold-rest", "headerlink", "katex-html", "option", "reading-times",
     "short-answer", "site-archive", "solution", "toctree-wrapper",
 }  # fmt: skip
 HEADING = re.compile(r"h[1-6]")
