@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from scipy.special import expit
 
 from tests.book.pages import EDITIONS, NAMES, source
 from tests.book.test_chapters import NAMES_IN_FIGURES
@@ -101,3 +103,34 @@ def test_every_drawing_stands_in_both_editions():
         used[edition] = sorted(file for file, _ in found)
     files = [path.name for path in DRAWINGS]
     assert used == dict.fromkeys(EDITIONS, files), "each drawing must stand once in each edition"
+
+
+def strokes(name, pattern):
+    """The numbers of each match of a pattern in the paths of a drawing."""
+    paths = ElementTree.parse(ROOT / f"book/_static/drawings/{name}.svg").iter("{http://www.w3.org/2000/svg}path")
+    return [[float(number) for number in found] for path in paths for found in re.findall(pattern, path.get("d"))]
+
+
+def arrows(name):
+    """The lengths of the vertical arrows of a drawing, in the order of its file."""
+    return [abs(end - start) for start, end in strokes(name, r"M[\d.]+ ([\d.]+)V([\d.]+)")]
+
+
+def test_arrows_are_as_long_as_the_captions_say():
+    # up at the chosen response, down at the rejected one; then the legend
+    weights = expit(-0.5 * np.array([-4.0, 0.0, 4.0]))
+    np.testing.assert_allclose(arrows("pull-and-push")[:6], 60 * np.tile(weights, 2), atol=0.1)
+    # DPO's pull and push, NPO at u = 0, −1/β and −2/β, GA
+    npo = 2 * expit(-np.arange(3.0))
+    np.testing.assert_allclose(arrows("fading-push"), 46 * np.array([0.5, 0.5, *npo, 1, 1, 1]), atol=0.1)
+    # the bars, then the pushes
+    policy = np.array([0.7, 0.2, 0.1])
+    pushes = np.abs(policy - [1, 0, 0])
+    np.testing.assert_allclose(arrows("three-answers"), 180 * np.array([*policy, *pushes]), atol=0.1)
+
+
+def test_marks_stand_where_the_captions_say():
+    npo = [x for x, _ in strokes("two-timetables", r"M([\d.]+) 90V(102)")]
+    np.testing.assert_allclose(npo, 62 + 62 * np.log1p([0, 1, 2, 5, 10, 20, 50]), atol=0.1)
+    small = [x for x, _ in strokes("two-timetables", r"M([\d.]+) 90v(7)")]
+    np.testing.assert_allclose(small, 62 + 62 * np.log1p([3, 4, 6, 7, 8, 9, 30, 40, 60, 70]), atol=0.5)
