@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from booksite.document.reading_times import estimate
 from matplotlib.colors import to_rgb
 from scipy.special import expit
 
@@ -13,7 +14,6 @@ from tests.book.pages import EDITIONS, NAMES, source
 from tests.book.test_chapters import NAMES_IN_FIGURES
 from tests.colors import contrast, in_dark_mode
 from tests.conftest import ROOT
-from tests.svg import inherited, tag, texts
 
 DRAWINGS = sorted((ROOT / "book/_static/drawings").iterdir())
 FIGURE = re.compile(r"^```\{figure\} \.\./_static/drawings/(\S+)\n:name: (\S+)$", re.M)
@@ -23,6 +23,22 @@ LEAST_FONT, LEAST_CONTRAST = 9, 4.5
 # subscripts that both editions use, and a function
 SYMBOLS = NAMES_IN_FIGURES | {"ref", "gen", "chosen", "rejected", "retrained", "log"}
 DARK = to_rgb("#121212")
+
+
+def inherited(element, attributes=()):
+    """Every element with the fill and the font size that it inherits."""
+    own = dict(attributes) | {key: element.get(key) for key in ("fill", "font-size") if key in element.attrib}
+    yield element, own
+    for child in element:
+        yield from inherited(child, own)
+
+
+def tag(element):
+    return element.tag.removeprefix("{http://www.w3.org/2000/svg}")
+
+
+def texts(root):
+    return [(element, style) for element, style in inherited(root) if tag(element) in ("text", "tspan")]
 
 
 def too_small(root):
@@ -134,3 +150,7 @@ def test_marks_stand_where_the_captions_say():
     np.testing.assert_allclose(npo, 62 + 62 * np.log1p([0, 1, 2, 5, 10, 20, 50]), atol=0.1)
     small = [x for x, _ in strokes("two-timetables", r"M([\d.]+) 90v(7)")]
     np.testing.assert_allclose(small, 62 + 62 * np.log1p([3, 4, 6, 7, 8, 9, 30, 40, 60, 70]), atol=0.5)
+
+
+def test_an_alternative_text_takes_no_reading_time():
+    assert estimate("word " * 200 + "\n:alt: " + "word " * 400)[0] == 1

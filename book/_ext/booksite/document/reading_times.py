@@ -33,7 +33,8 @@ class ReadingTimes(SphinxDirective):
 def estimate(text):
     """Minutes of reading, and number of exercises, of one source."""
     prose = re.sub(NO_PROSE, "", text, flags=MANY_LINES)
-    minutes = sum(len(re.findall(pattern, prose)) / pace for pattern, pace in PACES)
+    # without options: an alternative text replaces a figure
+    minutes = sum(len(re.findall(pattern, re.sub(r"(?m)^:[\w-]+:.*", "", prose))) / pace for pattern, pace in PACES)
     minutes += sum(len(re.findall(pattern, text, MANY_LINES)) * each for pattern, each in STOPS)
     return math.ceil(minutes), len(re.findall(EXERCISE, text, re.M))
 
