@@ -15,7 +15,8 @@ BLOCK, DISPLAY, INLINE = r"^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$", r
 STOPS = [(BLOCK, 0.5), (DISPLAY, 0.5), (INLINE, 0.05)]
 MANY_LINES = re.S | re.M
 EXERCISE = r"^\s*[`:]{3,}\{exercise\}.*?(\d+) (?:minutes|分钟)"
-NO_PROSE = rf"\A---\n.*?\n---\n|{BLOCK}|{DISPLAY}|{INLINE}"
+# an alternative text replaces a figure
+NO_PROSE = rf"\A---\n.*?\n---\n|^:[\w-]+:[^\n]*|{BLOCK}|{DISPLAY}|{INLINE}"
 
 
 class ReadingTimes(SphinxDirective):
