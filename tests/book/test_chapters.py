@@ -63,7 +63,7 @@ def test_exercises_say_how_hard_they_are_and_have_a_short_answer_and_a_solution(
             title = last.summary.get_text()
             assert title == SHORT_ANSWER[edition], f"{where}: “{title}” must be “{SHORT_ANSWER[edition]}”"
         counted = estimate(source(edition, name))[1]
-        assert counted == [minutes for _, minutes in efforts[edition]], f"{path}: the reading times count {counted}"
+        assert counted == [minutes for _, minutes in efforts[edition]], f"{path}: the reading times add up {counted}"
     assert efforts["zh"] == efforts["en"], f"{name}: an exercise is as hard and long in both editions: {efforts}"
 
 
