@@ -20,8 +20,8 @@ OPTION = re.compile(
 )
 FORM = (
     "a question is an admonition of class quick, between six backticks; each answer in it one of class “dropdown "
-    "option”, between four, or “dropdown option right”; its text is one line, which begins with its verdict, **No.** "
-    "or **不对**。"
+    "option”, between four, or “dropdown option right”; its text is one line that begins with its verdict, as in "
+    "**No.** or **不对**。"
 )
 # an answer is read at a glance: English words, Han characters
 LONGEST = {"en": (r"[^\s$]+|\$[^$]+\$", 12), "zh": (r"[\u4e00-\u9fff]", 26)}
