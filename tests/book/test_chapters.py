@@ -7,7 +7,7 @@ from string import ascii_uppercase
 import pytest
 from booksite.document.reading_times import estimate
 
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, TOC, article, cells, check_cell, source
+from tests.book.pages import CELL, CHAPTERS, EDITIONS, NAMES, TOC, article, cells, check_cell, source
 from tests.conftest import ROOT
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
@@ -19,6 +19,8 @@ TEXT = re.compile(r"<!-- (.*?) -->")
 EXERCISES = [name for name in NAMES if "{exercise}" in source("en", name)]
 EFFORT = {"zh": r"(容易|中等|较难)，约 (\d+) 分钟。", "en": r"(Easy|Medium|Hard), (\d+) minutes\."}
 LEVELS = {"容易": "Easy", "中等": "Medium", "较难": "Hard"}
+# not a cell: an exercise shows them to be copied
+LINES = "```python\n"
 SHORT_ANSWER = {"zh": "简短答案", "en": "Short answer"}
 
 
@@ -65,6 +67,20 @@ def test_exercises_say_how_hard_they_are_and_have_a_short_answer_and_a_solution(
         counted = estimate(source(edition, name))[1]
         assert counted == [minutes for _, minutes in efforts[edition]], f"{path}: the reading times add up {counted}"
     assert efforts["zh"] == efforts["en"], f"{name}: an exercise is as hard and long in both editions: {efforts}"
+
+
+@pytest.mark.parametrize("name", [name for name in CHAPTERS if LINES in source("en", name)])
+def test_lines_to_copy_run_after_the_cells_above_them(name, monkeypatch):
+    monkeypatch.setattr("myst_nb.glue", lambda *_, **__: None)
+    above, _, below = source("en", name).partition(LINES)
+    names = {}
+    for cell in CELL.findall(above):
+        exec(re.sub(r"^:.*\n", "", cell, flags=re.M), names)
+    lines = below.partition("\n```")[0]
+    try:
+        exec(lines, names)
+    except Exception as error:
+        pytest.fail(f"book/en/{name}.md: lines to copy must run after the cells above them, got {error!r}:\n{lines}")
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
