@@ -12,8 +12,8 @@ from tests.conftest import ROOT
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
 BREAK_IT = {"zh": "弄坏它", "en": "Break it"}
-# methods and data sets: the only words that a figure may contain
-NAMES_IN_FIGURES = {"GA", "NPO", "DPO", "IDK", "SimNPO"}
+# a unit and methods: the only words that a figure may contain
+NAMES_IN_FIGURES = {"nat", "GA", "NPO", "DPO", "IDK", "SimNPO"}
 TEXT = re.compile(r"<!-- (.*?) -->")
 # appendices have exercises too
 EXERCISES = [name for name in NAMES if "{exercise}" in source("en", name)]
@@ -113,7 +113,7 @@ def test_figures_contain_symbols_and_method_names_only(site, edition, name):
     # test_drawings.py reads those drawn by hand
     pictures -= {src for src in pictures if (ROOT / "book/_static/drawings" / src.rpartition("/")[2]).exists()}
     texts = [text for src in pictures for text in TEXT.findall((site / f"book/{edition}" / src).read_text("utf-8"))]
-    rule = "one figure serves both editions, so its text is symbols and method names only"
+    rule = "one figure serves both editions, so its text is symbols, units and method names only"
     for text in texts:
         words = re.findall(r"[^\W\d_]{3,}", re.sub(r"\$[^$]*\$", "", text))
         assert set(words) <= NAMES_IN_FIGURES, f"{name}: a figure says {text!r}: {rule}"
