@@ -1,7 +1,8 @@
-"""A concept map as one page that needs no other file: a graph, the same as a list, and a demo beside it.
+"""A concept map as one page that needs no other file: a graph, and the same as a list.
 
-`concept_map` in the settings names the data (the terms of the glossary, concepts and their relations), the page to
-write, and the demo. Labels, terms and formulas are checked: what is wrong is a warning, and there is no page.
+`concept_map` in the settings names the data (the terms of the glossary, concepts and their relations) and the page to
+write. Labels, terms and formulas are checked: what is wrong is a warning, and there is no page. The demo of a concept
+moves as in its chapter, and the page fetches its state from where the chapter has it.
 """
 
 import re
@@ -9,17 +10,20 @@ import re
 import yaml
 
 from booksite.document.formulas import render as katex
-from booksite.finish.embeds import pictures_of
+from booksite.finish.assets import KATEX
 from booksite.finish.extra_pages import render
+from booksite.finish.fonts import with_fonts
 from booksite.words import words
+
+STATE = re.compile(r'widget-state\+json" data-src="[./]*([^"]+)" data-models="([^"]+)"')
 
 
 def faults(site, data, terms, edges):
     """What the page could not show, in words."""
-    name, editions = site.settings.concept_map.get("demo"), site.settings.editions
-    if name and name not in {demo.name for demo in site.demos}:
-        yield f"no chapter shows the demo {name}"
+    editions, demos = site.settings.editions, {demo.name for demo in site.demos}
     for key, own in data["concepts"].items():
+        if "demo" in own and own["demo"] not in demos:
+            yield f"no chapter shows the demo {own['demo']}, which {key} names"
         if own["term"] not in terms:
             yield f"{own['term']!r} is not a term of the glossary"
         if error := katex(own["formula"], True).get("error"):
@@ -34,23 +38,6 @@ def faults(site, data, terms, edges):
     for edge in edges:
         if edge["kind"] not in data["relations"] or edge["end"] not in data["concepts"]:
             yield f"{edge['start']} has an unknown relation: {edge['kind']} {edge['end']}"
-
-
-def formula(tex):
-    """MathML alone, which needs no font of its own."""
-    return re.search(r"<math.*?</math>", katex(tex, True)["html"], re.S)[0]
-
-
-def widget(site, name):
-    """What the page needs to show a demo of a chapter: its view, state, script, and a picture with its words."""
-    # a build has put the package on the path
-    from npo_tutorial.explore import html as explorers
-
-    demo = next(demo for demo in site.demos if demo.name == name)
-    with explorers.revived(demo.models, demo.model) as explorer:
-        shown = explorers.parts([explorer], pictures_of(site, demo))
-        (view,), (picture,) = shown.views, shown.pictures
-        return {"view": view, "state": shown.state, "script": shown.script, "picture": picture, "text": repr(explorer)}
 
 
 def write_concept_map(site):
@@ -69,8 +56,16 @@ def write_concept_map(site):
         for fault in found:
             site.warn(f"concept map: {fault}")
         return
-    facts = data | {"terms": terms, "edges": edges, "formula": formula, "sections": site.sections}
-    facts["widget"] = widget(site, settings["demo"]) if "demo" in settings else None
+    facts = data | {"terms": terms, "edges": edges, "formula": lambda tex: katex(tex, True)["html"]}
+    facts |= {"sections": site.sections, "demos": {demo.name: demo for demo in site.demos}, "states": {}}
+    for name in sorted({own["demo"] for own in data["concepts"].values() if "demo" in own}):
+        demo = facts["demos"][name]
+        for source, models in STATE.findall(site.pages[demo.document.file]):
+            if demo.model in models.split():
+                facts["states"].setdefault(source, []).append(demo.model)
+    facts["katex"] = (KATEX / "katex.min.css").read_text("utf-8")
+    facts["mount"] = (site.source / site.settings.mount_script).read_text("utf-8")
     facts["words"] = {edition.key: words(edition, "concept_map") for edition in editions}
     facts["tags"] = {edition.key: edition.tag for edition in editions}
-    site.pages[settings["page"]] = render(site, "concept-map.html", default=site.settings.default_edition, **facts)
+    html = render(site, "concept-map.html", default=site.settings.default_edition, **facts)
+    site.pages[settings["page"]] = with_fonts(html, [html])
