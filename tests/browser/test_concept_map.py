@@ -195,7 +195,7 @@ def test_a_concept_shows_its_own_demo_or_none(browser, site, server, edition, pr
 @editions("zh")
 def test_a_demo_moves_and_keeps_its_place_in_the_other_language(browser, site, edition):
     with opened(browser, site.as_uri() + "/", f"?lang={edition}#gap") as page:
-        view = page.locator(f"#gap .demo [lang={EDITIONS[edition]}]")
+        view = page.locator(f"#gap .demo .in[lang={EDITIONS[edition]}]")
         slider = view.locator("input[type=range]").first
         slider.wait_for()
         ground, drawing = page.evaluate(TRANSFORM), view.locator(".npo-chart").first.inner_html()
@@ -208,7 +208,7 @@ def test_a_demo_moves_and_keeps_its_place_in_the_other_language(browser, site, e
         other = next(key for key in EDITIONS if key != edition)
         page.click(f".edition[data-edition={other}]")
         assert not view.is_visible()
-        assert page.locator(f"#gap .demo [lang={EDITIONS[other]}] input[type=range]").first.input_value() == value
+        assert page.locator(f"#gap .demo .in[lang={EDITIONS[other]}] input[type=range]").first.input_value() == value
 
 
 def test_scripts_of_a_formula_sit_below_and_above_its_line(browser, server):
@@ -233,6 +233,12 @@ def test_names_on_the_map_can_be_read_on_a_phone(browser, server, edition):
         scale = "new DOMMatrix(getComputedStyle(document.querySelector('.plane')).transform).a"
         size = page.evaluate(f"{letters} * {scale}")
         assert size >= 10, f"names on the map must be 10 px high on a phone, got {size:.1f}"
+        # what was chosen in the list is on the screen
+        page.tap("[data-do=list]")
+        page.tap("#npo .relations a[href='#dpo']")
+        page.tap("[data-do=map]")
+        box, width = node(page, "dpo").bounding_box(), page.viewport_size["width"]
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, "the map must show the chosen concept"
 
 
 @pytest.mark.parametrize("width", [390, 320])

@@ -19,13 +19,12 @@
   const load = () =>
     (engine ??= import(new URL("pagefind/pagefind.js", root)).then(async ({ createInstance }) => {
       const read = (name) => fetch(new URL(`pagefind/${name}.${document.documentElement.lang.toLowerCase()}.json`, root), { cache: "no-cache" }).then((answer) => answer.json());
-      const [index, titles, known] = await Promise.all([
+      const [index, titles] = await Promise.all([
         // an index this small needs no worker, which would be a second script to load
         createInstance({ basePath: new URL("pagefind/", root).pathname, noWorker: true }),
         read("titles"),
-        read("words"),
       ]);
-      return { index, titles, known };
+      return { index, titles, read };
     }));
   const say = (text, values = {}) => (status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
   const bare = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
@@ -80,7 +79,10 @@
     return [name, ...defined].some((text) => text.startsWith(wanted)) ? 2 : +wanted.split(/\s+/).every((term) => name.includes(term));
   };
   const search = async (typed) => {
-    const { index, titles, known } = await load();
+    const loaded = await load();
+    const { index, titles, read } = loaded;
+    // only a query in Latin letters needs the book's own words
+    const known = /[a-z]{4}/i.test(typed) ? await (loaded.known ??= read("words")) : [];
     const query = corrected(typed, known);
     // a Greek letter by its name, which code spells out; if no code does, Pagefind would shorten the name
     const named = query.toLowerCase().split(/[^a-z]+/).filter((word) => NAMES.includes(word));

@@ -81,7 +81,9 @@
   const set = (name) => {
     root.dataset.view = name;
     for (const button of all("[data-do=map], [data-do=list]")) button.setAttribute("aria-pressed", button.dataset.do === name);
-    if (name === "map") settle();
+    if (name !== "map") return;
+    settle();
+    if (chosen) uncover(nodes[chosen]);
   };
   const settle = () => {
     draw();
