@@ -64,7 +64,8 @@ def write_concept_map(site):
             if demo.model in models.split():
                 facts["states"].setdefault(source, []).append(demo.model)
     facts["katex"] = (KATEX / "katex.min.css").read_text("utf-8")
-    facts["mount"] = (site.source / site.settings.mount_script).read_text("utf-8")
+    mount = (site.source / site.settings.mount_script).read_text("utf-8")
+    facts["mount"] = re.sub(r"^\s*//.*\n", "", mount, flags=re.M)
     facts["words"] = {edition.key: words(edition, "concept_map") for edition in editions}
     facts["tags"] = {edition.key: edition.tag for edition in editions}
     html = render(site, "concept-map.html", default=site.settings.default_edition, **facts)

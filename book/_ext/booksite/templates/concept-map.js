@@ -81,13 +81,13 @@
   const set = (name) => {
     root.dataset.view = name;
     for (const button of all("[data-do=map], [data-do=list]")) button.setAttribute("aria-pressed", button.dataset.do === name);
-    if (name !== "map") return;
-    settle();
-    if (chosen) uncover(nodes[chosen]);
+    if (name === "map") settle();
   };
   const settle = () => {
     draw();
-    if (untouched) show(home());
+    if (!untouched) return;
+    show(home());
+    if (chosen) uncover(nodes[chosen]);
   };
   const open = (isOpen) => {
     isOpen ? (root.dataset.panel = "") : delete root.dataset.panel;
