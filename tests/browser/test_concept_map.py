@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.book.glossary import CONCEPTS, EDGES
-from tests.book.pages import EDITIONS, editions
+from tests.book.pages import EDITIONS, editions, parse
 from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, too_wide, wait_until
 
 PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
@@ -188,8 +188,10 @@ def test_a_concept_shows_its_own_demo_or_none(browser, site, server, edition, pr
                 demos.locator("summary").scroll_into_view_if_needed()
                 figure = demos.locator(f"[lang={EDITIONS[edition]}] .npo-explorer")
                 figure.wait_for()
-                title = figure.locator(".npo-title").text_content()
-                assert demos.locator("summary").inner_text().endswith(title), f"{key} shows {title}"
+                title = parse(site / f"embed/{edition}/{concept['demo']}.html").h1.get_text()
+                drawn = figure.locator(".npo-title").text_content()
+                assert drawn == title, f"{key} must show the demo “{title}”, which it names, got “{drawn}”"
+                assert demos.locator("summary").inner_text().endswith(title)
 
 
 @editions("zh")
