@@ -157,7 +157,7 @@ def _check_shape(name: str, x: Any, first: str, first_array: Any) -> None:
 
 
 def _values(x: Any) -> Any:
-    """A readable array without its gradient; JAX's as NumPy's, because `jax.jit` would trace a test of constants too."""
+    """A readable array without gradient; of JAX as NumPy's, since `jax.jit` would trace a test of constants too."""
     return x.detach() if _is_torch(x) else np.asarray(x)
 
 

@@ -17,6 +17,7 @@ from tests.browser.styles import lost_rules
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, too_wide
 from tests.browser.weight import too_heavy
 from tests.colors import contrast, in_dark_mode
+from tests.figures import smallest_letter, texts
 
 # one page of each kind; every run opens these where any page would do
 KINDS = [
@@ -53,6 +54,9 @@ STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].m
   while (ground(around) === "rgba(0, 0, 0, 0)") around = around.parentElement;
   return [new URL(image.src).pathname.split("/").at(-1), getComputedStyle(image).filter, ground(around)];
 })"""
+# and its width
+WIDTHS = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) =>
+  [new URL(image.src).pathname.split("/").at(-1), image.getBoundingClientRect().width]);"""
 ASKED = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 THEME = f"document.documentElement.dataset.theme ?? ({ASKED})"
 # the pages that axe reads on a phone
@@ -97,14 +101,13 @@ def paper(visit, name, site):
 
 @cache
 def inks(path):
-    """Colours of all text in a figure: Matplotlib puts each text, as letters or as outlines, into a group."""
+    """Colours of all text in a figure."""
     found = []
-    for group in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}g"):
-        if re.match(r"text_\d", group.get("id", "")):
-            text = ElementTree.tostring(group, encoding="unicode")
-            assert "opacity" not in text, path
-            # the default colour is black
-            found += re.findall(r"(?<![-\w])fill[:=]\W*(#\w+)", text) or ["#000000"]
+    for group in texts(path):
+        text = ElementTree.tostring(group, encoding="unicode")
+        assert "opacity" not in text, path
+        # the default colour is black
+        found += re.findall(r"(?<![-\w])fill[:=]\W*(#\w+)", text) or ["#000000"]
     return found
 
 
@@ -127,6 +130,15 @@ def figures(visit, name, site):
             for ink in faint(site / "_images" / file, ground, theme):
                 yield f"{theme}: text in {ink} of {file} is faint on {ground}"
     visit.page.emulate_media(color_scheme="light")
+
+
+def letters_of_figures(visit, name, site):
+    """No letter of a figure may be smaller than 9 px on a phone, scripts included: draw it by `npo_tutorial.plots`."""
+    visit.page.evaluate(UNFOLD)
+    for file, width in visit.page.evaluate(WIDTHS):
+        share = smallest_letter(site / "_images" / file)
+        if share and share * width < 9:
+            yield f"{file} is {width:.0f} px wide, and its smallest letter {share * width:.1f} px"
 
 
 def themes(visit, name, site):
@@ -186,4 +198,4 @@ def axe(visit, name, site):
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
-ON_A_PHONE = (weight, themes, demos, formulas, narrow, axe)
+ON_A_PHONE = (weight, themes, demos, formulas, letters_of_figures, narrow, axe)

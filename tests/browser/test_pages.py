@@ -11,6 +11,7 @@ from tests.browser import checks
 from tests.browser.demos import look, mounted
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, Visit, crawl
 from tests.conftest import ROOT
+from tests.figures import smallest_letter
 
 # several workers share the pages
 PARTS = range(6)
@@ -116,6 +117,19 @@ def test_faint_text_of_a_figure_is_found(tmp_path):
     assert checks.inks(figure) == ["#949494", "#000000"]
     assert checks.faint(figure, "rgb(255, 255, 255)", "light") == ["#949494"]
     assert checks.faint(figure, "rgb(18, 18, 18)", "dark") == ["#949494"]
+
+
+def test_a_small_subscript_of_a_figure_is_found(tmp_path):
+    # a check that cannot fail is worthless
+    figure = tmp_path / "figure.svg"
+    figure.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 300"><g id="text_1">'
+        '<g transform="translate(9 9) rotate(-90) scale(0.1 -0.1)"><defs><path transform="scale(0.015625)"/></defs>'
+        '<use/><use transform="translate(9) scale(0.7)"/></g></g></svg>',
+        "utf-8",
+    )
+    # 10 units of 400, and 0.7 of it
+    assert smallest_letter(figure) == pytest.approx(7 / 400)
 
 
 def test_the_checks_have_something_to_check(site):

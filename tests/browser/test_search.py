@@ -117,7 +117,7 @@ def test_nothing_is_loaded_before_the_first_letter_and_little_after(browser, ser
         files = [site / urlparse(name).path for name in visit.requests]
         assert files and all(file.is_relative_to(site / INDEX) for file in files)
         sizes = [len(file.read_bytes() if is_packed(file) else gzip.compress(file.read_bytes())) for file in files]
-        # measured: 197 kB for four Han characters, 168 kB for two English words and the list of words that are no typos
+        # measured: 197 kB for four Han characters, 168 kB for two English words and the book's own words
         assert 80_000 < sum(sizes) < 200_000, dict(zip(visit.requests, sizes, strict=True))
         assert not visit.complaints
 
@@ -190,6 +190,12 @@ def test_chinese_words_are_found_wherever_they_occur(browser, server, site):
             assert all("/book/zh/" in address or "/book/api.html" in address for address in found)
             assert query[-1] in page.locator(".search-results mark").all_inner_texts()
         assert not visit.complaints
+
+
+@pytest.mark.parametrize(("edition", "title"), [("zh", "简短答案"), ("en", "Short answer")])
+def test_short_answers_are_in_no_result(site, edition, title):
+    titles = json.loads((site / INDEX / f"titles.{EDITIONS[edition].lower()}.json").read_text("utf-8"))
+    assert not [text for text in indexed(site, titles) if title in text], "a search must not reveal a short answer"
 
 
 def indexed(site, names):

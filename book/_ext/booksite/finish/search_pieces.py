@@ -1,6 +1,6 @@
 """A page cut into what a search should find: its sections, theorems, exercises and functions, each with its anchor.
 
-Left out is what a reader does not see at first (solutions, folded code), what cells print, and what the page repeats.
+Left out is what is folded away (answers, solutions, code), what cells print, and what the page repeats.
 A formula in the line stays as plain text, a displayed one as an ellipsis.
 """
 
@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 SKIPPED_TAGS = {"annotation", "button", "iframe", "noscript", "script", "style", "svg"}
 SKIPPED_CLASSES = {
-    "cell_output", "embed", "eqno", "fold-all", "fold-rest", "headerlink", "katex-html", "reading-times",
-    "site-archive", "solution", "toctree-wrapper",
+    "cell_output", "embed", "eqno", "fold-all", "fold-rest", "headerlink", "katex-html", "option", "reading-times",
+    "short-answer", "site-archive", "solution", "toctree-wrapper",
 }  # fmt: skip
 HEADING = re.compile(r"h[1-6]")
 # words on both sides of these stay together
