@@ -519,7 +519,7 @@ def test_pagefind_writes_the_files_that_the_search_reads(tmp_path):
     piece = json.loads(text.removeprefix(search.SIGNATURE))
     assert piece["url"] == "/0-here.html" and "content" in piece, "Pagefind writes pieces in another form"
     script = (made / "pagefind.js").read_text("utf-8")
-    for name in ("createInstance", "noWorker"):
+    for name in ("createInstance", "noWorker", "score"):
         assert name in script, f"Pagefind's script has no {name}, which static/search.js uses"
 
 

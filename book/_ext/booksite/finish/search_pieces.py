@@ -26,12 +26,13 @@ CALLABLE = re.compile(r"([a-z\d_.]+)\.(.+)")
 
 @dataclass
 class Piece:
-    """One result of a search: where it is, what it is called, its words, and its code."""
+    """One result of a search: where it is, what it is called, its words, its code, and the terms that it defines."""
 
     anchor: str
     title: str = ""
     text: str = ""
     code: str = ""
+    terms: str = ""
 
 
 @dataclass
@@ -88,6 +89,9 @@ class Pieces(HTMLParser):
         piece, kind = self.open[-1].piece, self.open[-1].kind
         if kind:
             setattr(piece, kind, getattr(piece, kind) + data)
+        # a term is bold where it is defined
+        if kind == "text" and self.open[-1].tag == "strong":
+            piece.terms += f"{data} · "
 
 
 def pieces(html):
