@@ -82,6 +82,7 @@ BROKEN = r"""() => {
     if (ends) found.push(`a line ends with ${text.data.slice(-40)}`);
   }
   for (const title of document.querySelectorAll("article :is(h1, h2, h3, h4), .prev-next-title")) {
+    if (title.querySelector(".math")) continue;
     const signs = texts(title).flatMap((text) => [...text.data].map((sign, i) => [sign, box(text, i)]))
       .filter(([sign, { width }]) => sign.trim() && width);
     const end = signs.at(-1)?.[1].top;
@@ -90,6 +91,10 @@ BROKEN = r"""() => {
   }
   return found;
 }"""
+# buttons and links that stay on the screen when a page scrolls, except those of closed menus
+STAYING = """() => [...document.querySelectorAll("body button, body a")]
+  .filter((button) => getComputedStyle(button).position === "fixed" && !button.closest("dialog, .skip-link"))
+  .map((button) => button.outerHTML.slice(0, 120))"""
 # what CSS does to a figure on a dark page, and the same in Python
 FILTERS = {"light": ("none", tuple), "dark": ("invert(1) hue-rotate(180deg)", in_dark_mode)}
 # for every visible figure: its file, its filter, and the background of the nearest element around it that has one
@@ -227,6 +232,11 @@ def lines(visit, name, site):
     return visit.page.evaluate(BROKEN)
 
 
+def covered(visit, name, site):
+    """No button may cover the text, as the theme's "Back to top" would: the foot of a page has a link."""
+    return [f"stays over the text: {button}" for button in visit.page.evaluate(STAYING)]
+
+
 def axe(visit, name, site):
     """Axe must find nothing wrong.
 
@@ -247,4 +257,4 @@ def axe(visit, name, site):
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
-ON_A_PHONE = (weight, themes, demos, formulas, code, tables, lines, narrow, axe)
+ON_A_PHONE = (weight, themes, demos, formulas, code, tables, lines, covered, narrow, axe)
