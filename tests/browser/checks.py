@@ -69,7 +69,7 @@ BROKEN = r"""() => {
     range.selectNodeContents(inside);
     return [...range.getClientRects()].filter((r) => r.width > 1 && r.top < bottom - 4 && r.bottom > top + 4);
   };
-  for (const text of texts(document.querySelector("article"))) {
+  for (const text of [...document.querySelectorAll("article")].flatMap(texts)) {
     // only beside a formula may a browser break a line wrongly
     const [before, after] = [text.previousSibling, text.nextSibling].map((e) => e?.classList?.contains("math"));
     const first = before && /^[,.;:!?)\]’”，。；：、！？）》]/.test(text.data);
@@ -85,8 +85,9 @@ BROKEN = r"""() => {
     if (title.querySelector(".math")) continue;
     const signs = texts(title).flatMap((text) => [...text.data].map((sign, i) => [sign, box(text, i)]))
       .filter(([sign, { width }]) => sign.trim() && width);
+    // lines of a title may overlap, but their tops are apart
     const end = signs.at(-1)?.[1].top;
-    const [above, below] = [true, false].map((up) => signs.filter(([, { bottom }]) => bottom <= end === up).length);
+    const [above, below] = [true, false].map((up) => signs.filter(([, { top }]) => top < end - 4 === up).length);
     if (above && below === 1) found.push(`a title breaks off its last sign: ${title.textContent}`);
   }
   return found;
