@@ -154,6 +154,19 @@ def test_the_first_page_lists_every_page_by_its_number(edition):
     assert re.findall(r"^\| (\w+)\. \{doc\}`([\w-]+)` \|", source(edition, "index"), re.M) == numbered
 
 
+# what a cell uses, and the licence under which others may use it
+LICENCES = {"digits_split(": "CC BY 4.0", "language_model": "Apache 2.0"}
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_chapter_states_the_licence_of_its_data(edition):
+    used = {(name, data) for name in CHAPTERS for cell in cells(edition, name) for data in LICENCES if data in cell}
+    assert {data for _, data in used} == set(LICENCES)
+    for name, data in used:
+        says = LICENCES[data] in source(edition, name)
+        assert says, f"book/{edition}/{name}.md uses {data.strip('(')}: say where it is from, and “{LICENCES[data]}”"
+
+
 KINDS = {"zh": "定义|命题|定理|引理|习题", "en": "Definition|Proposition|Theorem|Lemma|Exercise"}
 SOURCES = [path for folder in ("book", "npo_tutorial") for path in (ROOT / folder).rglob("*") if path.is_file()]
 SOURCES = [path for path in SOURCES if path.suffix in {".md", ".py", ".toml", ".yml"} and path.name != "errata.md"]

@@ -108,7 +108,7 @@ class Writer:
             return f"`{node.get_text()}`"
         if node.name == "a":
             return self.link(self.inline(node), node["href"])
-        if node.name in ("span", "p", "i", "wbr"):
+        if node.name in ("span", "p", "i"):
             return self.text(node)
         raise ValueError(f"no Markdown for <{node.name}> in a line")
 
