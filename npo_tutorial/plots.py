@@ -1,9 +1,10 @@
 """The book's figure style: one look for light pages, dark pages and paper.
 
-Text in a figure is symbols and method names only, because one figure serves both editions of the book. Curves differ
-in colour *and* dash. Colour-blind readers can tell the first four colours apart, and all colours have a contrast of at
-least 4.5:1 on white (and on the book's dark background, where the site inverts lightness and keeps hue). Figures are
-vector graphics in notebooks.
+Text in a figure is symbols, units and method names only, because one figure serves both editions of the book. Both axes
+of every chart are labelled. Curves differ in colour *and* dash. Colour-blind readers can tell the first four colours
+apart, and all colours have a contrast of at least 4.5:1 on white (and on the book's dark background, where the site
+inverts lightness and keeps hue). Figures are vector graphics in notebooks. They are narrow and their letters large, so
+that on a phone, too, a subscript is readable; charts of one figure are therefore below each other.
 """
 
 import math
@@ -23,12 +24,16 @@ Scale: TypeAlias = Literal["linear", "log", "symlog"]
 
 COLORS = ("#0060c0", "#c23d00", "#262626", "#00776a", "#7a0050", "#746a00")
 DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), (0, (9, 3)))
+GREY = "#858585"
 SCALES = ("linear", "log", "symlog")
+# a subscript has 0.7 of the size of its line: of these letters, 9 px in a figure that a phone shows 340 px wide
+WIDTH, SIZE = 4.2, 11.5
 STYLE: dict[Any, Any] = {
-    "font.size": 10.5,
+    "font.size": SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.titlesize": SIZE,
     "grid.color": "#d5d5d5",
     "grid.linewidth": 0.6,
     "axes.edgecolor": "#444444",
@@ -66,7 +71,7 @@ def lines(
         bold, with one standard deviation to both sides behind it, unless the runs have different abscissae, x of shape
         (m, k). On a logarithmic axis mean and deviation are those of the logarithms.
     x_label, y_label : str
-        Axis labels: symbols only.
+        Axis labels, not empty: symbols, and the unit in parentheses if there is one.
     bands : dict, optional
         Label of a curve → pair (lower, upper) of (k,) arrays over the abscissae of that curve, drawn in its colour with
         thin edges in its dashes.
@@ -83,15 +88,15 @@ def lines(
     --------
     >>> import numpy as np
     >>> u = np.linspace(-4, 4)
-    >>> lines(u, {"GA": u, "$u^2$": u**2}, x_label="$u$", y_label="").axes[0].get_xlabel()
-    '$u$'
+    >>> lines(u, {"GA": u, "$u^2$": u**2}, x_label="$u$ (nat)", y_label="$f(u)$").axes[0].get_xlabel()
+    '$u$ (nat)'
     """
     scales = {"x_scale": x_scale, "y_scale": y_scale, "y_limits": y_limits}
-    return side_by_side({"x": x, "curves": curves, "x_label": x_label, "y_label": y_label, "bands": bands, **scales})
+    return panels({"x": x, "curves": curves, "x_label": x_label, "y_label": y_label, "bands": bands, **scales})
 
 
-def side_by_side(*charts: Mapping[str, Any]) -> "Figure":
-    """Draw charts side by side, with one legend: curves with the same label look the same in all of them.
+def panels(*charts: Mapping[str, Any]) -> "Figure":
+    """Draw charts below each other, with one legend: curves with the same label look the same in all of them.
 
     Parameters
     ----------
@@ -106,10 +111,73 @@ def side_by_side(*charts: Mapping[str, Any]) -> "Figure":
     --------
     >>> import numpy as np
     >>> u = np.linspace(-4, 4)
-    >>> chart = {"x": u, "curves": {"GA": u}, "x_label": "$u$", "y_label": ""}
-    >>> len(side_by_side(chart, chart | {"y_scale": "symlog"}).axes)
+    >>> chart = {"x": u, "curves": {"GA": u}, "x_label": "$u$ (nat)", "y_label": "$f(u)$"}
+    >>> len(panels(chart, chart | {"y_scale": "symlog"}).axes)
     2
     """
+    looks = _looks(charts)
+    figure, grid = _figure(rows=len(charts), height=0.6 + 2.4 * len(charts))
+    handles: dict[str, Any] = {}
+    for axes, chart in zip(grid.flat, charts, strict=True):
+        handles |= _draw(axes, looks, **chart)
+    # below the axes: a legend inside hides curves on a figure as small as a phone's
+    for columns in (2, 1) if len(looks) == 4 else (3, 2, 1):
+        place = {"loc": "outside lower center", "ncols": columns, "fontsize": SIZE, "columnspacing": 1.2}
+        legend = figure.legend([handles[label] for label in looks], looks, frameon=False, **place)
+        if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
+            break
+        legend.remove()
+    return figure
+
+
+def multiples(*charts: Mapping[str, Any]) -> "Figure":
+    """Draw a small panel for each label, in which the other curves of the chart are grey: for charts that are too full.
+
+    Two charts are next to each other, with a row for each label; a single chart has two panels in a row. All panels of
+    a chart have the same axes.
+
+    Parameters
+    ----------
+    *charts : dict
+        One chart or two: the arguments of `lines`, under their names. Both have the same labels, at most six.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> u = np.linspace(-4, 4)
+    >>> chart = {"x": u, "curves": {"GA": u, "NPO": u / 2}, "x_label": "$u$ (nat)", "y_label": "$f(u)$"}
+    >>> [axes.get_title() for axes in multiples(chart).axes]
+    ['GA', 'NPO']
+    """
+    looks = _looks(charts)
+    if len(charts) > 2:
+        raise ValueError(f"pass one chart or two, got {len(charts)}")
+    if any(chart["curves"].keys() != looks.keys() for chart in charts):
+        labels = " and ".join(str(list(chart["curves"])) for chart in charts)
+        raise ValueError(f"both charts must have the same labels, got {labels}")
+    shown = [(label, chart) for label in looks for chart in charts]
+    rows, two = math.ceil(len(shown) / 2), len(charts) == 2
+    share = "col" if two else "all"
+    figure, grid = _figure(rows, 2, height=0.5 + (1.2 if two else 1.5) * rows, sharex=share, sharey=share)
+    for i, axes in enumerate(grid.flat):
+        if i >= len(shown):
+            axes.remove()
+            continue
+        label, chart = shown[i]
+        _draw(axes, looks | {label: looks[label] | {"linestyle": "-"}}, behind=looks.keys() - {label}, **chart)
+        axes.set_title(label)
+        lowest, leftmost = i + 2 >= len(shown), two or i % 2 == 0
+        axes.tick_params(labelbottom=lowest)
+        axes.set(xlabel=chart["x_label"] * lowest, ylabel=chart["y_label"] * leftmost)
+    return figure
+
+
+def _looks(charts):
+    """Colour and dashes of each label."""
     if not charts:
         raise ValueError("pass at least one chart")
     labels = []
@@ -122,19 +190,24 @@ def side_by_side(*charts: Mapping[str, Any]) -> "Figure":
         labels += [label for label in curves if label not in labels]
         if not curves or len(labels) > len(COLORS):
             raise ValueError(f"curves must have 1 to {len(COLORS)} labels, got {len(labels) if curves else 0}")
-    looks = {label: {"color": c, "linestyle": d} for label, c, d in zip(labels, COLORS, DASHES, strict=False)}
-    figure, (row,) = _figure(columns=len(charts))
-    handles: dict[str, Any] = {}
-    for axes, chart in zip(row, charts, strict=True):
-        handles |= _draw(axes, looks, **chart)
-    # below the axes: a legend inside hides curves on a figure as small as a phone's
-    columns = 2 if len(labels) == 4 else 3
-    figure.legend(handles.values(), labels, loc="outside lower center", ncols=columns, frameon=False)
-    return figure
+    return {label: {"color": c, "linestyle": d} for label, c, d in zip(labels, COLORS, DASHES, strict=False)}
 
 
-def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="linear", y_scale="linear", y_limits=None):
-    """Fill one chart; returns label → the curve, for the legend."""
+def _draw(
+    axes,
+    looks,
+    *,
+    x,
+    curves,
+    x_label,
+    y_label,
+    bands=None,
+    x_scale="linear",
+    y_scale="linear",
+    y_limits=None,
+    behind=(),
+):
+    """Fill one chart, with the means of what is `behind` in grey; returns label → the curve, for the legend."""
     for name, text in [
         ("x_label", x_label),
         ("y_label", y_label),
@@ -142,6 +215,8 @@ def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="line
     ]:
         if not isinstance(text, str):
             raise TypeError(f"{name} must be a str, got {text!r}")
+        if not text:
+            raise ValueError(f"{name} must be a non-empty str, got ''")
     bands = {} if bands is None else bands
     if not isinstance(bands, dict):
         raise TypeError(f"bands must be a dict from labels to pairs of arrays, got {type(bands).__name__}")
@@ -154,6 +229,8 @@ def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="line
     handles: dict[str, Any] = {}
     for label, curve in curves.items():
         look, name = looks[label], f"curves[{label!r}]"
+        if label in behind:
+            look = {"color": GREY, "linewidth": 0.8, "zorder": 1.5}
         if isinstance(curve, tuple) and len(curve) != 2:
             raise ValueError(f"{name} must be an array or a pair (x, y), got a tuple of {len(curve)}")
         curve_x, curve_y = curve if isinstance(curve, tuple) else (x, curve)
@@ -162,12 +239,12 @@ def _draw(axes, looks, *, x, curves, x_label, y_label, bands=None, x_scale="line
         mean_x, _, _ = _spread(f"x of {name}", curve_x, x_scale)
         mean_y, lower, upper = _spread(name, curve_y, y_scale)
         (handles[label],) = axes.plot(mean_x, mean_y, **look, label=label)
-        if curve_y.ndim > 1:
+        if curve_y.ndim > 1 and label not in behind:
             runs_x = np.broadcast_to(curve_x, curve_y.shape)
             axes.plot(runs_x.T, curve_y.T, color=look["color"], linewidth=0.7, alpha=0.5)
             if curve_x.ndim == 1:
                 axes.fill_between(mean_x, lower, upper, color=look["color"], alpha=0.13, linewidth=0)
-        if label in bands:
+        if label in bands and label not in behind:
             try:
                 lower, upper = bands[label]
             except (TypeError, ValueError):
@@ -219,12 +296,12 @@ def images(pixels: ArrayLike, titles: Sequence[str], *, columns: int = 5) -> "Fi
         raise ValueError(f"titles must have one for each of the {len(pixels)} images, got {len(titles)}")
     columns = check_count("columns", columns)
     rows = math.ceil(len(pixels) / columns)
-    figure, grid = _figure(rows, columns, height=1.25 * rows)
+    figure, grid = _figure(rows, columns, height=1.1 * rows)
     for axes in grid.flat[len(pixels) :]:
         axes.remove()
     for axes, image, title in zip(grid.flat, pixels, titles, strict=False):
         axes.imshow(image.reshape(side, side), cmap="gray_r")
-        axes.set_title(title, fontsize=9)
+        axes.set_title(title, fontsize=8.5)
         axes.set(xticks=[], yticks=[])
         axes.grid(False)
     return figure
@@ -249,15 +326,15 @@ def _over(x, name, y, *, batch=False):
     return y
 
 
-def _figure(rows=1, columns=1, *, height=3.4):
+def _figure(rows=1, columns=1, *, height, **share):
     """An empty figure and its grid of axes, made without pyplot, so that a notebook shows it only when asked."""
     import matplotlib
     from matplotlib.figure import Figure
 
     _draw_svg_in_notebooks()
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.4, height), layout="constrained")
-        return figure, figure.subplots(rows, columns, squeeze=False)
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False, **share)
 
 
 def _draw_svg_in_notebooks():
@@ -269,6 +346,6 @@ def _draw_svg_in_notebooks():
     if get_ipython() is not None:
         import matplotlib
 
-        # the same figure always has the same bytes
+        # the same figure always has the same bytes, and every figure its own width, not that of its letters
         matplotlib.rcParams["svg.hashsalt"] = "npo-tutorial"
-        set_matplotlib_formats("svg", metadata={"Date": None})
+        set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)

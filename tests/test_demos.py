@@ -14,6 +14,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 from sklearn.linear_model import LogisticRegression
 
 from npo_tutorial import (
@@ -313,6 +314,43 @@ def test_divergence(rng):
             decades.append((npo[-1] - npo[made.x == 1000].item()) / (np.sqrt(n) / beta * np.log(10)))
         assert (np.diff(decades) < 0).all()
         assert 1 < decades[-1] < 1.15
+
+
+def test_opposed(rng):
+    made = demo("opposed")
+    early = np.geomspace(0.1, 60, 41)
+
+    def flow(times, c, beta=None):
+        """Both margins by an integrator of our own for stiff equations, over log τ."""
+
+        def rates(log_time, m):
+            h = 1 / (1 + np.exp(m))
+            if beta is not None:
+                u = np.logaddexp(0, -start) - np.logaddexp(0, -m)
+                h = h * 2 / (1 + np.exp(-beta * u))
+            return np.exp(log_time) * np.array([c * h[1] - h[0], c * h[0] - h[1]])
+
+        start = np.array([2.0, 0.0])
+        span, options = (np.log(1e-9), np.log(times[-1])), {"rtol": 1e-9, "atol": 1e-9, "t_eval": np.log(times)}
+        return solve_ivp(rates, span, start, method="LSODA", **options).y
+
+    for index, values in made.some_points(rng, 8):
+        drawn, said = made.widget.drawn(list(index)), made.options["say"](**values)["en"]
+        npo, ga = flow(made.x, values["c"], values["beta"]), flow(early, values["c"])
+        for k, name in enumerate("₁₂"):
+            np.testing.assert_allclose(drawn[f"NPO m{name}"], npo[k], atol=3e-3)
+            np.testing.assert_allclose(drawn[f"GA m{name}"].y, ga[k], atol=3e-3)
+            np.testing.assert_allclose(drawn[f"GA m{name}"].x, early, rtol=1e-3)
+        assert ("NPO learns" in said) == (npo[0, -1] > npo[0, -2])
+        assert ("GA learns" in said) == (ga[0, -1] > ga[0, -2])
+        assert f"{npo[0, -1]:.1f}".replace("-", "−") in said
+    # what the chapter says: c > β decides under NPO, q = σ(−2) = 0.12 under GA
+    for _, values in made.points():
+        said = made.options["say"](**values)["en"]
+        c, beta = values["c"], values["beta"]
+        assert ("NPO learns" in said, f"c = {c:g} > β" in said) == (c > beta, c > beta)
+        assert (f"c = β = {c:g}" in said, f"c = {c:g} < β" in said) == (c == beta, c < beta)
+        assert ("GA learns" in said, "too" in said) == (c > 0.12, (c > beta) == (c > 0.12))
 
 
 def test_decision_boundary(rng):

@@ -1,4 +1,4 @@
-"""plots.py: contrast on light and on inverted dark paper, curves that differ by more than colour."""
+"""plots.py: contrast on light and on inverted dark paper, letters for phones, curves that differ in dash too."""
 
 import io
 import itertools
@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 
 from npo_tutorial import plots
 from tests.colors import contrast, in_dark_mode, linear
+from tests.figures import smallest_letter
 
 # dark background of the book's theme
 DARK_PAGE = "#14181e"
@@ -96,15 +97,68 @@ def test_runs_with_their_own_abscissae_have_a_mean_in_the_plane_and_no_band():
     assert not axes.collections
 
 
-def test_charts_side_by_side_share_their_style_and_one_legend():
+def test_panels_are_below_each_other_and_share_their_style_and_one_legend():
     x = np.linspace(0, 1, 3)
-    left = {"x": x, "curves": {"GA": x, "NPO": 2 * x}, "x_label": "$t$", "y_label": "$a$"}
-    right = {"x": x, "curves": {"NPO": x, "DPO": x}, "x_label": "$t$", "y_label": "$b$"}
-    figure = plots.side_by_side(left, right)
+    upper = {"x": x, "curves": {"GA": x, "NPO": 2 * x}, "x_label": "$t$", "y_label": "$a$"}
+    lower = {"x": x, "curves": {"NPO": x, "DPO": x}, "x_label": "$s$", "y_label": "$b$"}
+    figure = plots.panels(upper, lower)
     looks = [{line.get_label(): (line.get_color(), str(line.get_linestyle())) for line in a.lines} for a in figure.axes]
     assert looks[0]["NPO"] == looks[1]["NPO"] and looks[0]["GA"] != looks[1]["DPO"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GA", "NPO", "DPO"]
-    assert [a.get_ylabel() for a in figure.axes] == ["$a$", "$b$"]
+    assert [(a.get_xlabel(), a.get_ylabel()) for a in figure.axes] == [("$t$", "$a$"), ("$s$", "$b$")]
+    first, second = (axes.get_position() for axes in figure.axes)
+    assert first.y0 > second.y1 and (first.x0, first.x1) == (second.x0, second.x1)
+
+
+def runs_of(*labels, y_label="$d$"):
+    curves = {label: 10.0 ** np.arange(i, i + 6).reshape(2, 3) for i, label in enumerate(labels)}
+    return {"x": [1, 2, 3], "curves": curves, "x_label": "$t$", "y_label": y_label, "y_scale": "log"}
+
+
+@pytest.mark.parametrize("labels", [("GA", "NPO", "DPO", "IDK"), ("GA", "NPO", "DPO")])
+def test_multiples_show_one_label_each_before_the_means_of_the_others(labels):
+    chart = runs_of(*labels)
+    figure = plots.multiples(chart)
+    assert [axes.get_title() for axes in figure.axes] == list(labels)
+    for label, axes in zip(labels, figure.axes, strict=True):
+        grey = [line for line in axes.lines if line.get_color() == plots.GREY]
+        assert len(grey) == len(labels) - 1
+        mean, *thin = (line for line in axes.lines if line not in grey)
+        np.testing.assert_array_equal([line.get_ydata() for line in thin], chart["curves"][label])
+        assert mean.get_label() == label and mean.get_zorder() > max(line.get_zorder() for line in grey)
+        assert axes.get_ylim() == figure.axes[0].get_ylim()
+    # what the panels share is named at the edge, below each column and beside each row
+    assert [axes.get_ylabel() for axes in figure.axes] == ["$d$", "", "$d$", ""][: len(labels)]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "", "$t$", "$t$"] if labels[3:] else ["", "$t$", "$t$"]
+
+
+def test_multiples_of_two_charts_have_a_row_for_each_label():
+    figure = plots.multiples(runs_of("GA", "NPO", y_label="$a$"), runs_of("GA", "NPO", y_label="$b$"))
+    assert [(axes.get_title(), axes.get_ylabel()) for axes in figure.axes] == [
+        ("GA", "$a$"),
+        ("GA", "$b$"),
+        ("NPO", "$a$"),
+        ("NPO", "$b$"),
+    ]
+
+
+SIX = [rf"NPO $\beta={beta:g}$" for beta in (0.01, 0.1, 0.2, 0.5, 1, 2)]
+WIDE = runs_of(*SIX, y_label=r"KL$(\pi_\theta\Vert\pi_{\mathrm{ref}})$ (nat)")
+FIGURES = {
+    "lines": lambda: plots.lines(**WIDE),
+    "panels": lambda: plots.panels(WIDE, WIDE),
+    "multiples": lambda: plots.multiples(WIDE, WIDE),
+    "images": lambda: plots.images(np.eye(64)[:7], 7 * [r"$0.93 \to 0.02$"]),
+}
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_no_letter_is_smaller_than_9_px_on_a_phone_and_none_is_cut_off(kind, tmp_path):
+    figure = FIGURES[kind]()
+    figure.savefig(tmp_path / "figure.svg")
+    assert 340 * smallest_letter(tmp_path / "figure.svg") >= 9
+    needed, there = figure.get_tightbbox(), figure.get_size_inches()
+    assert needed.x0 >= 0 and needed.y0 >= 0 and needed.x1 <= there[0] and needed.y1 <= there[1]
 
 
 def test_a_band_is_behind_its_curve_in_its_colour_and_dashes():
@@ -135,70 +189,90 @@ def test_style_does_not_change_the_user_s_settings():
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    plots.lines([0, 1], {"GA": [0, 1]}, x_label="", y_label="").savefig(io.BytesIO(), format="svg")
+    plots.lines([0, 1], {"GA": [0, 1]}, x_label="$x$", y_label="$y$").savefig(io.BytesIO(), format="svg")
     assert dict(matplotlib.rcParams) == before
 
 
 BAD = [
-    (lambda: plots.lines([0, 1], {}, x_label="", y_label=""), ValueError, "curves must have 1 to 6 labels, got 0"),
     (
-        lambda: plots.lines([0, 1], {"GA": [0, np.nan]}, x_label="", y_label=""),
+        lambda: plots.lines([0, 1], {}, x_label="x", y_label="y"),
+        ValueError,
+        "curves must have 1 to 6 labels, got 0",
+    ),
+    (
+        lambda: plots.lines([0, 1], {"GA": [0, np.nan]}, x_label="x", y_label="y"),
         ValueError,
         r"curves\['GA'\] must be finite, got nan at index 1",
     ),
     (
-        lambda: plots.lines([0, 1], {"GA": [0]}, x_label="", y_label=""),
+        lambda: plots.lines([0, 1], {"GA": [0]}, x_label="x", y_label="y"),
         ValueError,
         r"curves\['GA'\] must have the shape of its x",
     ),
     (
-        lambda: plots.lines([0], {"GA": [0]}, x_label="", y_label="", x_scale="ln"),
+        lambda: plots.lines([0], {"GA": [0]}, x_label="x", y_label="y", x_scale="ln"),
         ValueError,
         "x_scale must be one of .* got 'ln'",
     ),
-    (lambda: plots.lines([0], [[0]], x_label="", y_label=""), TypeError, "curves must be a dict .* got list"),
-    (lambda: plots.lines([0], {"GA": ([0], [0], [0])}, x_label="", y_label=""), ValueError, "got a tuple of 3"),
+    (lambda: plots.lines([0], [[0]], x_label="x", y_label="y"), TypeError, "curves must be a dict .* got list"),
+    (lambda: plots.lines([0], {"GA": ([0], [0], [0])}, x_label="x", y_label="y"), ValueError, "got a tuple of 3"),
     (
-        lambda: plots.lines([0], {"GA": [0]}, bands={"NPO": ([0], [0])}, x_label="", y_label=""),
+        lambda: plots.lines([0], {"GA": [0]}, bands={"NPO": ([0], [0])}, x_label="x", y_label="y"),
         ValueError,
         r"bands must have labels among \['GA'\], got \['NPO'\]",
     ),
     (
-        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": [[0]]}, x_label="", y_label=""),
+        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": [[0]]}, x_label="x", y_label="y"),
         ValueError,
         r"bands\['GA'\] must be a pair \(lower, upper\), got \[\[0\]\]",
     ),
     (
-        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": ([0, 1], [0, 1])}, x_label="", y_label=""),
+        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": ([0, 1], [0, 1])}, x_label="x", y_label="y"),
         ValueError,
         r"bands\['GA'\] must have the shape of its x",
     ),
     (
-        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": 3}, x_label="", y_label=""),
+        lambda: plots.lines([0], {"GA": [0]}, bands={"GA": 3}, x_label="x", y_label="y"),
         ValueError,
         r"bands\['GA'\] must be a pair \(lower, upper\), got 3",
     ),
     (
-        lambda: plots.lines([0], {"GA": [0]}, bands=[0], x_label="", y_label=""),
+        lambda: plots.lines([0], {"GA": [0]}, bands=[0], x_label="x", y_label="y"),
         TypeError,
         "bands must be a dict .* list",
     ),
-    (lambda: plots.lines([0], {None: [0]}, x_label="", y_label=""), TypeError, "each label of curves must be a str"),
-    (lambda: plots.lines([0], {"GA": [0]}, x_label=3, y_label=""), TypeError, "x_label must be a str, got 3"),
-    (lambda: plots.lines(None, {"GA": (None, [0])}, x_label="", y_label=""), TypeError, r"x of curves\['GA'\] must be"),
     (
-        lambda: plots.lines([0], {"GA": [0]}, x_label="", y_label="", y_limits=(1, 1)),
+        lambda: plots.lines([0], {None: [0]}, x_label="x", y_label="y"),
+        TypeError,
+        "each label of curves must be a str",
+    ),
+    (lambda: plots.lines([0], {"GA": [0]}, x_label=3, y_label=""), TypeError, "x_label must be a str, got 3"),
+    (
+        lambda: plots.lines(None, {"GA": (None, [0])}, x_label="x", y_label="y"),
+        TypeError,
+        r"x of curves\['GA'\] must be",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, x_label="x", y_label="y", y_limits=(1, 1)),
         ValueError,
         r"y_limits must be a pair of two numbers, got \[1.0, 1.0\]",
     ),
     (
-        lambda: plots.lines([0], {"GA": [0]}, x_label="", y_label="", y_limits="ab"),
+        lambda: plots.lines([0], {"GA": [0]}, x_label="x", y_label="y", y_limits="ab"),
         TypeError,
         "y_limits must be an array",
     ),
     (lambda: plots.images(np.zeros((2, 64)), ["", ""], columns=0), ValueError, "columns must be at least 1, got 0"),
     (lambda: plots.images(np.zeros((2, 63)), ["", ""]), ValueError, "pixels must hold square images, got rows of 63"),
-    (lambda: plots.side_by_side([0]), TypeError, "each chart must be a dict of arguments of lines, got list"),
+    (lambda: plots.panels([0]), TypeError, "each chart must be a dict of arguments of lines, got list"),
+    (lambda: plots.panels(), ValueError, "pass at least one chart"),
+    (lambda: plots.lines([0], {"GA": [0]}, x_label="x", y_label=""), ValueError, "y_label must be a non-empty str"),
+    (lambda: plots.multiples(*3 * [runs_of("GA")]), ValueError, "pass one chart or two, got 3"),
+    (
+        lambda: plots.multiples(runs_of("GA"), runs_of("GA", "NPO")),
+        ValueError,
+        r"same labels, got .*'GA'\] and \['GA', ",
+    ),
     (lambda: plots.images(np.zeros((2, 64)), "ab"), TypeError, "titles must be a sequence of str, got 'ab'"),
     (lambda: plots.images(np.zeros((2, 64)), [""]), ValueError, "titles must have one for each of the 2 images, got 1"),
 ]

@@ -7,7 +7,7 @@ from npo_tutorial.demos.frontier import pareto
 from npo_tutorial.demos.gradients import adaptive_weight, beta_to_zero, softmax_policy
 from npo_tutorial.demos.language import answers
 from npo_tutorial.demos.preferences import dpo_margin, dpo_to_npo
-from npo_tutorial.demos.runs import decision_boundary, digits, divergence
+from npo_tutorial.demos.runs import decision_boundary, digits, divergence, opposed
 
 __all__ = [
     "adaptive_weight",
@@ -18,6 +18,7 @@ __all__ = [
     "divergence",
     "dpo_margin",
     "dpo_to_npo",
+    "opposed",
     "pareto",
     "softmax_policy",
 ]

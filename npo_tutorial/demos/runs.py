@@ -1,4 +1,4 @@
-"""Demos of the chapters "intro", "divergence" and "digits": runs, and what happens to everything else."""
+"""Demos of the chapters "intro", "divergence", "beyond" and "digits": runs, and what happens to everything else."""
 
 from functools import cache
 from math import log
@@ -10,8 +10,8 @@ from npo_tutorial._types import FloatArray, Loss
 from npo_tutorial.data import digits_split, forget_set, theta_with_margins
 from npo_tutorial.demos.text import BETA, STEP, outwards, rounded, significant
 from npo_tutorial.digits import forget_digits
-from npo_tutorial.explore import Band, Explorer, Grid, Images, Marker, Points, explore
-from npo_tutorial.logistic import gradient_descent
+from npo_tutorial.explore import Band, Explorer, Grid, Images, Marker, Path, Points, explore
+from npo_tutorial.logistic import gradient_descent, gradient_flow
 from npo_tutorial.theory import divergence_bounds
 
 STEPS = np.unique(np.geomspace(1, 10_000, 61).round().astype(int))
@@ -86,6 +86,68 @@ def divergence() -> Explorer:
         beta=Grid([0.25, 0.5, 1, 2], label=BETA, scale="log", start=1),
         step_size=Grid([0.1, 0.4, 1], label={"en": "step size η", "zh": "步长 η"}, scale="log", start=0.4),
         n=Grid([2, 4, 8, 16], label={"en": "samples n", "zh": "样本数 n"}, scale="log", start=4),
+    )
+
+
+def opposed() -> Explorer:
+    """Two samples that push each other up: the margins of both under the flow of NPO and of GA.
+
+    Two unit rows with G₁₂ = −c and margins 2 and 0 at the start. Sample 2 is forgotten first and raises the margin of
+    sample 1 like (c/β) log τ; the pull of sample 1 is about τ^(−c/β), so under NPO only c > β can keep it from being
+    forgotten. Curves of GA end at τ = 60. Source: the model of arXiv:2404.05868, Theorem 2; chapter "beyond".
+
+    Examples
+    --------
+    >>> opposed().values
+    {'beta': 0.5, 'c': 0.6}
+    """
+    tau, early = np.geomspace(0.1, 1e9, 61), np.geomspace(0.1, 60, 41)
+
+    @cache
+    def margins(beta, c, *, ga=False):
+        """Of both samples at each time, (2, time) array."""
+        X, y = np.array([[1, 0], [-c, np.sqrt(1 - c**2)]]), [1, 1]
+        options = {"loss": "ga", "times": 2 * early} if ga else {"loss": "npo", "beta": beta, "times": 2 * tau}
+        return gradient_flow(X, y, theta_with_margins(X, y, [2.0, 0.0]), **options).margins.T
+
+    def draw(x, beta, c):
+        npo, ga = margins(beta, c), margins(None, c, ga=True)
+        return {"NPO m₁": npo[0], "NPO m₂": npo[1], "GA m₁": Path(early, ga[0]), "GA m₂": Path(early, ga[1])}
+
+    def say(beta, c):
+        first, ga = margins(beta, c)[0], margins(None, c, ga=True)[0]
+        end, highest = rounded(first[-1], 1), rounded(first.max(), 1)
+        learned, learned_by_ga = first[-1] > first[-2], ga[-1] > ga[-2]
+        order = f"c = β = {c:g}" if c == beta else f"c = {c:g} {'>' if c > beta else '<'} β = {beta:g}"
+        if learned:
+            en = f"learns sample 1: at τ = 10⁹ its margin is {end} and still rises"
+            zh = f"学会了样本 1：到 τ = 10⁹，它的间隔是 {end}，还在上升"
+        else:
+            en = f"forgets sample 1: its margin is at most {highest}, and {end} at τ = 10⁹"
+            zh = f"忘掉了样本 1：它的间隔最高到 {highest}，到 τ = 10⁹ 时是 {end}"
+        ga_en, ga_zh = ("learns", "学会") if learned_by_ga else ("forgets", "忘掉")
+        too, also = (" too", "也") if learned == learned_by_ga else ("", "")
+        return {
+            "en": f"With {order} NPO {en}. GA {ga_en} it{too}.",
+            "zh": f"{order} 时，NPO {zh}。GA {also}{ga_zh}了它。",
+        }
+
+    return explore(
+        draw,
+        tau,
+        title={"en": "Two samples that push each other up", "zh": "两个互相往上推的样本"},
+        x_label={"en": "time τ", "zh": "时间 τ"},
+        y_label={"en": "margin", "zh": "间隔"},
+        x_scale="log",
+        labels={
+            "NPO m₁": {"en": "NPO: sample 1", "zh": "NPO：样本 1"},
+            "NPO m₂": {"en": "NPO: sample 2", "zh": "NPO：样本 2"},
+            "GA m₁": {"en": "GA: sample 1, until τ = 60", "zh": "GA：样本 1，画到 τ = 60"},
+            "GA m₂": {"en": "GA: sample 2", "zh": "GA：样本 2"},
+        },
+        say=say,
+        beta=Grid([0.3, 0.5, 0.75, 1, 2], label=BETA, scale="log", start=0.5),
+        c=Grid(np.arange(10) / 10, label={"en": "opposition c = −G₁₂", "zh": "对立程度 c = −G₁₂"}, start=0.6),
     )
 
 

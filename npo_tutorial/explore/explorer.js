@@ -7,6 +7,9 @@
 const SVG = "http://www.w3.org/2000/svg";
 // the sizes below are for letters this high, in pixels; a reader may have set larger ones
 const LETTER = 12;
+// a slider with at most this many stops shows them, and their values if these fit a line of this many characters
+const STOPS = 12;
+const LABELS = 24;
 // symbols of points, by look: no two curves differ by colour alone
 const SHAPES = [
   "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
@@ -316,14 +319,20 @@ function sliderOf(grid, { id, words, inLanguage, valueOf, choose }) {
   const input = create("input", { type: "range", min: 0, max: last, step: 1, id, name: id });
   const output = create("output", { for: id });
   input.addEventListener("input", () => choose(Number(input.value)));
-  const ends = [valueOf(0), grid.scale === "log" ? words.log : "", valueOf(last)];
+  const values = grid.values.map((_, i) => valueOf(i));
+  const ends = [values[0], grid.scale === "log" ? words.log : "", values[last]];
+  // a slider of few stops jumps: it shows where to, and if there is room, each value
+  const stops = last && values.length <= STOPS ? values.map(() => create("i")) : [];
+  const named = stops.length && values.join("  ").length <= LABELS;
+  const below = named ? stops.map((stop, i) => create("i", {}, create("span", {}, values[i]))) : stops;
   const element = create(
     "div",
     { class: "npo-control" },
     create("label", { for: id }, inLanguage(grid.label)),
     output,
     input,
-    create("div", { class: "npo-ends", "aria-hidden": "true" }, ...ends.map((end) => create("span", {}, end))),
+    create("div", { class: "npo-stops", "aria-hidden": "true" }, ...below),
+    ...(named ? [] : [create("div", { class: "npo-ends", "aria-hidden": "true" }, ...ends.map((end) => create("span", {}, end)))]),
   );
   function show(position) {
     input.value = position;

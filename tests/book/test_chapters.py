@@ -7,14 +7,21 @@ from string import ascii_uppercase
 import pytest
 from booksite.document.reading_times import estimate
 
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, TOC, article, cells, check_cell, source
+from tests.book.pages import CELL, CHAPTERS, EDITIONS, NAMES, TOC, article, cells, check_cell, source
 from tests.conftest import ROOT
 
 BOTH = [(edition, name) for edition in EDITIONS for name in CHAPTERS]
 BREAK_IT = {"zh": "弄坏它", "en": "Break it"}
-# methods and data sets: the only words that a figure may contain
-NAMES_IN_FIGURES = {"GA", "NPO", "DPO", "IDK", "SimNPO"}
+# a unit and methods: the only words that a figure may contain
+NAMES_IN_FIGURES = {"nat", "GA", "NPO", "DPO", "IDK", "SimNPO"}
 TEXT = re.compile(r"<!-- (.*?) -->")
+# appendices have exercises too
+EXERCISES = [name for name in NAMES if "{exercise}" in source("en", name)]
+EFFORT = {"zh": r"(容易|中等|较难)，约 (\d+) 分钟。", "en": r"(Easy|Medium|Hard), (\d+) minutes\."}
+LEVELS = {"容易": "Easy", "中等": "Medium", "较难": "Hard"}
+# not a cell: an exercise shows them to be copied
+LINES = "```python\n"
+SHORT_ANSWER = {"zh": "简短答案", "en": "Short answer"}
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
@@ -33,10 +40,62 @@ def test_exercises_have_collapsed_solutions_and_one_breaks_something(site, editi
     )
 
 
+@pytest.mark.parametrize("name", EXERCISES)
+def test_exercises_say_how_hard_they_are_and_have_a_short_answer_and_a_solution(site, name):
+    efforts = {}
+    for edition in EDITIONS:
+        path, efforts[edition] = f"book/{edition}/{name}.md", []
+        boxes = article(site, edition, name).select("div.exercise, details.solution")
+        kinds = ["exercise" if box.name == "div" else "solution" for box in boxes]
+        assert kinds == ["exercise", "solution"] * (len(kinds) // 2), f"{path}: a solution must follow each exercise"
+        for exercise in boxes[::2]:
+            parts = exercise.section.find_all(True, recursive=False)
+            first, last, where = parts[0].get_text(), parts[-1], f"{path}, {exercise['id']}"
+            effort = re.fullmatch(EFFORT[edition], first)
+            assert effort, (
+                f"{where}: its first paragraph must say how hard it is and how long it takes, "
+                f"“Easy, 5 minutes.” or “容易，约 5 分钟。” (Medium, Hard; 中等, 较难), got {first!r}"
+            )
+            level, minutes = effort.groups()
+            assert int(minutes) % 5 == 0, f"{where}: its minutes must be a multiple of 5, got {minutes}"
+            efforts[edition].append((LEVELS.get(level, level), int(minutes)))
+            assert last.name == "details" and "short-answer" in last["class"], (
+                f"{where}: its last part must be a box of :class: dropdown short-answer"
+            )
+            title = last.summary.get_text()
+            assert title == SHORT_ANSWER[edition], f"{where}: “{title}” must be “{SHORT_ANSWER[edition]}”"
+        counted = estimate(source(edition, name))[1]
+        assert counted == [minutes for _, minutes in efforts[edition]], f"{path}: the reading times add up {counted}"
+    assert efforts["zh"] == efforts["en"], f"{name}: an exercise is as hard and long in both editions: {efforts}"
+
+
+@pytest.mark.parametrize("name", [name for name in CHAPTERS if LINES in source("en", name)])
+def test_lines_to_copy_run_after_the_cells_above_them(name, monkeypatch):
+    monkeypatch.setattr("myst_nb.glue", lambda *_, **__: None)
+    above, _, below = source("en", name).partition(LINES)
+    names = {}
+    for cell in CELL.findall(above):
+        exec(re.sub(r"^:.*\n", "", cell, flags=re.M), names)
+    lines = below.partition("\n```")[0]
+    try:
+        exec(lines, names)
+    except Exception as error:
+        pytest.fail(f"book/en/{name}.md: lines to copy must run after the cells above them, got {error!r}:\n{lines}")
+
+
 @pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_no_chapter_takes_more_than_45_minutes(edition, name):
     minutes, _ = estimate(source(edition, name))
     assert minutes <= 45, f"book/{edition}/{name}.md takes {minutes} minutes by the book's own table"
+
+
+@pytest.mark.parametrize(("edition", "name"), BOTH)
+def test_an_exercise_takes_the_minutes_that_it_states_and_no_others(edition, name):
+    chapter, exercise, rest = source(edition, name).partition("{exercise}")
+    assert exercise and "\n## " not in rest, f"book/{edition}/{name}.md: nothing but exercises may follow the first one"
+    alone, _ = estimate(chapter)
+    read, _ = estimate(chapter + exercise + rest)
+    assert read == alone, f"book/{edition}/{name}.md: the text of exercises must not count as reading"
 
 
 @pytest.mark.parametrize(("edition", "name"), BOTH)
@@ -51,8 +110,10 @@ def test_cells_are_short_and_only_call_the_package(edition, name):
 def test_figures_contain_symbols_and_method_names_only(site, edition, name):
     # Matplotlib draws text as outlines and leaves the text itself in a comment
     pictures = {picture["src"] for picture in article(site, edition, name).select("figure img")}
+    # test_drawings.py reads those drawn by hand
+    pictures -= {src for src in pictures if (ROOT / "book/_static/drawings" / src.rpartition("/")[2]).exists()}
     texts = [text for src in pictures for text in TEXT.findall((site / f"book/{edition}" / src).read_text("utf-8"))]
-    rule = "one figure serves both editions, so its text is symbols and method names only"
+    rule = "one figure serves both editions, so its text is symbols, units and method names only"
     for text in texts:
         words = re.findall(r"[^\W\d_]{3,}", re.sub(r"\$[^$]*\$", "", text))
         assert set(words) <= NAMES_IN_FIGURES, f"{name}: a figure says {text!r}: {rule}"
@@ -91,6 +152,19 @@ def test_the_first_page_lists_every_page_by_its_number(edition):
             marks = ascii_uppercase if part.get("style") == "alphaupper" else map(str, count(1))
             numbered += zip(marks, names, strict=False)
     assert re.findall(r"^\| (\w+)\. \{doc\}`([\w-]+)` \|", source(edition, "index"), re.M) == numbered
+
+
+# what a cell uses, and the licence under which others may use it
+LICENCES = {"digits_split(": "CC BY 4.0", "language_model": "Apache 2.0"}
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_chapter_states_the_licence_of_its_data(edition):
+    used = {(name, data) for name in CHAPTERS for cell in cells(edition, name) for data in LICENCES if data in cell}
+    assert {data for _, data in used} == set(LICENCES)
+    for name, data in used:
+        says = LICENCES[data] in source(edition, name)
+        assert says, f"book/{edition}/{name}.md uses {data.strip('(')}: say where it is from, and “{LICENCES[data]}”"
 
 
 KINDS = {"zh": "定义|命题|定理|引理|习题", "en": "Definition|Proposition|Theorem|Lemma|Exercise"}

@@ -1,9 +1,11 @@
 """What a page shows of a cell: no `glue`, and what only draws is folded."""
 
-import pytest
-from booksite.document.code import folded_lines, without_glue
+import re
 
-from tests.book.pages import EDITIONS, NAMES, article
+import pytest
+from booksite.document.code import DRAWING, without_glue
+
+from tests.book.pages import EDITIONS, NAMES, article, cells
 
 CELL = """from myst_nb import glue
 from npo_tutorial import plots, run
@@ -16,6 +18,7 @@ for b in path:
     glue(f"number-{b}", b)
 for b in path:
     glue(f"other-{b}", b)
+# drawing
 label = "$t$"
 
 fig = plots.lines(path, curves, x_label=label)
@@ -32,33 +35,24 @@ path = run(3)
 curves = {}
 for b in path:
     curves[b] = b
+# drawing
 label = "$t$"
 
 fig = plots.lines(path, curves, x_label=label)
 fig"""
 
 
-def open_lines(source, used=()):
-    folded = folded_lines(source, {"print", "run"}, set(used))
-    return [line for number, line in enumerate(source.splitlines(), 1) if number not in folded]
-
-
 def test_lines_that_take_results_over_are_gone_and_a_figure_stands_where_it_was():
     assert without_glue(CELL) == SHOWN
 
 
-def test_what_only_draws_is_folded_with_the_blank_line_before_it():
-    assert open_lines(SHOWN) == SHOWN.splitlines()[:4]
-
-
-@pytest.mark.parametrize(("used", "n_open"), [("curves", 7), ("label", 5)])
-def test_what_a_later_cell_reads_is_open(used, n_open):
-    lines = open_lines(SHOWN, [used])
-    assert len(lines) == n_open and lines[:4] == SHOWN.splitlines()[:4]
-
-
-def test_what_prints_is_open_and_so_is_what_it_needs():
-    assert open_lines("a = 1\nb = 2\nc = [a]\nc.append(3)\nprint(c)") == ["a = 1", "c = [a]", "c.append(3)", "print(c)"]
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cell_says_where_it_only_draws(name):
+    for cell in cells("en", name):
+        draws = re.search(r"\bplots\.\w+\(", cell)
+        assert not draws or DRAWING in cell.splitlines(), (
+            f"book/*/{name}.md: the lines of a cell that only draw come last, below the line `{DRAWING}`, got\n{cell}"
+        )
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

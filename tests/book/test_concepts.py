@@ -6,6 +6,7 @@ import pytest
 
 from tests.book.glossary import AVOIDED, CONCEPTS, DATA, EDGES, GLOSSARY, KINDS, SLIPS
 from tests.book.pages import EDITIONS, parse
+from tests.conftest import ROOT
 
 TEXTS = {
     **{key: concept for key, concept in CONCEPTS.items()},
@@ -47,6 +48,19 @@ def test_relations_connect_all_concepts_and_none_is_listed_twice():
 def test_kinds_of_relations_differ_by_more_than_colour():
     looks = [(kind["line"]["width"], kind["line"].get("dash"), kind["end"]) for kind in KINDS.values()]
     assert len(looks) == len(set(looks))
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+@pytest.mark.parametrize("key", [key for key, concept in CONCEPTS.items() if "demo" in concept])
+def test_a_concept_names_a_demo_of_the_chapter_that_explains_it(edition, key):
+    concept = CONCEPTS[key]
+    texts = {path.stem: path.read_text("utf-8") for path in (ROOT / "book" / edition).glob("*.md")}
+    chapter = next(name for name, text in texts.items() if f"({edition}-{concept['section']})=" in text)
+    shown = re.findall(r"^demos\.(\w+)\(\)$", texts[chapter], re.M)
+    assert concept["demo"] in shown, (
+        f"{key} in book/glossary.yml must name a demo of {chapter}, which explains it ({shown}), or none; "
+        f"got {concept['demo']}"
+    )
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

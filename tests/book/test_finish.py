@@ -56,7 +56,10 @@ DATA = {
         }
     },
     "concepts": {
-        "first": {"term": "unlearning", "zh": "一", "en": "one", "formula": "x^2", "section": "sec", "at": [0, 0]},
+        "first": {
+            **{"term": "unlearning", "zh": "一", "en": "one", "formula": "x^2"},
+            **{"section": "sec", "demo": "waves", "at": [0, 0]},
+        },
     },
 }
 
@@ -97,7 +100,7 @@ def make(tmp_path, output):
             "default_edition": "en",
             "execution": {},
             "picture": {},
-            "concept_map": {"page": "map.html", "data": "map.yml", "demo": "waves"},
+            "concept_map": {"page": "map.html", "data": "map.yml"},
             "embeds": {"folder": "embed"},
             "mount_script": "mount.js",
             "archive": "course.zip",
@@ -367,7 +370,7 @@ def test_fonts_of_formulas_have_the_characters_of_the_pages_and_no_others(site):
 )
 def test_a_font_keeps_what_katex_draws_with_it(site, tex, font, drawn):
     site.pages = {"page.html": render(tex, True)["html"]}
-    assert fonts.characters_of_formulas(site)[f"KaTeX_{font}.woff2"] >= set(drawn)
+    assert fonts.characters_of_formulas(site.pages.values())[f"KaTeX_{font}.woff2"] >= set(drawn)
 
 
 def test_rules_and_variables_go_only_if_nothing_could_use_them(site):
@@ -414,34 +417,42 @@ def test_a_picture_that_a_chapter_shows_is_not_drawn_again(site, output, monkeyp
     site.write("_images/a.svg", "<svg>drawn</svg>")
     monkeypatch.setattr("npo_tutorial.explore.html.picture", None)
     embeds.write_embeds(site)
-    concept_map.write_concept_map(site)
     assert ">drawn</svg>" in site.pages["embed/en/waves.html"]
-    assert "data:image/svg+xml,%3Csvg%3Edrawn" in site.pages["map.html"]
 
 
-def test_the_map_shows_the_demo_of_the_chapter(site, output):
+def test_the_map_shows_the_demo_of_the_chapter_and_its_formulas_in_their_fonts(site, output):
+    tag = '<script type="application/vnd.jupyter.widget-state+json" data-src="../../%s.js" data-models="%s"></script>'
+    site.pages["book/zh/one.html"] += tag % ("a", f"0 {output[0]}") + tag % ("b", output[0]) + tag % ("c", "0")
     concept_map.write_concept_map(site)
     html = site.pages["map.html"]
     assert site.said == [] and output[0] in html and "book/zh/one.html#sec" in html and "<math" in html
+    assert re.findall(r'data-src="(.*?)" data-models="(.*?)"', html) == [("a.js", output[0]), ("b.js", output[0])]
+    faces = dict(re.findall(r"font-family:(KaTeX_\w+)[^}]*?url\((data:[^)]+)\)", html))
+    assert {name: characters(face) for name, face in faces.items()} == {"KaTeX_Main": {"2"}, "KaTeX_Math": {"x"}}
+    assert ".woff2)" not in html
 
 
-def test_what_is_wrong_on_the_map_is_said(site):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"term": "learning"}, "no attribute 'learning'"),
+        ({"formula": "\\nothing"}, "Undefined control sequence: \\nothing"),
+        ({"section": "away"}, "no attribute 'zh-away'"),
+        ({"relations": {"uses": ["nobody"]}}, "no attribute 'nobody'"),
+        ({"relations": {"likes": ["first"]}}, "no attribute 'likes'"),
+        ({"demo": "tides"}, "no attribute 'tides'"),
+        ({"zh": None}, "no attribute 'zh'"),
+    ],
+)
+def test_what_is_wrong_on_the_map_is_said(site, change, said):
     data = json.loads(json.dumps(DATA))
-    data["title"].pop("zh")
-    data["concepts"]["first"] |= {"term": "learning", "formula": "\\nothing", "section": "away"}
-    data["concepts"]["first"]["relations"] = {"uses": ["nobody"]}
+    first = data["concepts"]["first"] | change
+    data["concepts"]["first"] = {name: value for name, value in first.items() if value is not None}
     site.source.joinpath("map.yml").write_text(yaml.safe_dump(data), "utf-8")
-    site.demos = ()
     concept_map.write_concept_map(site)
-    for said in (
-        "'learning' is not a term of the glossary",
-        "in the formula of first",
-        "first leads to zh-away, which is not a section",
-        "first has an unknown relation: uses nobody",
-        "title lacks zh",
-        "no chapter shows the demo waves",
-    ):
-        assert any(line.startswith("concept map: ") and said in line for line in site.said), said
+    (line,) = site.said
+    assert line.startswith("concept map: map.yml lacks something, or has it wrong: ") and said in line
+    assert "map.html" not in site.pages
 
 
 def test_addresses_for_servers_and_search_engines(site):

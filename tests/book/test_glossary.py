@@ -12,7 +12,7 @@ CHINESE_PAGES = sorted((ROOT / "book/zh").glob("*.md"))
 SHARED = [ROOT / "index.md", ROOT / "_config.yml", ROOT / "book/api.md"]
 SHARED += [*(ROOT / "book/homework").glob("*.md"), ROOT / "book/_ext/booksite/words.yml"]
 SHARED += [path for path in (ROOT / "npo_tutorial").rglob("*") if path.suffix in {".py", ".js", ".toml"}]
-# things that are no terms have one name too
+# other things than terms have one name too
 OTHER_NAMES = re.compile(rf"{AVOIDED.pattern}|软件包|前置系数|本课程|这门课|{HAN} notebook")
 FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,}|:{3,})(?P<name>\{[^}]*\})?(?P<rest>.*)")
 NO_TEXT_INSIDE = re.compile(r"\{(code|code-cell|code-block|math|raw)\}")

@@ -46,6 +46,14 @@ def test_language_of_every_page(site):
         assert parse(site / page).html["lang"] == (EDITIONS[edition] if edition else "en"), page
 
 
+def test_every_table_names_its_columns(site):
+    for page in TWINS:
+        for table in parse(site / page).select("article.bd-article table"):
+            names = [cell.get_text(strip=True) for cell in table.select("thead th")]
+            said = table.get_text(" ", strip=True)[:60]
+            assert names and all(names), f"{page}: a table must have a header row without empty cells, got {said}"
+
+
 def test_nothing_is_loaded_from_another_host(site):
     for page in all_pages(site):
         for tag, attribute in LOADED:

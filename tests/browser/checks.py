@@ -17,6 +17,7 @@ from tests.browser.styles import lost_rules
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, too_wide
 from tests.browser.weight import too_heavy
 from tests.colors import contrast, in_dark_mode
+from tests.figures import smallest_letter, texts
 
 # one page of each kind; every run opens these where any page would do
 KINDS = [
@@ -44,6 +45,58 @@ TOO_WIDE = """paper => [...document.querySelectorAll("article.bd-article *")].fi
 CUT = """() => [...document.querySelectorAll(".math-display .math-scroll")]
   .filter(formula => formula.scrollWidth > formula.clientWidth + 1)
   .map(formula => formula.querySelector("annotation").textContent.slice(0, 120))"""
+# code and outputs that a reader would have to scroll sideways, by their longest lines; and tables, by their first rows
+SCROLLING = """(selector) => [...document.querySelectorAll(selector)]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .map((box) => (box.rows?.[0].innerText ?? box.textContent).split("\\n"))
+  .map((lines) => lines.reduce((one, other) => (other.length > one.length ? other : one)))"""
+# the lines of text that begin with a closing sign or end with an opening one, and titles that break off their last sign
+BROKEN = r"""() => {
+  const range = document.createRange(), found = [];
+  const texts = (root) => {
+    const hidden = (node) => node.parentElement.closest(".katex, .headerlink, .sig, pre, script, style, .npo-explorer");
+    const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT, (node) => (hidden(node) ? 2 : 1)), all = [];
+    while (walk.nextNode()) all.push(walk.currentNode);
+    return all;
+  };
+  const box = (text, i) => {
+    range.setStart(text, i);
+    range.setEnd(text, i + 1);
+    return range.getBoundingClientRect();
+  };
+  // the block that a text is in, and the boxes of all that is drawn in it
+  const block = (element) => (getComputedStyle(element).display === "inline" ? block(element.parentElement) : element);
+  const line = (inside, { top, bottom }) => {
+    range.selectNodeContents(inside);
+    return [...range.getClientRects()].filter((r) => r.width > 1 && r.top < bottom - 4 && r.bottom > top + 4);
+  };
+  for (const text of [...document.querySelectorAll("article")].flatMap(texts)) {
+    // only beside a formula may a browser break a line wrongly
+    const [before, after] = [text.previousSibling, text.nextSibling].map((e) => e?.classList?.contains("math"));
+    const first = before && /^[,.;:!?)\]’”，。；：、！？）》]/.test(text.data);
+    const last = after && /[(\[‘“（《]$/.test(text.data);
+    if (!first && !last) continue;
+    const sign = box(text, first ? 0 : text.length - 1), others = line(block(text.parentElement), sign);
+    const begins = first && !others.some((r) => r.left < sign.left - 1);
+    const ends = last && !others.some((r) => r.right > sign.right + 1);
+    if (begins) found.push(`a line begins with ${text.data.slice(0, 40)}`);
+    if (ends) found.push(`a line ends with ${text.data.slice(-40)}`);
+  }
+  for (const title of document.querySelectorAll("article :is(h1, h2, h3, h4), .prev-next-title")) {
+    if (title.querySelector(".math")) continue;
+    const signs = texts(title).flatMap((text) => [...text.data].map((sign, i) => [sign, box(text, i)]))
+      .filter(([sign, { width }]) => sign.trim() && width);
+    // lines of a title may overlap, but their tops are apart
+    const end = signs.at(-1)?.[1].top;
+    const [above, below] = [true, false].map((up) => signs.filter(([, { top }]) => top < end - 4 === up).length);
+    if (above && below === 1) found.push(`a title breaks off its last sign: ${title.textContent}`);
+  }
+  return found;
+}"""
+# buttons and links that stay on the screen when a page scrolls, except those of closed menus
+STAYING = """() => [...document.querySelectorAll("body button, body a")]
+  .filter((button) => getComputedStyle(button).position === "fixed" && !button.closest("dialog, .skip-link"))
+  .map((button) => button.outerHTML.slice(0, 120))"""
 # what CSS does to a figure on a dark page, and the same in Python
 FILTERS = {"light": ("none", tuple), "dark": ("invert(1) hue-rotate(180deg)", in_dark_mode)}
 # for every visible figure: its file, its filter, and the background of the nearest element around it that has one
@@ -53,6 +106,9 @@ STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].m
   while (ground(around) === "rgba(0, 0, 0, 0)") around = around.parentElement;
   return [new URL(image.src).pathname.split("/").at(-1), getComputedStyle(image).filter, ground(around)];
 })"""
+# and its width
+WIDTHS = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) =>
+  [new URL(image.src).pathname.split("/").at(-1), image.getBoundingClientRect().width]);"""
 ASKED = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 THEME = f"document.documentElement.dataset.theme ?? ({ASKED})"
 # the pages that axe reads on a phone
@@ -97,14 +153,13 @@ def paper(visit, name, site):
 
 @cache
 def inks(path):
-    """Colours of all text in a figure: Matplotlib puts each text, as letters or as outlines, into a group."""
+    """Colours of all text in a figure."""
     found = []
-    for group in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}g"):
-        if re.match(r"text_\d", group.get("id", "")):
-            text = ElementTree.tostring(group, encoding="unicode")
-            assert "opacity" not in text, path
-            # the default colour is black
-            found += re.findall(r"(?<![-\w])fill[:=]\W*(#\w+)", text) or ["#000000"]
+    for group in texts(path):
+        text = ElementTree.tostring(group, encoding="unicode")
+        assert "opacity" not in text, path
+        # the default colour is black
+        found += re.findall(r"(?<![-\w])fill[:=]\W*(#\w+)", text) or ["#000000"]
     return found
 
 
@@ -127,6 +182,15 @@ def figures(visit, name, site):
             for ink in faint(site / "_images" / file, ground, theme):
                 yield f"{theme}: text in {ink} of {file} is faint on {ground}"
     visit.page.emulate_media(color_scheme="light")
+
+
+def letters_of_figures(visit, name, site):
+    """No letter of a figure may be smaller than 9 px on a phone, scripts included: draw it by `npo_tutorial.plots`."""
+    visit.page.evaluate(UNFOLD)
+    for file, width in visit.page.evaluate(WIDTHS):
+        share = smallest_letter(site / "_images" / file)
+        if share and share * width < 9:
+            yield f"{file} is {width:.0f} px wide, and its smallest letter {share * width:.1f} px"
 
 
 def themes(visit, name, site):
@@ -166,6 +230,26 @@ def formulas(visit, name, site):
     return [f"is cut off: {formula}" for formula in visit.page.evaluate(CUT)]
 
 
+def code(visit, name, site):
+    """What a cell prints must fit a phone: 44 characters a line, or, for sentences, the tag `wrap-output`."""
+    return [f"scrolls: {line}" for line in visit.page.evaluate(SCROLLING, "article pre")]
+
+
+def tables(visit, name, site):
+    """A table must fit a phone: shorten its headings, or write `{.cards}` above it, and each row becomes a card."""
+    return [f"scrolls: {row}" for row in visit.page.evaluate(SCROLLING, "article table")]
+
+
+def lines(visit, name, site):
+    """A line must not begin with a comma or end with an opening bracket, nor a title break off its last sign."""
+    return visit.page.evaluate(BROKEN)
+
+
+def covered(visit, name, site):
+    """No button may cover the text, as the theme's "Back to top" would: the foot of a page has a link."""
+    return [f"stays over the text: {button}" for button in visit.page.evaluate(STAYING)]
+
+
 def axe(visit, name, site):
     """Axe must find nothing wrong.
 
@@ -186,4 +270,4 @@ def axe(visit, name, site):
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
-ON_A_PHONE = (weight, themes, demos, formulas, narrow, axe)
+ON_A_PHONE = (weight, themes, demos, formulas, letters_of_figures, code, tables, lines, covered, narrow, axe)

@@ -13,7 +13,7 @@ PAPER = """e => {
   const style = (e, name) => getComputedStyle(e)[name].match(/[\\d.]+/g).slice(0, 3).map(n => n / 255);
   const paper = style(e, "backgroundColor");
   return [[e, "color"], ...[...e.querySelectorAll(".npo-line, .npo-marker")].map(p => [p, "stroke"]),
-    ...[...e.querySelectorAll("text, .npo-points")].map(p => [p, "fill"]), [e.querySelector(".npo-ends"), "color"]]
+    ...[...e.querySelectorAll("text, .npo-points")].map(p => [p, "fill"]), [e.querySelector(".npo-stops"), "color"]]
     .map(([part, name]) => [style(part, name), paper]);
 }"""
 THEMES = {

@@ -73,9 +73,9 @@ def test_what_a_button_opens(browser, server, edition, button, shown, width):
 @editions("en")
 def test_concept_map(browser, server, edition, view):
     with opened(browser, server, f"{server}NPO.html?lang={edition}") as page:
-        page.locator(".widget .npo-explorer").first.wait_for(state="attached")
         if view == "panel":
             page.click(".node[data-concept=npo]")
+            page.locator("#npo .npo-explorer").first.wait_for()
         else:
             page.click(f"[data-do={view}]")
         assert not violations(page)

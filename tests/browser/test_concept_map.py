@@ -1,17 +1,26 @@
 """The concept map in a real browser: by mouse and keyboard, in both languages, from files, in a frame."""
 
 import gzip
+import re
 from contextlib import contextmanager
 
 import pytest
 
 from tests.book.glossary import CONCEPTS, EDGES
-from tests.book.pages import EDITIONS, editions
+from tests.book.pages import EDITIONS, editions, parse
 from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, too_wide, wait_until
 
 PLACE = "[...document.querySelectorAll('.node')].map(e => [e.offsetLeft, e.offsetTop])"
 DRAWN = ".edition[aria-pressed=true]"
 TRANSFORM = "document.querySelector('.plane').style.transform"
+# in formulas with scripts of one kind: the middle of the letter in each script, and of the letter before it
+SCRIPTS = """[...document.querySelectorAll(".katex-html .msupsub")].flatMap(scripts => {
+  const tex = scripts.closest(".katex").querySelector("annotation").textContent;
+  const [letter, before] = [scripts.querySelector(".mord.mtight"), scripts.previousElementSibling];
+  if (!letter || !before || (tex.includes("_") && tex.includes("^"))) return [];
+  const middle = e => { const { top, bottom } = e.getBoundingClientRect(); return (top + bottom) / 2; };
+  return [[tex.includes("_") ? "sub" : "sup", middle(letter), middle(before), tex]];
+})"""
 
 
 @contextmanager
@@ -43,9 +52,12 @@ def drag(page, start, by):
     page.mouse.up()
 
 
-def test_page_is_small_and_self_contained(site):
+def test_page_is_small_and_self_contained_but_for_the_states_of_its_demos(site):
     page = (site / "NPO.html").read_bytes()
     assert len(gzip.compress(page)) <= 60_000
+    # which mount.js loads when a demo is shown
+    states = re.findall(r'data-src="([^"]+)"', page.decode())
+    assert states and all((site / name).is_file() for name in states)
     assert b"<script src" not in page and b'rel="stylesheet"' not in page
 
 
@@ -163,23 +175,72 @@ def test_panel_can_be_hidden_and_shown_and_reset_restores_the_map(browser, serve
         assert panel.is_visible()
 
 
+@pytest.mark.parametrize("protocol", ["http", "file"])
 @editions("zh")
-def test_widget_moves_and_keeps_its_place_in_the_other_language(browser, site, edition):
-    with opened(browser, site.as_uri() + "/", f"?lang={edition}") as page:
-        view = page.locator(f".widget > [lang={EDITIONS[edition]}]")
+def test_a_concept_shows_its_own_demo_or_none(browser, site, server, edition, protocol):
+    own = server if protocol == "http" else site.as_uri() + "/"
+    with opened(browser, own, f"?lang={edition}") as page:
+        for key, concept in CONCEPTS.items():
+            node(page, key).click()
+            demos = page.locator(".demo:visible")
+            assert demos.count() == ("demo" in concept), f"{key} must show the demo that it names, or none"
+            if "demo" in concept:
+                demos.locator("summary").scroll_into_view_if_needed()
+                figure = demos.locator(f"[lang={EDITIONS[edition]}] .npo-explorer")
+                figure.wait_for()
+                title = parse(site / f"embed/{edition}/{concept['demo']}.html").h1.get_text()
+                drawn = figure.locator(".npo-title").text_content()
+                assert drawn == title, f"{key} must show the demo “{title}”, which it names, got “{drawn}”"
+                assert demos.locator("summary").inner_text().endswith(title)
+
+
+@editions("zh")
+def test_a_demo_moves_and_keeps_its_place_in_the_other_language(browser, site, edition):
+    with opened(browser, site.as_uri() + "/", f"?lang={edition}#gap") as page:
+        view = page.locator(f"#gap .demo .in[lang={EDITIONS[edition]}]")
         slider = view.locator("input[type=range]").first
         slider.wait_for()
-        ground, drawing = page.evaluate(TRANSFORM), view.locator("svg").first.inner_html()
+        ground, drawing = page.evaluate(TRANSFORM), view.locator(".npo-chart").first.inner_html()
         slider.focus()
         page.keyboard.press("ArrowLeft")
         value = slider.input_value()
         page.wait_for_timeout(200)
-        assert view.locator("svg").first.inner_html() != drawing
+        assert view.locator(".npo-chart").first.inner_html() != drawing
         assert page.evaluate(TRANSFORM) == ground
         other = next(key for key in EDITIONS if key != edition)
         page.click(f".edition[data-edition={other}]")
         assert not view.is_visible()
-        assert page.locator(f".widget > [lang={EDITIONS[other]}] input[type=range]").first.input_value() == value
+        assert page.locator(f"#gap .demo .in[lang={EDITIONS[other]}] input[type=range]").first.input_value() == value
+
+
+def test_scripts_of_a_formula_sit_below_and_above_its_line(browser, server):
+    with opened(browser, server) as page:
+        page.click("[data-do=list]")
+        page.wait_for_function("document.fonts.status === 'loaded'")
+        fonts = page.evaluate("[...document.fonts].map(font => [font.family, font.status])")
+        lost = [family for family, status in fonts if family.startswith("KaTeX") and status != "loaded"]
+        assert fonts and not lost, f"formulas lack these fonts: {lost}"
+        found = page.evaluate(SCRIPTS)
+        assert {kind for kind, *_ in found} == {"sub", "sup"} and len(found) >= 10
+        for kind, middle, base, formula in found:
+            right = middle > base + 1 if kind == "sub" else middle < base - 1
+            assert right, f"a {kind}erscript must sit {'below' if kind == 'sub' else 'above'} its line: {formula}"
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_names_on_the_map_can_be_read_on_a_phone(browser, server, edition):
+    with opened(browser, server, f"?lang={edition}", **PHONE) as page:
+        page.tap("[data-do=map]")
+        letters = "parseFloat(getComputedStyle(document.querySelector('.node')).fontSize)"
+        scale = "new DOMMatrix(getComputedStyle(document.querySelector('.plane')).transform).a"
+        size = page.evaluate(f"{letters} * {scale}")
+        assert size >= 10, f"names on the map must be 10 px high on a phone, got {size:.1f}"
+        # what was chosen in the list is on the screen
+        page.tap("[data-do=list]")
+        page.tap("#npo .relations a[href='#dpo']")
+        page.tap("[data-do=map]")
+        box, width = node(page, "dpo").bounding_box(), page.viewport_size["width"]
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, "the map must show the chosen concept"
 
 
 @pytest.mark.parametrize("width", [390, 320])

@@ -20,15 +20,11 @@ TURNS = [[(list(EDITIONS)[(i + j) % 2], name) for i, name in enumerate(CHAPTERS)
 BOTH = [*TURNS[0], *nightly(*TURNS[1])]
 
 
-# chapter 7 was a part of chapter 6, and has no demo of its own yet
-NO_DEMO = ["beyond"]
-
-
 def test_every_demo_is_in_a_chapter_and_every_chapter_has_one():
     placed = [demo_name for name in CHAPTERS for demo_name in demos_of(name)]
     rule = "each demo must be in a cell once, as the line `demos.name()`, and each chapter must have one"
     assert sorted(placed) == sorted(demos.__all__), rule
-    assert [name for name in CHAPTERS if not demos_of(name)] == NO_DEMO, rule
+    assert all(map(demos_of, CHAPTERS)), rule
 
 
 def sliders_move_and_reset_brings_back(page, figure):
@@ -60,6 +56,8 @@ def draws_and_says_what_python_computes(figure, made, edition, choose):
         if beside := made.options.get("beside"):
             returned = beside.fn(np.asarray(beside.x, float), **made.widget.values)
             assert_drawn(figure, chart, index, returned, panel=1)
+        unseen = [words.text_content() for words in figure.locator("p").all() if not words.is_visible()]
+        assert not unseen, f"a reader must see what a demo says, these words are hidden: {unseen}"
         assert figure.locator(".npo-sentence").inner_text().strip() == made.widget.sentence[edition]
         if "passages" in made.options:
             assert_told(figure, made.widget.passages(index), edition)

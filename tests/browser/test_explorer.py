@@ -160,6 +160,35 @@ def test_sliders_follow_a_finger(browser, folder, explorers):
         assert min(box["height"], explorer.locator("button").first.bounding_box()["height"]) >= 24
 
 
+@pytest.mark.parametrize("screen", [DESKTOP, SMALL_PHONE], ids=["wide", "phone"])
+def test_a_slider_of_at_most_twelve_stops_shows_each_of_them(browser, folder, explorers, screen):
+    with opened(browser, folder, **screen) as page:
+        seen = {}
+        for fn, widget in explorers.items():
+            controls = place(page, explorers, fn).locator(".npo-control").all()
+            sliders = [grid for grid in widget.chart["grids"] if not grid["names"]]
+            for grid, control in zip(sliders, controls, strict=True):
+                stops, n = control.locator(".npo-stops > i").all(), len(grid["values"])
+                expected = n if 2 <= n <= 12 else 0
+                assert len(stops) == expected, f"a slider of {n} stops must show {expected} ticks, got {len(stops)}"
+                slider, where = control.locator("input"), f"{grid['name']} of {fn.__name__}"
+                track = slider.bounding_box()
+                for i, stop in enumerate(stops):
+                    # the middle of the thumb, which is 16 px wide
+                    off = stop.bounding_box()["x"] - (track["x"] + 8 + (track["width"] - 16) * i / (n - 1))
+                    assert abs(off) < 1.5, f"{where}: tick {i} must be below the thumb, is {off:.1f} px off"
+                values = control.locator(".npo-stops span").all()
+                seen[where] = [value.inner_text() for value in values]
+                boxes = [value.bounding_box() for value in values]
+                edges = [x for box in boxes for x in (box["x"], box["x"] + box["width"])]
+                assert edges == sorted(edges), f"{where}: values must not overlap"
+                inside = all(track["x"] - 1 <= x <= track["x"] + track["width"] + 1 for x in edges)
+                assert inside, f"{where}: values must stay within the slider's width"
+        assert seen["shift of losses"] == ["0", "1", "3"] and seen["k of waves"] == ["1", "2", "3"]
+        # nine long values have ticks, and words at both ends
+        assert seen["beta of losses"] == []
+
+
 def test_words_follow_the_state(browser, folder, explorers):
     with opened(browser, folder) as page:
         explorer = place(page, explorers, losses)

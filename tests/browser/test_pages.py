@@ -11,6 +11,7 @@ from tests.browser import checks
 from tests.browser.demos import look, mounted
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, Visit, crawl
 from tests.conftest import ROOT
+from tests.figures import smallest_letter
 
 # several workers share the pages
 PARTS = range(6)
@@ -106,6 +107,44 @@ def test_what_paper_would_cut_off_is_found(browser, server):
         assert len(checks.wider_than_paper(page)) == 1
 
 
+@pytest.mark.parametrize(
+    ("check", "fault"),
+    [
+        (checks.code, '<div class="cell_output"><pre>' + 45 * "x" + "</pre></div>"),
+        (checks.tables, "<table><tr><td>" + 60 * "x" + "</td></tr></table>"),
+        (
+            checks.lines,
+            '<p style="width: 3em"><span class="math" style="display: inline-block; width: 3em"></span>, y</p>',
+        ),
+        (
+            checks.lines,
+            '<p style="width: 3em">（<span class="math" style="display: inline-block; width: 3em"></span></p>',
+        ),
+        (checks.lines, '<h2 style="width: 3em; text-wrap: wrap">遗忘遗忘</h2>'),
+        (checks.covered, '<button style="position: fixed">Back to top</button>'),
+    ],
+)
+def test_what_a_phone_would_break_is_found(browser, site, server, check, fault):
+    # a check that cannot fail is worthless
+    with Visit(browser, server, **PHONE) as visit:
+        page = visit.open(server + "book/zh/faq.html")
+        assert list(check(visit, "book/zh/faq.html", site)) == []
+        page.evaluate("(fault) => document.querySelector('article').insertAdjacentHTML('beforeend', fault)", fault)
+        assert len(list(check(visit, "book/zh/faq.html", site))) == 1
+
+
+@editions("en")
+def test_a_table_that_is_read_as_cards_is_still_a_table(browser, server, edition):
+    with Visit(browser, server, **PHONE) as visit:
+        table = visit.open(f"{server}book/{edition}/notation.html").locator("table.cards").first
+        headers = table.get_by_role("columnheader").all_inner_texts()
+        assert table.get_by_role("row").count() > 2 and len(headers) == 3
+        # every cell but the first of a row shows the name of its column, which screen readers know from the table
+        row = table.get_by_role("row").nth(1)
+        assert row.locator(".column-name").all_inner_texts() == headers[1:]
+        assert row.get_by_role("cell").count() == 3
+
+
 def test_faint_text_of_a_figure_is_found(tmp_path):
     # a check that cannot fail is worthless
     figure = tmp_path / "figure.svg"
@@ -116,6 +155,19 @@ def test_faint_text_of_a_figure_is_found(tmp_path):
     assert checks.inks(figure) == ["#949494", "#000000"]
     assert checks.faint(figure, "rgb(255, 255, 255)", "light") == ["#949494"]
     assert checks.faint(figure, "rgb(18, 18, 18)", "dark") == ["#949494"]
+
+
+def test_a_small_subscript_of_a_figure_is_found(tmp_path):
+    # a check that cannot fail is worthless
+    figure = tmp_path / "figure.svg"
+    figure.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 300"><g id="text_1">'
+        '<g transform="translate(9 9) rotate(-90) scale(0.1 -0.1)"><defs><path transform="scale(0.015625)"/></defs>'
+        '<use/><use transform="translate(9) scale(0.7)"/></g></g></svg>',
+        "utf-8",
+    )
+    # 10 units of 400, and 0.7 of it
+    assert smallest_letter(figure) == pytest.approx(7 / 400)
 
 
 def test_the_checks_have_something_to_check(site):

@@ -45,6 +45,8 @@ def test_a_page_prints_light_and_what_is_open_and_is_unchanged_afterwards(browse
     whole = letters("".join(sheets))
     for solution in article(site, "en", "npo").select(".solution section"):
         assert stands_in(whole, longest(solution)) == everything
+    # a closed short answer leaves no title on paper
+    assert ("Shortanswer" in whole) == everything
     # neither sidebars nor buttons
     on_screen = letters(parse(site / "book/en/npo.html").get_text())
     for words in ("SearchCtrl+K", "Embed", "Reportanerror", "Alllanguages", "Showallofthecode", "@misc"):

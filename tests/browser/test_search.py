@@ -31,7 +31,10 @@ FIRST = [
     ("zh", "定理 6.1", "book/zh/divergence.html#zh-thm-divergence"),
     ("zh", "命题 3.1", "book/zh/npo.html#zh-prop-why-two"),
     ("zh", "习题 6.1", "book/zh/divergence.html#zh-ex-divergence-1"),
-    ("en", "adaptive weight", "book/api.html#npo_tutorial.demos.adaptive_weight"),
+    ("zh", "Bradley-Terry", "book/zh/preference-optimization.html#zh-sec-bradley-terry"),
+    ("en", "adaptive weight", "book/en/stability.html#the-adaptive-weight"),
+    ("en", "coherence", "book/en/beyond.html#"),
+    ("en", "catastrophic collapse", "book/en/intro.html#"),
     ("en", "negative preference optimization", "book/en/npo.html#negative-preference-optimization"),
     ("en", "glossary", "book/en/notation.html#"),
     ("en", "npo_loss", "book/api.html#npo_tutorial.npo_loss"),
@@ -40,7 +43,18 @@ FIRST = [
     ("en", "Theorem 6.1", "book/en/divergence.html#en-thm-divergence"),
     ("en", "Proposition 3.1", "book/en/npo.html#en-prop-why-two"),
     ("en", "Exercise 6.1", "book/en/divergence.html#en-ex-divergence-1"),
+    *(
+        ("en", query, "book/en/preference-optimization.html#from-choices")
+        for query in ("Bradley–Terry", "bradley terry")
+    ),
 ]
+# queries with one typo, and the words that are searched for instead
+TYPOS = {
+    ("en", "gradeint"): "gradient",
+    ("en", "catastrophic colapse"): "catastrophic collapse",
+    ("en", "optimisation"): "optimization",
+    ("zh", "bradely 奖励"): "bradley 奖励",
+}
 
 
 @contextmanager
@@ -103,7 +117,7 @@ def test_nothing_is_loaded_before_the_first_letter_and_little_after(browser, ser
         files = [site / urlparse(name).path for name in visit.requests]
         assert files and all(file.is_relative_to(site / INDEX) for file in files)
         sizes = [len(file.read_bytes() if is_packed(file) else gzip.compress(file.read_bytes())) for file in files]
-        # measured: 174 kB for four Han characters, 158 kB for two English words, 132 kB for one
+        # measured: 197 kB for four Han characters, 168 kB for two English words and the book's own words
         assert 80_000 < sum(sizes) < 200_000, dict(zip(visit.requests, sizes, strict=True))
         assert not visit.complaints
 
@@ -118,6 +132,45 @@ def test_named_things_come_first(browser, server, edition):
         for _, query, place in (case for case in FIRST if case[0] == edition):
             found, _ = ask(page, query)
             assert next(iter(found)).startswith(server + place), query
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_chapters_come_before_the_api(browser, server, edition):
+    # words of the text that are also names of functions, or parts of them
+    queries = {"zh": ("beta", "coherence"), "en": ("adaptive weight", "coherence", "beta", "gap", "divergence")}[
+        edition
+    ]
+    with box(browser, server, f"book/{edition}/intro.html") as (_, page):
+        for query in queries:
+            found, _ = ask(page, query)
+            in_api = ["book/api.html" in address for address in found]
+            assert in_api == sorted(in_api) and not in_api[0], f"{query}: functions must come after all chapters"
+
+
+@pytest.mark.parametrize(("edition", "typed"), TYPOS)
+def test_one_typo_in_a_latin_word_is_forgiven_and_reported(browser, server, edition, typed):
+    with box(browser, server, f"book/{edition}/intro.html") as (visit, page):
+        other = TYPOS[edition, typed]
+        expected, counted = ask(page, other)
+        found, said = ask(page, typed)
+        assert found and list(found) == list(expected), f"{typed} must find what {other} finds"
+        assert said == WORDS[edition]["instead"].format(query=typed, other=other) + counted
+        # the beginning of a word is not a typo, nor is its plural
+        for query in ("gradie", "gradients"):
+            assert "“" not in ask(page, query)[1], query
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_greek_letter_is_found_by_its_name(browser, server, edition):
+    with box(browser, server, f"book/{edition}/intro.html") as (visit, page):
+        for letter, name in {"σ": "sigma", "φ": "phi", "Δ": "Delta"}.items():
+            by_letter, by_name = ask(page, letter), ask(page, name)
+            assert by_letter[0] and by_letter == by_name, f"{name} must find what {letter} finds"
+        # a name that code spells out is found there as well
+        letters, both = (int(re.search(r"\d+", ask(page, query)[1])[0]) for query in ("β", "beta"))
+        assert both > letters
         assert not visit.complaints
 
 
@@ -137,6 +190,12 @@ def test_chinese_words_are_found_wherever_they_occur(browser, server, site):
             assert all("/book/zh/" in address or "/book/api.html" in address for address in found)
             assert query[-1] in page.locator(".search-results mark").all_inner_texts()
         assert not visit.complaints
+
+
+@pytest.mark.parametrize(("edition", "title"), [("zh", "简短答案"), ("en", "Short answer")])
+def test_short_answers_are_in_no_result(site, edition, title):
+    titles = json.loads((site / INDEX / f"titles.{EDITIONS[edition].lower()}.json").read_text("utf-8"))
+    assert not [text for text in indexed(site, titles) if title in text], "a search must not reveal a short answer"
 
 
 def indexed(site, names):

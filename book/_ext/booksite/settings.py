@@ -25,7 +25,7 @@ class Settings:
     default_edition: str  # the edition in whose language shared pages speak
     execution: dict  # files that every chapter depends on, and the environment of its kernel
     picture: dict  # of Open Graph: `path` in the site, and `alt`
-    concept_map: dict = field(default_factory=dict)  # `page` to write, `data` to read, the `demo` beside the map
+    concept_map: dict = field(default_factory=dict)  # `page` to write, `data` to read
     launch: dict = field(default_factory=dict)  # name of a service → pattern of an address
     homework: dict = field(default_factory=dict)  # `sources`, the `module` that reads them, the `package` to install
     comments: dict = field(default_factory=dict)  # `host` of giscus and what it asks for, in its own words

@@ -6,8 +6,7 @@ from booksite import upstream
 from booksite.demos import stand_in_for_widgets
 from booksite.document.code import fold_code
 from booksite.document.distant_blocks import mark_distant_blocks
-from booksite.document.reading_times import make_tables
-from booksite.document.text import fold_boxes, join_authors, keep_punctuation, typeset_numbers
+from booksite.document.text import fold_boxes, join_authors, typeset_numbers
 from booksite.language.catalogues import speak_while_resolving
 
 
@@ -16,7 +15,7 @@ class Before(SphinxPostTransform):
 
     default_priority = 0
     formats = ("html",)
-    steps = (speak_while_resolving, stand_in_for_widgets, make_tables, fold_code)
+    steps = (speak_while_resolving, stand_in_for_widgets, fold_code)
 
     def run(self, **kwargs):
         for step in self.steps:
@@ -31,7 +30,6 @@ class After(Before):
         upstream.own_parentheses,
         typeset_numbers,
         join_authors,
-        keep_punctuation,
         upstream.drop_repeated_ids,
         mark_distant_blocks,
         fold_boxes,

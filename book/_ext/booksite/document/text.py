@@ -1,4 +1,4 @@
-"""Text as its authors set it: computed numbers, punctuation beside formulas, bars in docstrings; and plain code."""
+"""Text as its authors set it: computed numbers, authors of citations, bars in docstrings; and plain code."""
 
 import re
 from functools import reduce
@@ -13,10 +13,6 @@ from booksite.words import words
 NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
 WORD = re.compile(r"[^\W\d_]{2}")
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-OPENING = re.compile(r"[(\[‘“（《]+\Z")
-CLOSING = re.compile(r"[,.;:!?)\]’”，。；：、！？）》…]+|[-–][^\W\d_]+")
-# TeX characters; a formula of this length fits a line of 320 pixels
-SHORT = 45
 BAR = re.compile(r"(``.*?``|`.*?`)|\|")
 
 
@@ -34,36 +30,6 @@ def typeset_numbers(document, env):
     for node in document.findall(nodes.inline):
         if "pasted-text" in node["classes"]:
             node[:] = [nodes.Text(typeset(node.astext()))]
-
-
-def keep_punctuation(document, env):
-    """A comma after a formula stays on its line, and so does a bracket before one.
-
-    To a browser a formula is a box, and a line may break on both sides of a box. Here the formula and the signs that
-    touch it go into one element, which the style sheet keeps on one line. A long formula must be able to break.
-    """
-    for formula in [node for node in document.findall(nodes.math) if len(node.astext()) <= SHORT]:
-        before = cut(formula, -1, OPENING.search)
-        after = cut(formula, 1, CLOSING.match)
-        if before or after:
-            group = nodes.inline(classes=["unbroken"])
-            formula.replace_self(group)
-            group += [*before, formula, *after]
-            place = group.parent.index(group) + 1
-            # between two such elements Firefox breaks no line unless it is told that it may
-            if after and not group.parent[place].astext():
-                group.parent[place] = nodes.raw("", "<wbr>", format="html")
-
-
-def cut(formula, side, find):
-    """Take the signs that touch the formula out of the text on one side of it."""
-    place = formula.parent.index(formula) + side
-    neighbour = formula.parent[place] if 0 <= place < len(formula.parent) else None
-    if not isinstance(neighbour, nodes.Text) or not (found := find(neighbour)):
-        return []
-    # by place: `replace` would take the first text of the paragraph that reads the same
-    formula.parent[place] = nodes.Text(neighbour[: found.start()] + neighbour[found.end() :])
-    return [nodes.Text(found[0])]
 
 
 def join_authors(document, env):

@@ -5,9 +5,9 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import nbformat
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "templates"))
+TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "templates"), undefined=StrictUndefined)
 
 
 def render(site, template, **facts):

@@ -55,10 +55,10 @@ def looks():
     return found
 
 
-def characters_of_formulas(site):
+def characters_of_formulas(pages):
     """The characters that each of KaTeX's fonts could have to draw, whichever class is stronger."""
     of_class, texts, shown = looks(), defaultdict(set), defaultdict(set)
-    for html in site.pages.values():
+    for html in pages:
         for names, text in TEXT.findall(html):
             texts[names].update(unescape(text))
     for names, characters in texts.items():
@@ -71,13 +71,16 @@ def characters_of_formulas(site):
     return shown
 
 
-def embed_fonts(site):
-    """Put each font into the sheet; a font without a character goes, and so do its rules."""
-    sheet, shown = site.read(SHEET), characters_of_formulas(site)
-    icons = set(ICON.findall(sheet))
+def with_fonts(sheet, pages):
+    """A sheet with each font in it; a font without a character goes, and so do its rules."""
+    shown, icons = characters_of_formulas(pages), set(ICON.findall(sheet))
 
     def embed(rule):
         characters = shown[rule[1]] if rule[1].startswith("KaTeX") else icons
         return re.sub("src:[^;}]+", f"src:url({subset(FONTS[rule[1]], characters)})", rule[0]) if characters else ""
 
-    site.write(SHEET, FACE.sub(embed, sheet))
+    return FACE.sub(embed, sheet)
+
+
+def embed_fonts(site):
+    site.write(SHEET, with_fonts(site.read(SHEET), site.pages.values()))

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -25,15 +26,19 @@ from booksite.finish import search_pieces
 
 FOLDER = "pagefind"
 HAN = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
+# of which Pagefind would make one word: Bradley–Terry
+DASH = re.compile(r"(?<=[^\W\d])–(?=[^\W\d])")
 # code is repeated from chapter to chapter, and a word of it says less than a word of the text
 CODE_WEIGHT = 0.2
+# a reader may mistype these
+LATIN = re.compile("[a-z]{4,}")
 # what Pagefind writes before the JSON of a piece
 SIGNATURE = b"pagefind_dcd"
 
 
 def apart(text):
-    """Every Han character by itself."""
-    return " ".join(HAN.sub(r" \1 ", text).split())
+    """Every Han character by itself, and every name in a pair."""
+    return " ".join(DASH.sub("– ", HAN.sub(r" \1 ", text)).split())
 
 
 def as_document(piece, tag):
@@ -54,7 +59,10 @@ def articles(site):
 
 
 def write_documents(site, folder):
-    """A file for each piece and language, from whose name the script can tell the address; titles of piece and page."""
+    """A file for each piece and language, from whose name the script can tell the address; and what it sorts them by.
+
+    The titles of piece and page, and the terms that the piece defines; None in the API, which the editions share.
+    """
     titles = {}
     for document, html in articles(site):
         found = search_pieces.pieces(html)
@@ -65,19 +73,23 @@ def write_documents(site, folder):
                 name = place / f"{number}-{piece.anchor}.html"
                 Path(folder, name).write_text(as_document(piece, edition.tag), "utf-8")
                 # the piece that is the page itself has no need to name it
-                titles[f"/{name.as_posix()}"] = [piece.title, found[0].title if number else ""]
+                title = found[0].title if number else ""
+                titles[f"/{name.as_posix()}"] = [piece.title, title, document.edition and piece.terms]
     return titles
 
 
 def write_titles(folder, titles):
-    """The titles in each language by Pagefind's names of the pieces, so that the script can put them first."""
-    by_language = {}
+    """In each language the titles, by Pagefind's names of the pieces, and the Latin words, the most frequent first."""
+    by_language, words = defaultdict(dict), defaultdict(Counter)
     for path in sorted((folder / "fragment").iterdir()):
+        language = path.stem.rpartition("_")[0]
         piece = json.loads(gzip.decompress(path.read_bytes()).removeprefix(SIGNATURE))
-        by_language.setdefault(path.stem.rpartition("_")[0], {})[path.stem] = titles[piece["url"]]
+        by_language[language][path.stem] = titles[piece["url"]]
+        words[language].update(LATIN.findall(piece["content"].lower()))
     for language, own in by_language.items():
-        text = json.dumps(own, ensure_ascii=False, separators=(",", ":"))
-        (folder / f"titles.{language}.json").write_text(text, "utf-8")
+        for name, facts in (("titles", own), ("words", [word for word, _ in words[language].most_common()])):
+            text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+            (folder / f"{name}.{language}.json").write_text(text, "utf-8")
 
 
 def index_for_search(site):

@@ -1,6 +1,6 @@
 """A page cut into what a search should find: its sections, theorems, exercises and functions, each with its anchor.
 
-Left out is what a reader does not see at first (solutions, folded code), what cells print, and what the page repeats.
+Left out is what is folded away (answers, solutions, code), what cells print, and what the page repeats.
 A formula in the line stays as plain text, a displayed one as an ellipsis.
 """
 
@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 SKIPPED_TAGS = {"annotation", "button", "iframe", "noscript", "script", "style", "svg"}
 SKIPPED_CLASSES = {
-    "cell_output", "embed", "eqno", "fold-all", "fold-rest", "headerlink", "katex-html", "reading-times",
-    "site-archive", "solution", "toctree-wrapper",
+    "cell_output", "embed", "eqno", "fold-all", "fold-rest", "headerlink", "katex-html", "option", "reading-times",
+    "short-answer", "site-archive", "solution", "toctree-wrapper",
 }  # fmt: skip
 HEADING = re.compile(r"h[1-6]")
 # words on both sides of these stay together
@@ -26,12 +26,13 @@ CALLABLE = re.compile(r"([a-z\d_.]+)\.(.+)")
 
 @dataclass
 class Piece:
-    """One result of a search: where it is, what it is called, its words, and its code."""
+    """One result of a search: where it is, what it is called, its words, its code, and the terms that it defines."""
 
     anchor: str
     title: str = ""
     text: str = ""
     code: str = ""
+    terms: str = ""
 
 
 @dataclass
@@ -88,6 +89,9 @@ class Pieces(HTMLParser):
         piece, kind = self.open[-1].piece, self.open[-1].kind
         if kind:
             setattr(piece, kind, getattr(piece, kind) + data)
+        # a term is bold where it is defined
+        if kind == "text" and self.open[-1].tag == "strong":
+            piece.terms += f"{data} · "
 
 
 def pieces(html):

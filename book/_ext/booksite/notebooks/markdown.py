@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell
 
 # what only a page shows
 SKIPPED = "script, style, .headerlink, .katex-html, .cell_output, .embed, .sd-tab-set > input"
+CELL_PICTURE = re.compile(r"/[0-9a-f]{64}\.svg$")
 
 
 class Writer:
@@ -81,7 +82,9 @@ class Writer:
     def figure(self, node):
         number = node.figcaption.find(class_="caption-number").extract().get_text().strip()
         caption = f"**{number}** {self.inline(node.figcaption)}"
-        return "\n\n".join([caption, *details(self.words["alt"], [escape(node.img["alt"])])])
+        # a cell shows its own picture, whose file is named by its content; a drawing is shown here
+        drawing = [] if CELL_PICTURE.search(src := node.img["src"]) else [f"!{self.link(number, src)}"]
+        return "\n\n".join([*drawing, caption, *details(self.words["alt"], [escape(node.img["alt"])])])
 
     def formula(self, node):
         number = node.find(class_="eqno")
@@ -105,7 +108,7 @@ class Writer:
             return f"`{node.get_text()}`"
         if node.name == "a":
             return self.link(self.inline(node), node["href"])
-        if node.name in ("span", "p", "i", "wbr"):
+        if node.name in ("span", "p", "i"):
             return self.text(node)
         raise ValueError(f"no Markdown for <{node.name}> in a line")
 

@@ -5,6 +5,10 @@
   const words = JSON.parse(dialog.dataset.words);
   const root = new URL(document.documentElement.dataset.content_root, location.href);
   const HAN = /\p{Script=Han}/u;
+  // in the index the words on both sides of an en dash are apart
+  const parted = (text) => text.replace(/(\p{L})[-–](\p{L})/gu, "$1 $2");
+  const LETTERS = [..."αβγδεζηθικλμνξοπρστυφχψω"];
+  const NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega".split(" ");
   const SHOWN = 12;
   // milliseconds without a key before a search starts
   const PAUSE = 150;
@@ -14,12 +18,13 @@
 
   const load = () =>
     (engine ??= import(new URL("pagefind/pagefind.js", root)).then(async ({ createInstance }) => {
+      const read = (name) => fetch(new URL(`pagefind/${name}.${document.documentElement.lang.toLowerCase()}.json`, root), { cache: "no-cache" }).then((answer) => answer.json());
       const [index, titles] = await Promise.all([
         // an index this small needs no worker, which would be a second script to load
         createInstance({ basePath: new URL("pagefind/", root).pathname, noWorker: true }),
-        fetch(new URL(`pagefind/titles.${document.documentElement.lang.toLowerCase()}.json`, root), { cache: "no-cache" }).then((answer) => answer.json()),
+        read("titles"),
       ]);
-      return { index, titles };
+      return { index, titles, read };
     }));
   const say = (text, values = {}) => (status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
   const bare = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
@@ -37,23 +42,58 @@
     const whole = loose.filter(({ id }) => found.every((places) => places.has(id)));
     return whole.map((result) => Object.assign(result, { phrases: found.flatMap((places) => places.get(result.id)) }));
   };
-  // Pieces with exactly this name come first, then those that begin with it, then those with all words in their titles.
-  const nearness = (title, query) => {
-    const name = title.toLowerCase().replace(/^[\d.]+ /, "");
-    if ([name, name.split(" · ")[0]].includes(query)) return 3;
-    return name.startsWith(query) ? 2 : +query.split(/\s+/).every((term) => name.includes(term));
+  // If no word begins with the query, Pagefind shortens it, down to a letter. Such matches are not results.
+  const answers = async (index, query) => {
+    const results = await matches(index, query);
+    if (!results.length) return results;
+    const { content, locations } = await results[0].data();
+    const text = content.split(/\s+/);
+    const marked = bare(locations.map((at) => text[at]).join(" "));
+    return query.split(/\s+/).every((term) => marked.includes(bare(term).slice(0, 3))) ? results : [];
   };
-  const search = async (query) => {
-    const { index, titles } = await load();
-    const plain = query.toLowerCase().replace(/["“”]/g, "").trim();
-    const near = new Map(Object.entries(titles).map(([id, [title]]) => [id, nearness(title, plain)]));
-    const results = (await matches(index, query)).sort((a, b) => near.get(b.id) - near.get(a.id));
+  // whether two words differ by one letter more, by another letter, or by two that changed places
+  const alike = (a, b) => {
+    if (Math.abs(a.length - b.length) > 1) return false;
+    let i = 0;
+    while (i < a.length && a[i] === b[i]) i++;
+    const [swapped, rest] = [a[i + 1] === b[i] && a[i] === b[i + 1], (word, from) => word.slice(i + from)];
+    return rest(a, 1) === rest(b, 1) || rest(a, 1) === rest(b, 0) || rest(a, 0) === rest(b, 1) || (swapped && rest(a, 2) === rest(b, 2));
+  };
+  // A Latin word that begins none of the book's words becomes the most frequent of those that one typo makes it.
+  const corrected = (query, known) =>
+    query.replace(/[a-z]{4,}/gi, (typed) => {
+      const word = typed.toLowerCase();
+      // an ending is Pagefind's business
+      if (NAMES.includes(word) || known.some((other) => other.startsWith(word) || other === word.slice(0, -1))) return typed;
+      return known.find((other) => alike(word, other)) ?? typed;
+    });
+  const plain = (text) => parted(text.toLowerCase().replace(/["“”]/g, "").trim());
+  // Pieces with exactly this name come first, then those that define this term, those whose name or term begins with it,
+  // and those with all words in their titles. Functions and classes come last, unless the query is written like code.
+  const nearness = ([title, , terms], query) => {
+    const [own, wanted] = [title.replace(/^[\d.]+ /, "").replace(/^(The|An?) /, ""), plain(query)];
+    const [name, first, ...defined] = [own, own.split(" · ")[0], ...(terms ?? "").split(" · ")].map(plain);
+    if (terms === null && !/[_.(]/.test(query) && !(/[A-Z]/.test(query) && own.split(" · ")[0] === query)) return -1;
+    if ([name, first].includes(wanted)) return 4;
+    if (defined.includes(wanted)) return 3;
+    return [name, ...defined].some((text) => text.startsWith(wanted)) ? 2 : +wanted.split(/\s+/).every((term) => name.includes(term));
+  };
+  const search = async (typed) => {
+    const loaded = await load();
+    const { index, titles, read } = loaded;
+    // only a query in Latin letters needs the book's own words
+    const known = /[a-z]{4}/i.test(typed) ? await (loaded.known ??= read("words")) : [];
+    const query = corrected(typed, known);
+    // a Greek letter by its name, which code spells out; if no code does, Pagefind would shorten the name
+    const named = query.toLowerCase().split(/[^a-z]+/).filter((word) => NAMES.includes(word));
+    const letters = query.replace(/[a-z]+/gi, (word) => LETTERS[NAMES.indexOf(word.toLowerCase())] ?? word);
+    const texts = new Set((named.every((word) => known.includes(word)) ? [query, letters] : [letters]).map(parted));
+    const found = (await Promise.all([...texts].map((text) => answers(index, text)))).flat();
+    const near = new Map(Object.entries(titles).map(([id, facts]) => [id, nearness(facts, query)]));
+    found.sort((a, b) => near.get(b.id) - near.get(a.id) || b.score - a.score);
+    const results = found.filter(({ id }, i) => found.findIndex((other) => other.id === id) === i);
     const pieces = await Promise.all(results.slice(0, SHOWN).map(async (found) => ({ ...(await found.data()), phrases: found.phrases, titles: titles[found.id] })));
-    // If no word begins with the query, Pagefind shortens it, down to a letter. Such matches are not results.
-    const first = pieces[0]?.content.split(/\s+/);
-    const marked = first && bare(pieces[0].locations.map((at) => first[at]).join(" "));
-    const answered = first && plain.split(/\s+/).every((term) => marked.includes(bare(term).slice(0, 3)));
-    return answered ? { count: results.length, pieces } : { count: 0, pieces: [] };
+    return { query, count: results.length, pieces };
   };
 
   const element = (name, className, ...children) => {
@@ -74,8 +114,8 @@
     const start = marked.size ? Math.max(title, best - LENGTH / 4) : title;
     const shown = element("p", "search-excerpt", start > title ? "… " : "");
     text.slice(start, start + LENGTH).forEach((word, i, all) => {
-      // Chinese is written without the spaces that the index has
-      const joined = !i || [all[i - 1].slice(-1), word[0]].every((sign) => /[\p{Script=Han}\u3000-\u303f\uff00-\uffef“”‘’…—]/u.test(sign));
+      // Chinese is written without the spaces that the index has, and so are dashes between words
+      const joined = !i || /\p{L}–$/u.test(all[i - 1]) || [all[i - 1].slice(-1), word[0]].every((sign) => /[\p{Script=Han}\u3000-\u303f\uff00-\uffef“”‘’…—]/u.test(sign));
       shown.append(joined ? "" : " ", marked.has(start + i) ? element("mark", "", word) : word);
     });
     if (start + LENGTH < text.length) shown.append(" …");
@@ -97,10 +137,10 @@
     clearTimeout(timer);
     list.ariaBusy = "true";
     const query = input.value.trim();
-    let count = 0, pieces = [];
+    let count = 0, pieces = [], other = query;
     if (query && !list.firstChild) say(words.waiting);
     try {
-      if (query) ({ count, pieces } = await search(query));
+      if (query) ({ count, pieces, query: other } = await search(query));
       // Pagefind does not report that a part of the index failed to load
       if (query && !count) await fetch(new URL("pagefind/pagefind-entry.json", root), { cache: "no-store" });
     } catch {
@@ -115,7 +155,7 @@
     list.replaceChildren(...pieces.map(result));
     list.scrollTop = 0;
     const text = !query ? "" : !count ? words.none : count === 1 ? words.one : count > SHOWN ? words.best : words.many;
-    say(text, { query, count, shown: SHOWN });
+    say((count && other !== query ? words.instead : "") + text, { query, other, count, shown: SHOWN });
   };
 
   form.addEventListener("submit", (event) => event.preventDefault());

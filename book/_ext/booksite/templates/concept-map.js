@@ -53,7 +53,9 @@
   };
   const home = () => {
     const [w, h] = [plane.offsetWidth, plane.offsetHeight];
-    const scale = Math.min(stage.clientWidth / w, stage.clientHeight / h, 1.4);
+    const whole = Math.min(stage.clientWidth / w, stage.clientHeight / h, 1.4);
+    // names that can be read, even where the whole map does not fit
+    const scale = whole < 0.65 ? 0.8 : whole;
     return { scale, x: (stage.clientWidth - w * scale) / 2, y: (stage.clientHeight - h * scale) / 2 };
   };
   const zoom = (factor, x = stage.clientWidth / 2, y = stage.clientHeight / 2, glide = true) => {
@@ -83,7 +85,9 @@
   };
   const settle = () => {
     draw();
-    if (untouched) show(home());
+    if (!untouched) return;
+    show(home());
+    if (chosen) uncover(nodes[chosen]);
   };
   const open = (isOpen) => {
     isOpen ? (root.dataset.panel = "") : delete root.dataset.panel;
@@ -97,7 +101,10 @@
     chosen = key;
     for (const [other, { button }] of Object.entries(nodes)) {
       button.setAttribute("aria-expanded", other === key);
-      document.getElementById(other).classList.toggle("chosen", other === key);
+      const section = document.getElementById(other);
+      section.classList.toggle("chosen", other === key);
+      // its demo, and no other, is open
+      for (const demo of section.querySelectorAll(".demo")) demo.open = other === key;
     }
     light(key);
     if (key === null) return;
@@ -219,7 +226,7 @@
       put(node, node.x + 10 * way[0], node.y + 10 * way[1]);
       draw();
     } else if (way) neighbour(node, way).button.focus({ preventScroll: true });
-    else if (event.target.closest?.(".widget")) return;
+    else if (event.target.closest?.(".demo")) return;
     else if ("+=".includes(event.key)) zoom(1.25);
     else if (event.key === "-") zoom(0.8);
     else if (event.key === "Escape" && root.dataset.panel !== undefined) close();
