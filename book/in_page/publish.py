@@ -5,6 +5,7 @@ import re
 from html import escape
 
 from fetch import HERE, sha256
+from homework import write_pages
 
 FOLDER = "python"
 STATIC = HERE / "static"
@@ -23,13 +24,15 @@ def publish(site):
         if file.suffix != ".json":
             (folder / file.name).write_bytes(file.read_bytes())
     stamp = sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir())))[:8]
+    notebooks = write_pages(site)
     for page in sorted(site.glob("book/*/*.html")):
         html = OWN.sub("", page.read_text("utf-8"))
-        if "cell_input" in html and (notebook := NOTEBOOK.search(html)):
+        found = NOTEBOOK.search(html)
+        if "cell_input" in html and (notebook := notebooks.get(page) or (found and found[1])):
             up = "../" * len(page.relative_to(site).parents[1:])
             own = json.dumps(marks.get(page.stem, {}))
             sheet = f'\n<link rel="stylesheet" href="{up}{FOLDER}/page.css?v={stamp}">'
-            script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}" data-notebook="{notebook[1]}"'
+            script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}" data-notebook="{notebook}"'
             script += f' data-words="{escape(words)}" data-marks="{escape(own)}"></script>'
             pages += 1
             html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)

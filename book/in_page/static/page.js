@@ -31,7 +31,7 @@
       hearing = (said) => {
         if (said.kind === "done") resolve(said);
         else if (said.kind === "failed") reject(new Error(said.text));
-        else if (said.kind === "stopped") reject(new Stopped());
+        else if (said.kind === "stopped") reject(new Stopped(said.why));
         else hear(said);
       };
       worker.postMessage(task);
@@ -47,9 +47,9 @@
     return true;
   }
 
-  function end() {
+  function end(why = words.stopped) {
     worker?.terminate();
-    hearing?.({ kind: "stopped" });
+    hearing?.({ kind: "stopped", why });
     worker = started = hearing = undefined;
     for (const cell of cells) cell.hasRun = false;
   }
@@ -64,6 +64,9 @@
     return made;
   };
   const cells = [];
+  // seconds of a check, and different answers after which the solution is shown
+  const LIMIT = 20;
+  const ATTEMPTS = 3;
   let busy;
 
   class Cell {
@@ -76,6 +79,7 @@
       this.live.setAttribute("aria-label", words.output);
       this.status = element("span", { className: "run-status" });
       this.status.setAttribute("role", "status");
+      this.label = words.run;
       this.run = this.button("run", () => (busy === this ? end() : runTo(this)));
       this.edit = this.button("edit", () => this.open());
       this.reset = this.button("reset", () => this.restore());
@@ -139,6 +143,7 @@
       this.report("");
       this.reset.hidden = true;
       remember(this);
+      if (this instanceof Question) this.open();
     }
 
     hear(said) {
@@ -174,6 +179,46 @@
     }
   }
 
+  // a question of an assignment: what is typed is run, and then its check
+  class Question extends Cell {
+    constructor(place, index) {
+      super(place, index);
+      this.attempts = new Set();
+      this.label = this.run.textContent = words.check;
+      this.edit.hidden = true;
+      this.open();
+      this.reset.hidden = true;
+    }
+
+    hear(said) {
+      if (said.kind === "checking") this.clock = setTimeout(() => end(words.slow_check), 1000 * LIMIT);
+      else super.hear(said);
+    }
+
+    async execute() {
+      this.live.replaceChildren();
+      this.live.hidden = false;
+      this.reset.hidden = false;
+      this.attempts.add(this.code);
+      const task = { task: "check", cell: `<cell ${this.index + 1}>`, code: this.code, check: this.place.dataset.check, language };
+      try {
+        const { well } = await ask(task, (said) => this.hear(said));
+        this.report(well ? words.right : words.wrong);
+        this.hasRun = well;
+        if (well || this.attempts.size >= ATTEMPTS) this.explain();
+      } finally {
+        clearTimeout(this.clock);
+      }
+    }
+
+    explain() {
+      if (this.solution) return;
+      const code = element("pre", { textContent: this.place.dataset.solution, className: "run-text" });
+      this.solution = element("details", { className: "run-solution" }, element("summary", { textContent: words.solution }), code);
+      this.live.after(this.solution);
+    }
+  }
+
   async function runTo(cell) {
     if (busy) return;
     busy = cell;
@@ -181,7 +226,7 @@
     cell.report(words.starting);
     try {
       await start((text) => cell.report(text));
-      const before = cells.slice(0, cell.index).filter((other) => !other.hasRun && !other.run.disabled);
+      const before = cells.slice(0, cell.index).filter((other) => !other.hasRun && !other.run.disabled && !(other instanceof Question));
       for (const [n, other] of before.entries()) {
         cell.report(say("above", { n: n + 1, all: before.length }));
         await other.execute();
@@ -189,7 +234,7 @@
       cell.report(words.running);
       await cell.execute();
     } catch (error) {
-      if (error instanceof Stopped) cell.report(words.stopped);
+      if (error instanceof Stopped) cell.report(error.message);
       else {
         console.error(error);
         end();
@@ -197,7 +242,7 @@
       }
     } finally {
       busy = undefined;
-      cell.run.textContent = words.run;
+      cell.run.textContent = cell.label;
     }
   }
 
@@ -287,7 +332,7 @@
   }
 
   document.querySelectorAll("article .cell").forEach((place, index) => {
-    if (place.querySelector(".cell_input pre")) cells.push(new Cell(place, cells.length));
+    if (place.querySelector(".cell_input pre")) cells.push(new (place.dataset.check ? Question : Cell)(place, cells.length));
   });
   recall();
   performance.mark("run-ready");
