@@ -25,14 +25,16 @@ CELL = """<div class="cell docutils container"{marks}><div class="cell_input doc
 </pre></div></div></div></div>"""
 
 
-def formula(tex, options):
-    html = render(tex, options["display_mode"])["html"]
-    if not options["display_mode"]:
+def formula(tokens, number, *rest):
+    tex, is_block = tokens[number].content, tokens[number].type == "math_block"
+    html = render(tex, is_block)["html"]
+    if not is_block:
         return f'<span class="math">{html}</span>'
     return f'<div class="math math-display"><div class="math-scroll">{html}</div></div>'
 
 
-MARKDOWN = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, renderer=formula)
+MARKDOWN = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
+MARKDOWN.renderer.rules |= {"math_inline": formula, "math_block": formula}
 
 
 def cell(code, **marks):
@@ -65,8 +67,18 @@ def write_pages(site):
             own = BeautifulSoup("\n".join(article(parts, edition)), "html.parser")
             title = own.h1.get_text()
             page.title.string = f"{title} — {page.title.get_text().partition(' — ')[2]}"
-            for tag in page.select('link[rel="canonical"], link[rel="alternate"], meta[property^="og:"], .bd-toc-item'):
+            for tag in page.select('link[rel="canonical"], link[rel="alternate"], meta[property^="og:"]'):
                 tag.decompose()
+            for number, heading in enumerate(own.find_all("h2"), 1):
+                heading["id"] = f"question-{number}"
+            for contents in page.select("nav.page-toc > ul"):
+                contents.clear()
+                for heading in own.find_all("h2"):
+                    item = page.new_tag("li", attrs={"class": "toc-h2 nav-item toc-entry"})
+                    link = page.new_tag("a", attrs={"class": "reference internal nav-link", "href": f"#{heading['id']}"})
+                    link.string = heading.get_text()
+                    item.append(link)
+                    contents.append(item)
             page.head.append(page.new_tag("meta", attrs={"name": "robots", "content": "noindex"}))
             place = page.select_one("article.bd-article")
             place.clear()
