@@ -23,6 +23,8 @@ FORM = (
     "option”, between four, or “dropdown option right”; its text is one line that begins with its verdict, as in "
     "**No.** or **不对**。"
 )
+# as a notebook writes it; a short answer of an exercise has none
+VERDICT = r"(?:<strong>|\*\*)(?:No|Right|不对|对)\b"
 # an answer is read at a glance: English words, Han characters
 LONGEST = {"en": (r"[^\s$]+|\$[^$]+\$", 12), "zh": (r"[\u4e00-\u9fff]", 26)}
 
@@ -128,7 +130,7 @@ def test_a_search_finds_the_questions_and_no_answer(site, edition, name):
 def test_the_notebook_folds_the_answers_under_their_question(site, edition, name):
     notebook = nbformat.read(site / f"notebooks/{edition}/{name}.ipynb", as_version=4)
     whole = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    folded = re.findall(r"^> <details>\n> <summary>.*</summary>\n>\n> .*\n>\n> </details>$", whole, re.M)
+    folded = re.findall(rf"^> <details>\n> <summary>.*</summary>\n>\n> {VERDICT}.*\n>\n> </details>$", whole, re.M)
     assert len(folded) == sum(len(options) for _, options in questions(edition, name)), (
         f"notebooks/{edition}/{name}.ipynb must fold each answer to a quick question, in the box of its question"
     )

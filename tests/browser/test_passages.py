@@ -154,11 +154,12 @@ def test_they_fit_a_phone_and_need_no_hover(browser, folder, lang, phone):
 def test_content_below_keeps_its_place(browser, folder, options):
     with opened(browser, folder, **options) as page:
         figure, below = page.locator(".npo-explorer").all()
-        tops = set()
+        tops = []
         for step in STEPS:
             put(figure.locator("input[type=range]"), step)
-            tops.add(round(below.bounding_box()["y"]))
-        assert len(tops) == 1
+            tops.append(below.bounding_box()["y"])
+        # rounding may move it by a fraction of a pixel
+        assert max(tops) - min(tops) < 0.5, tops
 
 
 def test_reserved_space_follows_the_width(browser, folder):
