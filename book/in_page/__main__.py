@@ -19,7 +19,10 @@ def main():
     parser = argparse.ArgumentParser(prog="python book/in_page", description=__doc__.split("\n")[0])
     parser.add_argument("site", nargs="?", type=Path, default=ROOT / "_build/html", help="default: _build/html")
     parser.add_argument(
-        "--files", type=Path, default=ROOT / "_build/pyodide", help="where fetched files are kept (default: _build/pyodide)"
+        "--files",
+        type=Path,
+        default=ROOT / "_build/pyodide",
+        help="where fetched files are kept (default: _build/pyodide)",
     )
     options = parser.parse_args()
     if not (options.site / "index.html").is_file():

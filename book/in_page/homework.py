@@ -16,6 +16,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "book/_ext")]
 
 from booksite.document.formulas import render  # noqa: E402
+
 from npo_tutorial.homework import assignments  # noqa: E402
 
 # the third needs PyTorch, and has its notebook only
@@ -75,7 +76,9 @@ def write_pages(site):
                 contents.clear()
                 for heading in own.find_all("h2"):
                     item = page.new_tag("li", attrs={"class": "toc-h2 nav-item toc-entry"})
-                    link = page.new_tag("a", attrs={"class": "reference internal nav-link", "href": f"#{heading['id']}"})
+                    link = page.new_tag(
+                        "a", attrs={"class": "reference internal nav-link", "href": f"#{heading['id']}"}
+                    )
                     link.string = heading.get_text()
                     item.append(link)
                     contents.append(item)

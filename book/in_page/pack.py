@@ -17,7 +17,9 @@ from fetch import CORE, HERE, LIST, PLAN, VERSION, run, sha256
 
 COMPRESSED = ("pyodide.asm.wasm", "pyodide.asm.js")
 DATE = time.gmtime(315532800)[:6]
-LICENCE = re.compile(r"(?:^|/)[^/]*\.dist-info/(?:licenses?/)?(?:.*/)?(?:LICEN[SC]E|COPYING|NOTICE|COPYRIGHT)[^/]*$", re.I)
+LICENCE = re.compile(
+    r"(?:^|/)[^/]*\.dist-info/(?:licenses?/)?(?:.*/)?(?:LICEN[SC]E|COPYING|NOTICE|COPYRIGHT)[^/]*$", re.I
+)
 METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 # of the standard library: what is made for a terminal, a server, another system, or for developing Python itself
 STANDARD = re.compile(

@@ -10,7 +10,7 @@ from homework import write_pages
 FOLDER = "python"
 STATIC = HERE / "static"
 # left by an earlier call
-OWN = re.compile(r'\n?<link[^>]*/python/page\.css[^>]*>|\n?<script[^>]*/python/page\.js[^>]*></script>')
+OWN = re.compile(r"\n?<link[^>]*/python/page\.css[^>]*>|\n?<script[^>]*/python/page\.js[^>]*></script>")
 NOTEBOOK = re.compile(r'href="([^"]*notebooks/[^"]+\.ipynb)"')
 
 
@@ -25,6 +25,10 @@ def publish(site):
             (folder / file.name).write_bytes(file.read_bytes())
     stamp = sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir())))[:8]
     notebooks = write_pages(site)
+    parts = json.loads((folder / "parts.json").read_text("utf-8"))
+    # what the first line of text needs
+    first = [*parts["core"].values(), parts["parts"]["numpy"], parts["parts"]["npo-tutorial"]]
+    megabytes = round(sum(file["bytes"] for file in first) / 1e6)
     for page in sorted(site.glob("book/*/*.html")):
         html = OWN.sub("", page.read_text("utf-8"))
         found = NOTEBOOK.search(html)
@@ -32,7 +36,7 @@ def publish(site):
             up = "../" * len(page.relative_to(site).parents[1:])
             own = json.dumps(marks.get(page.stem, {}))
             sheet = f'\n<link rel="stylesheet" href="{up}{FOLDER}/page.css?v={stamp}">'
-            script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}" data-notebook="{notebook}"'
+            script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}" data-notebook="{notebook}" data-megabytes="{megabytes}"'
             script += f' data-words="{escape(words)}" data-marks="{escape(own)}"></script>'
             pages += 1
             html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)

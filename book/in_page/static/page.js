@@ -103,6 +103,12 @@
       return this.area?.value ?? this.source;
     }
 
+    // before the first run
+    announce() {
+      this.live.hidden = false;
+      this.live.replaceChildren(element("p", { className: "run-note", textContent: say("before", { mb: me.dataset.megabytes }) }));
+    }
+
     report(text) {
       this.status.textContent = text;
     }
@@ -224,6 +230,7 @@
     busy = cell;
     cell.run.textContent = words.stop;
     cell.report(words.starting);
+    if (!started) cell.announce();
     try {
       await start((text) => cell.report(text));
       const before = cells.slice(0, cell.index).filter((other) => !other.hasRun && !other.run.disabled && !(other instanceof Question));

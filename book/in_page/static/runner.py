@@ -77,7 +77,7 @@ def silent():
     """tqdm without its bar: a page says itself that a cell is running."""
     module = types.ModuleType("tqdm")
 
-    class tqdm:  # noqa: N801
+    class tqdm:
         def __init__(self, iterable=None, **options):
             self.iterable = iterable
 
