@@ -1,7 +1,7 @@
 """Adds Python to the pages of a built site: `python book/in_page [SITE]`.
 
-The files of Pyodide are fetched once and kept; each is accepted only with the hash that is written down for it. Then every
-code cell of SITE has Run, Edit and Reset. Without this step the site is complete, and says nothing of it.
+The files of Pyodide are fetched once and kept; each is accepted only with the hash that is written down for it. Then
+every code cell of SITE has Run, Edit and Reset. Without this step the site is complete, and says nothing of it.
 """
 
 import argparse

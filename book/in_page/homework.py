@@ -26,6 +26,10 @@ CELL = """<div class="cell docutils container"{marks}><div class="cell_input doc
 </pre></div></div></div></div>"""
 
 
+# of the contents on the right
+ENTRY = '<li class="toc-h2 nav-item toc-entry"><a class="reference internal nav-link" href="#{}">{}</a></li>'
+
+
 def formula(tokens, number, *rest):
     tex, is_block = tokens[number].content, tokens[number].type == "math_block"
     html = render(tex, is_block)["html"]
@@ -75,13 +79,9 @@ def write_pages(site):
             for contents in page.select("nav.page-toc > ul"):
                 contents.clear()
                 for heading in own.find_all("h2"):
-                    item = page.new_tag("li", attrs={"class": "toc-h2 nav-item toc-entry"})
-                    link = page.new_tag(
-                        "a", attrs={"class": "reference internal nav-link", "href": f"#{heading['id']}"}
+                    contents.append(
+                        BeautifulSoup(ENTRY.format(heading["id"], escape(heading.get_text())), "html.parser")
                     )
-                    link.string = heading.get_text()
-                    item.append(link)
-                    contents.append(item)
             page.head.append(page.new_tag("meta", attrs={"name": "robots", "content": "noindex"}))
             place = page.select_one("article.bd-article")
             place.clear()

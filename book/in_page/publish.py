@@ -19,7 +19,7 @@ def publish(site):
     folder, pages = site / FOLDER, 0
     # what a page's cells need or cost, by name of the page and index of the cell
     marks = json.loads((HERE / "marks.json").read_text("utf-8"))
-    words = json.dumps(json.loads((STATIC / "words.json").read_text("utf-8")), ensure_ascii=False)
+    words = json.loads((STATIC / "words.json").read_text("utf-8"))
     for file in STATIC.iterdir():
         if file.suffix != ".json":
             (folder / file.name).write_bytes(file.read_bytes())
@@ -34,10 +34,15 @@ def publish(site):
         found = NOTEBOOK.search(html)
         if "cell_input" in html and (notebook := notebooks.get(page) or (found and found[1])):
             up = "../" * len(page.relative_to(site).parents[1:])
-            own = json.dumps(marks.get(page.stem, {}))
+            facts = {
+                "notebook": notebook,
+                "megabytes": str(megabytes),
+                "words": json.dumps(words[page.parent.name], ensure_ascii=False),
+                "marks": json.dumps(marks.get(page.stem, {})),
+            }
+            told = "".join(f' data-{name}="{escape(value)}"' for name, value in facts.items())
             sheet = f'\n<link rel="stylesheet" href="{up}{FOLDER}/page.css?v={stamp}">'
-            script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}" data-notebook="{notebook}" data-megabytes="{megabytes}"'
-            script += f' data-words="{escape(words)}" data-marks="{escape(own)}"></script>'
+            script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}"{told}></script>'
             pages += 1
             html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)
         page.write_text(html, "utf-8", newline="\n")

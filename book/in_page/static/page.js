@@ -4,7 +4,7 @@
   const me = document.currentScript;
   const folder = new URL(".", me.src).href;
   const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
-  const words = JSON.parse(me.dataset.words)[language];
+  const words = JSON.parse(me.dataset.words);
   const marks = JSON.parse(me.dataset.marks);
   const say = (name, facts = {}) => words[name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
   const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
