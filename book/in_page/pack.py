@@ -20,6 +20,8 @@ DATE = time.gmtime(315532800)[:6]
 LICENCE = re.compile(
     r"(?:^|/)[^/]*\.dist-info/(?:licenses?/)?(?:.*/)?(?:LICEN[SC]E|COPYING|NOTICE|COPYRIGHT)[^/]*$", re.I
 )
+# a package may ask for its own version
+OTHER = re.compile(r"[^/]+\.dist-info/")
 METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 # of the standard library: what is made for a terminal, a server, another system, or for developing Python itself
 STANDARD = re.compile(
@@ -50,7 +52,8 @@ def of_part(part, files, own):
         found |= {
             place: data
             for place, data in content.items()
-            if kept.search(place) and not without.search(place) and ".dist-info/" not in place
+            if METADATA.fullmatch(place)
+            or (kept.search(place) and not without.search(place) and not OTHER.match(place))
         }
     return found
 

@@ -39,6 +39,7 @@ def unit(number):
 
 def run_cells(page, patience=600_000):
     """Press Run at every cell of an open page: (index, seconds, error, whether the text is as recorded) of each."""
+    page.evaluate("document.querySelectorAll('article details').forEach(fold => (fold.open = true))")
     for index, place in enumerate(page.locator("article .cell:has(.run-bar)").all()):
         button, status = place.locator(".run-bar button").first, place.locator(".run-status")
         if button.is_disabled():

@@ -37,7 +37,8 @@ def find_parts(modules):
     sys.stdout, sys.stderr = Text("text"), Text("warning")
     # Matplotlib speaks of fonts that the site leaves out
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    sys.modules |= {"IPython": ipython(), "IPython.display": ipython(), "tqdm.auto": silent(), "tqdm": silent()}
+    ipython()
+    sys.modules |= {"tqdm.auto": silent(), "tqdm": silent()}
 
 
 class Text(io.TextIOBase):
@@ -65,12 +66,19 @@ def say(kind, **more):
 
 
 def ipython():
-    """What ipywidgets asks of IPython: nothing that a page has."""
-    module = types.ModuleType("IPython")
-    module.get_ipython = lambda: None
-    module.display = show
-    module.__getattr__ = lambda name: show
-    return module
+    """What ipywidgets imports of IPython, and does not use in a page."""
+    for name in ("IPython", "IPython.display", "IPython.core", "IPython.core.interactiveshell"):
+        module = sys.modules[name] = types.ModuleType(name)
+        module.__path__ = []
+        module.get_ipython = lambda: None
+        module.display = show
+        module.__getattr__ = stand_in
+
+
+def stand_in(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return show
 
 
 def silent():
