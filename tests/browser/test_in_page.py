@@ -1,4 +1,4 @@
-"""Python in the page: cells that run, demos that move, homework that is checked; nothing is loaded before it is asked for."""
+"""Python in the page: cells run, demos move, homework is checked, and nothing is loaded before a reader asks for it."""
 
 import gzip
 import json
@@ -15,6 +15,8 @@ from tests.browser.conftest import serving
 from tests.browser.visit import DESKTOP, PHONE, Visit
 from tests.conftest import ROOT
 
+# they fetch and pack Pyodide once, in one process
+pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("in_page")]
 WORDS = json.loads((ROOT / "book/in_page/static/words.json").read_text("utf-8"))
 STATIC = ROOT / "book/in_page/static"
 FIRST_TEXT, FIRST_PLOT, OWN_SCRIPT = 10e6, 16e6, 25e3
@@ -47,7 +49,6 @@ def press(page, place, name):
     return place.locator(".run-status").inner_text()
 
 
-@pytest.mark.xdist_group("in_page")
 def test_every_cell_of_a_chapter_prints_what_the_book_prints(browser, python_server):
     with Visit(browser, python_server, **DESKTOP) as visit:
         page = visit.open(f"{python_server}book/en/npo.html")
@@ -62,7 +63,6 @@ def test_every_cell_of_a_chapter_prints_what_the_book_prints(browser, python_ser
         assert page.locator(".live .npo-explorer").inner_text() != before
 
 
-@pytest.mark.xdist_group("in_page")
 def test_nothing_is_loaded_before_the_first_press_and_budgets_are_kept(browser, python_server, python_site):
     listing = json.loads((python_site / "python/parts.json").read_text("utf-8"))
     core = sum(file["bytes"] for file in listing["core"].values())
@@ -81,7 +81,6 @@ def test_nothing_is_loaded_before_the_first_press_and_budgets_are_kept(browser, 
             assert button.bounding_box()["height"] >= 44
 
 
-@pytest.mark.xdist_group("in_page")
 @pytest.mark.parametrize("edition", ["en", "zh"])
 def test_an_assignment_is_done_in_the_page(browser, python_server, edition):
     say = WORDS[edition]
@@ -106,7 +105,6 @@ def test_an_assignment_is_done_in_the_page(browser, python_server, edition):
         assert page.locator(".cell[data-check] textarea").first.input_value() == questions[0].answer
 
 
-@pytest.mark.xdist_group("in_page")
 def test_an_endless_loop_is_stopped_and_what_was_typed_stays(browser, python_server):
     with Visit(browser, python_server, **DESKTOP) as visit:
         page = visit.open(f"{python_server}book/en/homework-losses.html")
@@ -119,7 +117,6 @@ def test_an_endless_loop_is_stopped_and_what_was_typed_stays(browser, python_ser
         assert press(page, place, WORDS["en"]["check"]) == WORDS["en"]["right"]
 
 
-@pytest.mark.xdist_group("in_page")
 def test_a_traceback_has_the_readers_own_lines_and_reset_brings_the_recorded_output_back(browser, python_server):
     with Visit(browser, python_server, **DESKTOP) as visit:
         page = visit.open(f"{python_server}book/en/npo.html")
