@@ -42,7 +42,7 @@ def find_parts(modules):
 
 
 class Text(io.TextIOBase):
-    """A stream whose text appears below the cell, at most so much of it that the page stays quick."""
+    """A stream whose text appears below the cell, but not more of it than a page can show quickly."""
 
     encoding = "utf-8"
 
