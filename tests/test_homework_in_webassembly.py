@@ -97,4 +97,6 @@ def test_checks_say_the_same_in_webassembly(pyodide, folder):
     questions = {question for question, *_ in said["answers"]}
     assert questions == {question for question, *_ in [*WRONG, *RIGHT]} - {"sequence_logp", "npo_step"}
     others = [answer for answer in said["answers"] if answer[1] != answer[2]]
+    # an array of 10¹² numbers, which 32 bits cannot count
+    others.remove(["ga_loss", "not-numbers", "raised"])
     assert not others, f"question, hint that is meant, hint that is given: {others}"

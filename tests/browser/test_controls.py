@@ -85,8 +85,9 @@ def test_nothing_covers_the_text_when_a_reader_scrolls_up(page):
     wait_until(page, "scrollY === 0")
 
 
-@editions("en")
-def test_folds_are_found_and_open(page, server):
+# in Chinese an address with words depends on where a browser believes that words end
+@pytest.mark.parametrize("edition", ["en"])
+def test_folds_are_found_and_open(page, server, edition):
     boxes = page.locator("details.admonition")
     assert boxes.count() >= 5 and page.locator("details.admonition[open]").count() == 0
     first = boxes.first
@@ -103,7 +104,7 @@ def test_folds_are_found_and_open(page, server):
         .reduce((longest, text) => text.length > longest.length ? text : longest, "")"""
     )
     page.goto("about:blank")
-    page.goto(f"{server}book/en/divergence.html#:~:text={quote(' '.join(words.split()[:6]))}")
+    page.goto(f"{server}book/{edition}/divergence.html#:~:text={quote(' '.join(words.split()[:6]))}")
     page.locator("details.solution[open]").wait_for()
     assert page.locator("details.admonition[open]").count() == 1
 
@@ -164,12 +165,13 @@ def test_a_copied_formula_is_its_tex_and_a_copied_paragraph_is_text(page):
 
 
 @editions("zh")
-def test_a_page_says_how_to_cite_it(page):
+def test_a_page_says_how_to_cite_it(page, edition):
     cite = page.locator(".page-footer .cite")
     cite.locator("summary").click()
     entry = cite.locator("pre").inner_text()
-    assert entry.startswith("@misc{npo-tutorial-zh-divergence,") and "author = {{npo-tutorial 作者}}" in entry
-    assert f"url    = {{{BASE}book/zh/divergence.html}}" in entry
+    author = {"zh": "npo-tutorial 作者", "en": "the npo-tutorial authors"}[edition]
+    assert entry.startswith(f"@misc{{npo-tutorial-{edition}-divergence,") and f"author = {{{{{author}}}}}" in entry
+    assert f"url    = {{{BASE}book/{edition}/divergence.html}}" in entry
     assert cite.locator("button.copybtn").count() == 1
 
 
