@@ -5,12 +5,10 @@ import re
 from html import escape
 
 from fetch import HERE, sha256
-from homework import write_pages
+from homework import add_fields, read_assignments, write_pages
 
 FOLDER = "python"
 STATIC = HERE / "static"
-# left by an earlier call
-OWN = re.compile(r"\n?<link[^>]*/python/page\.css[^>]*>|\n?<script[^>]*/python/page\.js[^>]*></script>")
 NOTEBOOK = re.compile(r'href="([^"]*notebooks/[^"]+\.ipynb)"')
 
 
@@ -24,13 +22,14 @@ def publish(site):
         if file.suffix != ".json":
             (folder / file.name).write_bytes(file.read_bytes())
     stamp = sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir())))[:8]
-    notebooks = write_pages(site)
+    assignments = read_assignments()
+    notebooks = write_pages(site, assignments)
     parts = json.loads((folder / "parts.json").read_text("utf-8"))
     # what the first line of text needs
     first = [*parts["core"].values(), parts["parts"]["numpy"], parts["parts"]["npo-tutorial"]]
     megabytes = round(sum(file["bytes"] for file in first) / 1e6)
     for page in sorted(site.glob("book/*/*.html")):
-        html = OWN.sub("", page.read_text("utf-8"))
+        html = page.read_text("utf-8")
         found = NOTEBOOK.search(html)
         if "cell_input" in html and (notebook := notebooks.get(page) or (found and found[1])):
             up = "../" * len(page.relative_to(site).parents[1:])
@@ -44,6 +43,7 @@ def publish(site):
             sheet = f'\n<link rel="stylesheet" href="{up}{FOLDER}/page.css?v={stamp}">'
             script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}"{told}></script>'
             pages += 1
+            html = add_fields(html, page.relative_to(site), assignments)
             html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)
         page.write_text(html, "utf-8", newline="\n")
     return pages
