@@ -39,8 +39,6 @@ def find_parts(modules):
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     ipython()
     sys.modules |= {"tqdm.auto": silent(), "tqdm": silent()}
-    # SciPy imports all of NumPy's modules; this one translates Fortran, and the site leaves it out
-    sys.modules["numpy.f2py"] = types.ModuleType("numpy.f2py")
 
 
 class Text(io.TextIOBase):
