@@ -3,6 +3,7 @@
   "use strict";
   const me = document.currentScript;
   const folder = new URL(".", me.src).href;
+  const version = new URL(me.src).search;
   const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
   const words = JSON.parse(me.dataset.words);
   const say = (name, facts = {}) => words[name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
@@ -19,7 +20,7 @@
   }
 
   function begin() {
-    worker = new Worker(`${folder}worker.js`);
+    worker = new Worker(`${folder}worker.js${version}`);
     worker.onmessage = ({ data }) => hearing?.(data);
     worker.onerror = (event) => hearing?.({ kind: "failed", text: event.message || "worker" });
   }
@@ -53,8 +54,13 @@
     for (const cell of cells) cell.hasRun = false;
   }
 
-  const start = (report) =>
-    (started ??= (begin(), ask({ task: "start", folder, language }, (said) => hearLoading(said, report))));
+  const start = (report) => (started ??= load(report));
+  async function load(report) {
+    // offline.js: what is loaded now is there on the next visit
+    await window.npoKeepPython?.();
+    begin();
+    return ask({ task: "start", folder, version, language }, (said) => hearLoading(said, report));
+  }
 
   // a cell --------------------------------------------------------------------------------------------------------------
   const element = (tag, facts = {}, ...children) => {

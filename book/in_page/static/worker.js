@@ -70,9 +70,10 @@ function link(library) {
   known[library] = known[path];
 }
 
-async function start({ folder, language }) {
+async function start({ folder, version, language }) {
   base = folder;
-  listing = await (await fetch(`${base}parts.json`, { cache: "no-cache" })).json();
+  // `version` is another one as soon as anything here is another
+  listing = await (await fetch(`${base}parts.json${version}`)).json();
   const files = Object.values(listing.core);
   for (const { file, bytes } of files) say("loading", { file, bytes });
   importScripts(address(listing.core["pyodide.js"]));
@@ -85,7 +86,7 @@ async function start({ folder, language }) {
     env: { HOME: "/home/pyodide", MPLCONFIGDIR: "/home/pyodide", NPO_TUTORIAL_LANG: language, LANG: "C.UTF-8" },
   });
   for (const { file } of files) say("bytes", { file, share: 1 });
-  const source = await (await fetch(`${base}runner.py`)).text();
+  const source = await (await fetch(`${base}runner.py${version}`)).text();
   python.FS.writeFile(`${PACKAGES}/npo_runner.py`, source);
   python.registerJsModule("npo_page", { load, say: (kind, json) => say(kind, JSON.parse(json)) });
   const modules = Object.fromEntries(
