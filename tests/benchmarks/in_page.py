@@ -106,7 +106,7 @@ def main():
                 )
                 mark = {"needs": "torch"} if "torch" in error else {}
                 if seconds > SLOW:
-                    mark = {"seconds": round(seconds, -1)}
+                    mark = {"seconds": 10 * round(seconds / 10)}
                 if mark:
                     found[key_of(cell["code"])] = {"page": own} | mark
             marks = {key: mark for key, mark in marks.items() if mark["page"] != own} | found
