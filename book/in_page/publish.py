@@ -42,6 +42,9 @@ def publish(site):
     for file in STATIC.iterdir():
         if file.suffix != ".json":
             (folder / file.name).write_bytes(file.read_bytes())
+    # one request for both
+    (folder / "page.js").write_bytes((folder / "editor.js").read_bytes() + (STATIC / "page.js").read_bytes())
+    (folder / "editor.js").unlink()
     own = [*sorted(STATIC.iterdir()), folder / "parts.json"]
     stamp = sha256(b"".join(path.read_bytes() for path in own))[:8]
     assignments = read_assignments()
