@@ -44,13 +44,13 @@ def browser(chromium):
 def serving(root, not_found=None, asked=None):
     """Address of a server on this machine that shows a folder, and the page `not_found` for missing files.
 
-    `asked` is a list that gets the path of every request.
+    `asked` is a list that gets the path and the query of every request.
     """
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             if asked is not None:
-                asked.append(urlparse(self.path).path)
+                asked.append(self.path)
 
         def send_error(self, code, message=None, explain=None):
             if code != 404 or not not_found:

@@ -48,12 +48,13 @@
     const same = new Map(before?.files.map(([path, , hash]) => [path, hash]));
     const old = before && (await caches.open(`${SITE} ${before.version}`));
     const queue = [...listing.files];
+    const failure = new AbortController();
     let got = 0;
     const one = async ([path, size, hash]) => {
       // what an interrupted call has kept is not fetched again
       if (!(await copy.match(root + path))) {
         const unchanged = same.get(path) === hash && (await old.match(root + path));
-        const options = { cache: "no-cache", integrity: `sha256-${hash}` };
+        const options = { cache: "no-cache", integrity: `sha256-${hash}`, signal: failure.signal };
         await copy.put(root + path, unchanged || (await fetch(`${root}${path}?kept=${listing.version}`, options)));
       }
       got += size;
@@ -62,7 +63,13 @@
     const line = async () => {
       while (queue.length) await one(queue.pop());
     };
-    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, line));
+    try {
+      await Promise.all(Array.from({ length: SIDE_BY_SIDE }, line));
+    } finally {
+      // after the first file that fails the others end as well
+      queue.length = 0;
+      failure.abort();
+    }
     await copy.put(LISTING, new Response(JSON.stringify(listing)));
     for (const other of await own()) if (other !== name) await caches.delete(other);
     // the whole copy has it
