@@ -137,7 +137,7 @@
     show(words.newer, toKeep("update"), toRemove);
   }
 
-  document.querySelector("article.bd-article").after(place);
+  document.querySelector("article.bd-article").append(place);
   if (!window.isSecureContext || !("serviceWorker" in navigator) || location.protocol === "file:") show(words.impossible);
   else {
     // the first press of Run keeps Python; whatever goes wrong here, Run goes on
