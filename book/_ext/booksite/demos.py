@@ -18,7 +18,6 @@ from myst_nb.sphinx_ import NbMetadataCollector
 
 from booksite.page import Page, is_cell
 from booksite.site import Demo
-from booksite.words import words
 
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -84,7 +83,7 @@ def offer_lines(app, doctree, docname):
     settings, edition = app.config.booksite.embeds, app.config.booksite.edition_of(docname)
     if app.builder.format != "html" or not settings or edition is None:
         return
-    say, height = words(edition, "embeds"), settings["height"]
+    say, height = edition.words("embeds"), settings["height"]
     for cell in list(doctree.findall(nodes.container)):
         if name := cell.get("demo"):
             source = f"{app.config.html_baseurl}{settings['folder']}/{edition.key}/{name}.html"

@@ -1,6 +1,12 @@
 """All settings of the site's machinery: `booksite` under `sphinx.config` in `_config.yml`, checked when it is read."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+# what the machinery says by itself, in the language of each locale
+WORDS = yaml.safe_load(Path(__file__).with_name("words.yml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,10 @@ class Edition:
     author: str
     description: str
     home: str
+
+    def words(self, part):
+        """What a part of the machinery says in this language."""
+        return WORDS[self.locale][part]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from pygments.formatters import HtmlFormatter
 from pygments.styles import get_style_by_name
 from pygments.token import STANDARD_TYPES, Text
 
-from booksite.words import words
-
 NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
 WORD = re.compile(r"[^\W\d_]{2}")
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -34,7 +32,7 @@ def typeset_numbers(document, env):
 
 def join_authors(document, env):
     """sphinxcontrib-bibtex joins the authors that a citation names in English, on every page."""
-    joining = words(env.config.booksite.language_of(env.docname), "authors")
+    joining = env.config.booksite.language_of(env.docname).words("authors")
     for citation in [node for node in document.findall(nodes.inline) if "bibtex-citation" in node["classes"]]:
         for place, part in enumerate(citation):
             own = reduce(lambda text, pair: text.replace(*pair), joining.items(), part.astext())

@@ -14,7 +14,6 @@ from booksite.document.formulas import render as katex
 from booksite.finish.assets import KATEX
 from booksite.finish.extra_pages import render
 from booksite.finish.fonts import with_fonts
-from booksite.words import words
 
 STATE = re.compile(r'widget-state\+json" data-src="[./]*([^"]+)" data-models="([^"]+)"')
 
@@ -47,7 +46,7 @@ def write_concept_map(site):
     facts["katex"] = (KATEX / "katex.min.css").read_text("utf-8")
     mount = (site.source / site.settings.mount_script).read_text("utf-8")
     facts["mount"] = re.sub(r"^\s*//.*\n", "", mount, flags=re.M)
-    facts["words"] = {edition.key: words(edition, "concept_map") for edition in editions}
+    facts["words"] = {edition.key: edition.words("concept_map") for edition in editions}
     facts["tags"] = {edition.key: edition.tag for edition in editions}
     try:
         html = render(site, "concept-map.html", default=site.settings.default_edition, **facts)

@@ -6,8 +6,6 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from sphinx.addnodes import toctree
 
-from booksite.words import words
-
 SCRIPT = Path(__file__).parents[1].joinpath("templates/language.js").read_text("utf-8")
 
 
@@ -44,7 +42,7 @@ def own_parts(app, own, html):
         if any(app.config.booksite.edition_of(docname) not in (own, None) for docname in part["includefiles"]):
             listing.find_previous_sibling("p").decompose()
             listing.decompose()
-    for title, said in (words(own, "shared_pages") if own else {}).items():
+    for title, said in (own.words("shared_pages") if own else {}).items():
         for link in soup.find_all("a", string=title):
             link.string = said
     return str(soup)

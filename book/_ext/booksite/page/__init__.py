@@ -4,8 +4,6 @@ from pathlib import Path
 
 from docutils import nodes
 
-from booksite.words import words
-
 
 class Page:
     """A page of the site. While Sphinx writes it, it has a `context` and, if it has a source, a `doctree`."""
@@ -22,7 +20,7 @@ class Page:
         self.notebook = f"notebooks/{self.edition.key}/{Path(name).name}.ipynb" if has_cells else None
 
     def words(self, part):
-        return words(self.language, part)
+        return self.language.words(part)
 
     def path(self, file):
         """The way to a file of the site from this page."""
