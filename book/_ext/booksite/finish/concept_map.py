@@ -18,12 +18,6 @@ from booksite.finish.fonts import with_fonts
 STATE = re.compile(r'widget-state\+json" data-src="[./]*([^"]+)" data-models="([^"]+)"')
 
 
-def formula(tex):
-    if "error" in (answer := katex(tex, True)):
-        raise ValueError(f"{answer['error']} in {tex}")
-    return answer["html"]
-
-
 def write_concept_map(site):
     settings, editions = site.settings.concept_map, site.settings.editions
     if not settings:
@@ -36,7 +30,7 @@ def write_concept_map(site):
         for kind, ends in own.get("relations", {}).items()
         for end in ends
     ]
-    facts = data | {"terms": terms, "edges": edges, "formula": formula, "sections": site.sections, "states": {}}
+    facts = data | {"terms": terms, "edges": edges, "formula": katex, "sections": site.sections, "states": {}}
     facts["demos"] = {demo.name: demo for demo in site.demos}
     shown = {own.get("demo") for own in data["concepts"].values()}
     for demo in facts["demos"].values():
@@ -46,7 +40,6 @@ def write_concept_map(site):
     facts["katex"] = (KATEX / "katex.min.css").read_text("utf-8")
     mount = (site.source / site.settings.mount_script).read_text("utf-8")
     facts["mount"] = re.sub(r"^\s*//.*\n", "", mount, flags=re.M)
-    facts["words"] = {edition.key: edition.words("concept_map") for edition in editions}
     facts["tags"] = {edition.key: edition.tag for edition in editions}
     try:
         html = render(site, "concept-map.html", default=site.settings.default_edition, **facts)
