@@ -1,14 +1,15 @@
-"""Pages on which an assignment is done: each question with its text, a field for the answer, and its check.
+"""Questions whose answers are checked in the page: those of the assignments, and those that an exercise names.
 
-They are made from the same sources as the notebooks, in the frame of the page "Homework", and exist only where Python
-runs in the page.
+An assignment's page is made from the same source as its notebooks, in the frame of the page "Homework". All of this
+exists only where Python runs in the page.
 """
 
+import re
 import sys
 from html import escape
 
 from bs4 import BeautifulSoup
-from fetch import HERE
+from fetch import HERE, Missing
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
@@ -19,12 +20,12 @@ from booksite.document.formulas import render  # noqa: E402
 
 from npo_tutorial.homework import assignments  # noqa: E402
 
-# the third needs PyTorch, and has its notebook only
-DONE_HERE = ("losses", "dynamics")
 CELL = """<div class="cell docutils container"{marks}><div class="cell_input docutils container">
 <div class="highlight-ipython3 notranslate"><div class="highlight"><pre>{code}
 </pre></div></div></div></div>"""
-
+# what the directive `exercise` leaves where its answer belongs
+PLACE = re.compile(r'<div data-check="([^"]*)"></div>')
+TORCH = re.compile(r"^ *(?:import|from) torch\b", re.M)
 
 # of the contents on the right
 ENTRY = '<li class="toc-h2 nav-item toc-entry"><a class="reference internal nav-link" href="#{}">{}</a></li>'
@@ -47,6 +48,42 @@ def cell(code, **marks):
     return CELL.format(code=escape(code, quote=False), marks=named)
 
 
+def code_of(part):
+    return part.answer if isinstance(part, assignments.Question) else getattr(part, "source", "")
+
+
+def read_assignments():
+    """Name → parts, of all assignments that a browser can run: one with PyTorch has its notebook only."""
+    found = {path.stem: assignments.read_assignment(path) for path in sorted((ROOT / "book/homework").glob("*.md"))}
+    return {name: parts for name, parts in found.items() if not any(TORCH.search(code_of(part)) for part in parts)}
+
+
+def question(part, first="", **marks):
+    """The field for an answer. Its check and its solution lie in the page; the solution is shown when it is due."""
+    solution = assignments.MARKER.sub("", part.answer)
+    solution = "\n".join(line for line in solution.splitlines() if line.strip())
+    stub = assignments.SOLUTION.sub(assignments.STUB, part.answer)
+    return cell(first + stub, check=part.check, solution=solution, **marks)
+
+
+def add_fields(html, page, found):
+    """Put the field for its answer into every exercise that names a question."""
+    questions = {}
+    for parts in found.values():
+        code = "\n".join(part.source for part in parts if isinstance(part, assignments.Code))
+        # an answer in a chapter stands by itself: it brings its imports, no other cell runs before it or sees its names
+        first = "".join(f"{line}\n" for line in re.findall(r"^import .*", code, re.M)) + "\n\n"
+        questions |= {part.name: (part, first) for part in parts if isinstance(part, assignments.Question)}
+
+    def field(place):
+        if place[1] not in questions:
+            known = ", ".join(sorted(questions))
+            raise Missing(f"{page}: :check: must name a question of book/homework ({known}), got {place[1]}")
+        return question(*questions[place[1]], alone="")
+
+    return PLACE.sub(field, html)
+
+
 def article(parts, language):
     for part in parts:
         if isinstance(part, assignments.Text):
@@ -55,19 +92,15 @@ def article(parts, language):
         elif isinstance(part, assignments.Code):
             yield cell(part.source)
         else:
-            solution = assignments.MARKER.sub("", part.answer)
-            solution = "\n".join(line for line in solution.splitlines() if line.strip())
-            stub = assignments.SOLUTION.sub(assignments.STUB, part.answer)
-            yield cell(stub, check=part.check, solution=solution)
+            yield question(part)
 
 
-def write_pages(site):
+def write_pages(site, found):
     """`book/<edition>/homework-<assignment>.html`; returns their paths, each with that of its notebook."""
     written = {}
     for edition in ("en", "zh"):
         frame = (site / f"book/{edition}/homework.html").read_text("utf-8")
-        for name in DONE_HERE:
-            parts = assignments.read_assignment(ROOT / f"book/homework/{name}.md")
+        for name, parts in found.items():
             page = BeautifulSoup(frame, "html.parser")
             own = BeautifulSoup("\n".join(article(parts, edition)), "html.parser")
             title = own.h1.get_text()

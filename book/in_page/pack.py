@@ -27,7 +27,7 @@ METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 STANDARD = re.compile(
     r"(?:distutils|lib2to3|idlelib|ensurepip|turtledemo|tkinter|venv|pydoc_data|wsgiref|xmlrpc|curses|dbm|sqlite3"
     r"|unittest/test|test|lib2to3)/|(?:turtle|imaplib|smtplib|nntplib|telnetlib|ftplib|poplib|mailbox|mailcap|cgi|cgitb"
-    r"|antigravity|this|pydoc|webbrowser|_aix_support|_osx_support|_pydecimal|asynchat|asyncore|smtpd|crypt)\.py"
+    r"|antigravity|this|webbrowser|_aix_support|_osx_support|_pydecimal|asynchat|asyncore|smtpd|crypt)\.py"
 )
 
 

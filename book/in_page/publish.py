@@ -2,35 +2,55 @@
 
 import json
 import re
-from html import escape
+from html import escape, unescape
 
-from fetch import HERE, sha256
-from homework import write_pages
+from fetch import HERE, Missing, sha256
+from homework import add_fields, read_assignments, write_pages
 
 FOLDER = "python"
 STATIC = HERE / "static"
-# left by an earlier call
-OWN = re.compile(r"\n?<link[^>]*/python/page\.css[^>]*>|\n?<script[^>]*/python/page\.js[^>]*></script>")
+# the cells that need what no browser has, or that take long: `python -m tests.benchmarks.in_page --write` finds them
+MARKS = HERE / "marks.json"
+CELL = re.compile(r'(<div class="cell_input [^>]*)(>.*?<pre>(.*?)</pre>)', re.S)
+TAG = re.compile(r"<[^>]*>")
 NOTEBOOK = re.compile(r'href="([^"]*notebooks/[^"]+\.ipynb)"')
+
+
+def key_of(code):
+    """The key of a cell: when its code changes, so does the key."""
+    return sha256(unescape(TAG.sub("", code)).strip().encode())[:12]
+
+
+def mark_cells(html, marks):
+    """Write into each cell that has a mark what it needs or costs; returns the page and the keys of the cells."""
+    found = set()
+
+    def mark(cell):
+        found.add(key := key_of(cell[3]))
+        told = f' data-mark="{escape(json.dumps(marks[key]))}"' if key in marks else ""
+        return f"{cell[1]}{told}{cell[2]}"
+
+    return CELL.sub(mark, html), found
 
 
 def publish(site):
     """Add script and sheet to every page with cells; returns how many those are."""
     folder, pages = site / FOLDER, 0
-    # what a page's cells need or cost, by name of the page and index of the cell
-    marks = json.loads((HERE / "marks.json").read_text("utf-8"))
+    marks = json.loads(MARKS.read_text("utf-8"))
+    unknown = set(marks)
     words = json.loads((STATIC / "words.json").read_text("utf-8"))
     for file in STATIC.iterdir():
         if file.suffix != ".json":
             (folder / file.name).write_bytes(file.read_bytes())
     stamp = sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir())))[:8]
-    notebooks = write_pages(site)
+    assignments = read_assignments()
+    notebooks = write_pages(site, assignments)
     parts = json.loads((folder / "parts.json").read_text("utf-8"))
     # what the first line of text needs
     first = [*parts["core"].values(), parts["parts"]["numpy"], parts["parts"]["npo-tutorial"]]
     megabytes = round(sum(file["bytes"] for file in first) / 1e6)
     for page in sorted(site.glob("book/*/*.html")):
-        html = OWN.sub("", page.read_text("utf-8"))
+        html = page.read_text("utf-8")
         found = NOTEBOOK.search(html)
         if "cell_input" in html and (notebook := notebooks.get(page) or (found and found[1])):
             up = "../" * len(page.relative_to(site).parents[1:])
@@ -38,12 +58,17 @@ def publish(site):
                 "notebook": notebook,
                 "megabytes": str(megabytes),
                 "words": json.dumps(words[page.parent.name], ensure_ascii=False),
-                "marks": json.dumps(marks.get(page.stem, {})),
             }
             told = "".join(f' data-{name}="{escape(value)}"' for name, value in facts.items())
             sheet = f'\n<link rel="stylesheet" href="{up}{FOLDER}/page.css?v={stamp}">'
             script = f'\n<script defer src="{up}{FOLDER}/page.js?v={stamp}"{told}></script>'
             pages += 1
+            html, keys = mark_cells(html, marks)
+            unknown -= keys
+            html = add_fields(html, page.relative_to(site), assignments)
             html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)
         page.write_text(html, "utf-8", newline="\n")
+    if unknown:
+        where = ", ".join(sorted({marks[key]["page"] for key in unknown}))
+        raise Missing(f"{MARKS.name} marks cells that have changed or gone, in {where}: see CONTRIBUTING")
     return pages

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from npo_tutorial.homework.assignments import make_notebook, read_assignment
+from npo_tutorial.homework.assignments import Question, make_notebook, read_assignment
 from tests.book.pages import EDITIONS, REPOSITORY, parse
 from tests.conftest import ROOT
 
@@ -27,3 +27,22 @@ def test_the_page_offers_each_of_them(site, edition):
     expected = [f"../../homework/{edition}/{path.stem}.ipynb" for path in SOURCES]
     rule = f"book/{edition}/homework.md offers each assignment of book/homework"
     assert sorted(link["href"] for link in links) == expected, rule
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_an_exercise_with_a_check_names_a_question_that_a_browser_can_check(site, edition):
+    questions = {
+        part.name
+        for path in SOURCES
+        if "import torch" not in path.read_text("utf-8")
+        for part in read_assignment(path)
+        if isinstance(part, Question)
+    }
+    places = [
+        (path.name, place["data-check"])
+        for path in sorted((site / f"book/{edition}").glob("*.html"))
+        for place in parse(path).select("div.exercise [data-check]")
+    ]
+    assert places, "no exercise has a check"
+    for page, name in places:
+        assert name in questions, f"{page}: :check: must name a question of an assignment without PyTorch, got {name}"

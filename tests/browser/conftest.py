@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.book.pages import BASE
+from tests.conftest import ROOT
 
 # assertions in these modules should report what they compared
 pytest.register_assert_rewrite("tests.browser.axe", "tests.browser.drawing")
@@ -72,3 +74,20 @@ def server(site, tmp_path_factory):
     (root / path).symlink_to(site)
     with serving(root, not_found=site / "404.html") as address:
         yield f"{address}{path}/"
+
+
+@pytest.fixture(scope="session")
+def python_site(site, tmp_path_factory):
+    """A copy of the site with Python in its pages; tests that use it are nightly: the first one fetches Pyodide."""
+    target = tmp_path_factory.mktemp("in-page") / "site"
+    command = [sys.executable, ROOT / "book/in_page", "--site", site, "--to", target]
+    made = subprocess.run(command, capture_output=True, encoding="utf-8")
+    if made.returncode:
+        pytest.fail(f"Python could not be put into the pages: {made.stderr[-1000:]}")
+    return target
+
+
+@pytest.fixture(scope="session")
+def python_server(python_site):
+    with serving(python_site) as address:
+        yield address

@@ -3,15 +3,11 @@
 import gzip
 import json
 import re
-import shutil
-import subprocess
-import sys
 
 import pytest
 
 from npo_tutorial.homework.assignments import Question, read_assignment
 from tests.benchmarks.in_page import run_cells
-from tests.browser.conftest import serving
 from tests.browser.visit import DESKTOP, PHONE, Visit
 from tests.conftest import ROOT
 
@@ -20,24 +16,6 @@ pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("in_page")]
 WORDS = json.loads((ROOT / "book/in_page/static/words.json").read_text("utf-8"))
 STATIC = ROOT / "book/in_page/static"
 FIRST_TEXT, FIRST_PLOT, OWN_SCRIPT = 10e6, 16e6, 25e3
-
-
-@pytest.fixture(scope="module")
-def python_site(site, tmp_path_factory):
-    """A copy of the site with Python in its pages."""
-    folder = tmp_path_factory.mktemp("in-page") / "site"
-    shutil.copytree(site, folder)
-    command = [sys.executable, ROOT / "book/in_page", folder, "--files", ROOT / "_build/pyodide"]
-    made = subprocess.run(command, capture_output=True, encoding="utf-8")
-    if made.returncode:
-        pytest.fail(f"Python could not be put into the pages: {made.stderr[-1000:]}")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def python_server(python_site):
-    with serving(python_site) as address:
-        yield address
 
 
 def press(page, place, name):

@@ -136,13 +136,19 @@ def test_what_a_phone_would_break_is_found(browser, site, server, check, fault):
 @editions("en")
 def test_a_table_that_is_read_as_cards_is_still_a_table(browser, server, edition):
     with Visit(browser, server, **PHONE) as visit:
-        table = visit.open(f"{server}book/{edition}/notation.html").locator("table.cards").first
+        page = visit.open(f"{server}book/{edition}/notation.html")
+        table = page.locator("table.cards").first
         headers = table.get_by_role("columnheader").all_inner_texts()
         assert table.get_by_role("row").count() > 2 and len(headers) == 3
         # every cell but the first of a row shows the name of its column, which screen readers know from the table
         row = table.get_by_role("row").nth(1)
         assert row.locator(".column-name").all_inner_texts() == headers[1:]
         assert row.get_by_role("cell").count() == 3
+        # and nothing moves when the script writes them, which it does after a reader has begun to read
+        heights = "() => [...document.querySelectorAll('.cards tr')].map(row => row.offsetHeight)"
+        named = page.evaluate(heights)
+        page.evaluate("document.querySelectorAll('.column-name').forEach(name => name.remove())")
+        assert page.evaluate(heights) == named
 
 
 def test_faint_text_of_a_figure_is_found(tmp_path):

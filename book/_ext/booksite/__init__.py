@@ -11,6 +11,7 @@ from sphinx.util.nodes import clean_astext
 
 from booksite import demos, execution, notebooks, upstream
 from booksite.document import After, Before, formulas, text
+from booksite.document.exercises import CheckedExercise
 from booksite.document.reading_times import ReadingTimes
 from booksite.finish import run
 from booksite.language import catalogues, navigation, numbering
@@ -53,6 +54,7 @@ def setup(app):
     app.connect("env-before-read-docs", execution.before_reading)
     app.connect("source-read", catalogues.speak_while_reading)
     app.add_directive_to_domain("prf", "proof", upstream.TranslatedProof, override=True)
+    app.add_directive("exercise", CheckedExercise, override=True)
     app.add_directive("reading-times", ReadingTimes)
     # before napoleon
     app.connect("autodoc-process-docstring", text.keep_bars, priority=400)

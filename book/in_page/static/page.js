@@ -5,7 +5,6 @@
   const folder = new URL(".", me.src).href;
   const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
   const words = JSON.parse(me.dataset.words);
-  const marks = JSON.parse(me.dataset.marks);
   const say = (name, facts = {}) => words[name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
   const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
@@ -84,7 +83,7 @@
       this.edit = this.button("edit", () => this.open());
       this.reset = this.button("reset", () => this.restore());
       this.bar = element("div", { className: "run-bar" }, this.run, this.edit, this.reset, this.status);
-      const mark = marks[index] ?? {};
+      const mark = JSON.parse(this.input.dataset.mark ?? "{}");
       if (mark.needs) {
         this.status.append(say(mark.needs), " ", element("a", { href: me.dataset.notebook, textContent: words.notebook }));
         this.run.disabled = true;
