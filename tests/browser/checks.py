@@ -93,6 +93,9 @@ BROKEN = r"""() => {
   }
   return found;
 }"""
+# lines of code with a background of their own
+HIGHLIGHTED = """() => [...document.querySelectorAll(".cell_input .hll")]
+  .filter((line) => getComputedStyle(line).backgroundColor !== "rgba(0, 0, 0, 0)").map((line) => line.textContent)"""
 # buttons and links that stay on the screen when a page scrolls, except those of closed menus
 STAYING = """() => [...document.querySelectorAll("body button, body a")]
   .filter((button) => getComputedStyle(button).position === "fixed" && !button.closest("dialog, .skip-link"))
@@ -208,6 +211,8 @@ def themes(visit, name, site):
 
 def narrow(visit, name, site):
     """Nothing may scroll sideways on a phone, nor on a screen of 1280 px enlarged to 400%."""
+    # a block that is not laid out yet hides what sticks out of it
+    visit.page.evaluate("document.documentElement.classList.add('laid-out')")
     for size in (PHONE["viewport"], ENLARGED):
         visit.page.set_viewport_size(size)
         visit.page.evaluate(PICTURE)
@@ -233,6 +238,15 @@ def formulas(visit, name, site):
 def code(visit, name, site):
     """What a cell prints must fit a phone: 44 characters a line, or, for sentences, the tag `wrap-output`."""
     return [f"scrolls: {line}" for line in visit.page.evaluate(SCROLLING, "article pre")]
+
+
+def folded(visit, name, site):
+    """Code that only draws must look like the rest of its cell when its fold is open: no line is highlighted."""
+    for theme in FILTERS:
+        visit.page.emulate_media(color_scheme=theme)
+        visit.page.evaluate(PICTURE)
+        yield from (f"{theme}: highlighted: {line}" for line in visit.page.evaluate(HIGHLIGHTED))
+    visit.page.emulate_media(color_scheme="light")
 
 
 def tables(visit, name, site):
@@ -270,4 +284,4 @@ def axe(visit, name, site):
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
-ON_A_PHONE = (weight, themes, demos, formulas, letters_of_figures, code, tables, lines, covered, narrow, axe)
+ON_A_PHONE = (weight, themes, demos, formulas, letters_of_figures, code, folded, tables, lines, covered, narrow, axe)
