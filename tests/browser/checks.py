@@ -109,6 +109,11 @@ STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].m
   while (ground(around) === "rgba(0, 0, 0, 0)") around = around.parentElement;
   return [new URL(image.src).pathname.split("/").at(-1), getComputedStyle(image).filter, ground(around)];
 })"""
+# those that a box around them cuts off
+CUT_OFF = """() => [...document.querySelectorAll("article details img")].filter((image) => {
+  const [inner, outer] = [image, image.closest("details")].map((element) => element.getBoundingClientRect());
+  return inner.width && (inner.left < outer.left || inner.right > outer.right);
+}).map((image) => image.src.split("/").at(-1))"""
 # and its width
 WIDTHS = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) =>
   [new URL(image.src).pathname.split("/").at(-1), image.getBoundingClientRect().width]);"""
@@ -235,6 +240,11 @@ def formulas(visit, name, site):
     return [f"is cut off: {formula}" for formula in visit.page.evaluate(CUT)]
 
 
+def whole_figures(visit, name, site):
+    """A fold must not cut off the figures in it."""
+    return [f"is cut off: {file}" for file in visit.page.evaluate(CUT_OFF)]
+
+
 def code(visit, name, site):
     """What a cell prints must fit a phone: 44 characters a line, or, for sentences, the tag `wrap-output`."""
     return [f"scrolls: {line}" for line in visit.page.evaluate(SCROLLING, "article pre")]
@@ -284,4 +294,18 @@ def axe(visit, name, site):
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
-ON_A_PHONE = (weight, themes, demos, formulas, letters_of_figures, code, folded, tables, lines, covered, narrow, axe)
+ON_A_PHONE = (
+    weight,
+    themes,
+    demos,
+    formulas,
+    letters_of_figures,
+    whole_figures,
+    code,
+    folded,
+    tables,
+    lines,
+    covered,
+    narrow,
+    axe,
+)
