@@ -98,6 +98,18 @@ def test_an_exercise_takes_the_minutes_that_it_states_and_no_others(edition, nam
     assert read == alone, f"book/{edition}/{name}.md: the text of exercises must not count as reading"
 
 
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_exercises_of_a_lecture_take_half_an_hour_at_most(edition):
+    stated = rf"\{{exercise\}}[^\n]*\n:label: (\S+)\s+{EFFORT[edition]}"
+    minutes = {label: int(takes) for name in EXERCISES for label, _, takes in re.findall(stated, source(edition, name))}
+    plan = source(edition, "how-to-run").partition(f"({edition}-sec-lectures)=")[2].partition("\n(")[0]
+    lectures = [re.findall(rf"`({edition}-ex-[\w-]+)`", lecture) for lecture in re.findall(r"^\d\. .*", plan, re.M)]
+    assert len(lectures) == 8 and all(lectures), f"book/{edition}/how-to-run.md: a lecture must have exercises"
+    for number, exercises in enumerate(lectures, 1):
+        takes = sum(map(minutes.get, exercises))
+        assert takes <= 30, f"book/{edition}/how-to-run.md: the exercises of lecture {number} take {takes} minutes"
+
+
 @pytest.mark.parametrize(("edition", "name"), BOTH)
 def test_cells_are_short_and_only_call_the_package(edition, name):
     found = cells(edition, name)

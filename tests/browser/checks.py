@@ -93,6 +93,9 @@ BROKEN = r"""() => {
   }
   return found;
 }"""
+# lines of code with a background of their own
+HIGHLIGHTED = """() => [...document.querySelectorAll(".cell_input .hll")]
+  .filter((line) => getComputedStyle(line).backgroundColor !== "rgba(0, 0, 0, 0)").map((line) => line.textContent)"""
 # buttons and links that stay on the screen when a page scrolls, except those of closed menus
 STAYING = """() => [...document.querySelectorAll("body button, body a")]
   .filter((button) => getComputedStyle(button).position === "fixed" && !button.closest("dialog, .skip-link"))
@@ -106,6 +109,11 @@ STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].m
   while (ground(around) === "rgba(0, 0, 0, 0)") around = around.parentElement;
   return [new URL(image.src).pathname.split("/").at(-1), getComputedStyle(image).filter, ground(around)];
 })"""
+# those that a box around them cuts off
+CUT_OFF = """() => [...document.querySelectorAll("article details img")].filter((image) => {
+  const [inner, outer] = [image, image.closest("details")].map((element) => element.getBoundingClientRect());
+  return inner.width && (inner.left < outer.left || inner.right > outer.right);
+}).map((image) => image.src.split("/").at(-1))"""
 # and its width
 WIDTHS = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) =>
   [new URL(image.src).pathname.split("/").at(-1), image.getBoundingClientRect().width]);"""
@@ -208,6 +216,8 @@ def themes(visit, name, site):
 
 def narrow(visit, name, site):
     """Nothing may scroll sideways on a phone, nor on a screen of 1280 px enlarged to 400%."""
+    # a block that is not laid out yet hides what sticks out of it
+    visit.page.evaluate("document.documentElement.classList.add('laid-out')")
     for size in (PHONE["viewport"], ENLARGED):
         visit.page.set_viewport_size(size)
         visit.page.evaluate(PICTURE)
@@ -230,9 +240,23 @@ def formulas(visit, name, site):
     return [f"is cut off: {formula}" for formula in visit.page.evaluate(CUT)]
 
 
+def whole_figures(visit, name, site):
+    """A fold must not cut off the figures in it."""
+    return [f"is cut off: {file}" for file in visit.page.evaluate(CUT_OFF)]
+
+
 def code(visit, name, site):
     """What a cell prints must fit a phone: 44 characters a line, or, for sentences, the tag `wrap-output`."""
     return [f"scrolls: {line}" for line in visit.page.evaluate(SCROLLING, "article pre")]
+
+
+def folded(visit, name, site):
+    """Code that only draws must look like the rest of its cell when its fold is open: no line is highlighted."""
+    for theme in FILTERS:
+        visit.page.emulate_media(color_scheme=theme)
+        visit.page.evaluate(PICTURE)
+        yield from (f"{theme}: highlighted: {line}" for line in visit.page.evaluate(HIGHLIGHTED))
+    visit.page.emulate_media(color_scheme="light")
 
 
 def tables(visit, name, site):
@@ -270,4 +294,18 @@ def axe(visit, name, site):
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
 ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
-ON_A_PHONE = (weight, themes, demos, formulas, letters_of_figures, code, tables, lines, covered, narrow, axe)
+ON_A_PHONE = (
+    weight,
+    themes,
+    demos,
+    formulas,
+    letters_of_figures,
+    whole_figures,
+    code,
+    folded,
+    tables,
+    lines,
+    covered,
+    narrow,
+    axe,
+)

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, EDITIONS, all_pages, nightly
-from tests.browser.checks import KINDS
+from tests.book.pages import CHAPTERS, EDITIONS, all_pages, editions, nightly
+from tests.browser.checks import BROKEN, KINDS
 from tests.browser.demos import demos_of
-from tests.browser.visit import DESKTOP, Visit
+from tests.browser.visit import DESKTOP, UNFOLD, Visit
 
 # half of the chapters in one language, half in the other: the drawings are the same in both
 PAGES = [(list(EDITIONS)[i % 2], name) for i, name in enumerate(CHAPTERS)]
@@ -115,6 +115,15 @@ def test_nothing_scrolls_sideways_on_a_phone(firefox, server, edition, name):
     firefox.open(f"{server}book/{edition}/{name}.html", width=390)
     firefox.evaluate(MOUNTED)
     assert firefox.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@editions("zh")
+@pytest.mark.parametrize("name", ["beyond", "divergence-proof", "divergence", "preference-optimization", "stability"])
+def test_no_line_begins_with_a_comma_on_a_phone(firefox, server, edition, name):
+    firefox.open(f"{server}book/{edition}/{name}.html", width=390)
+    firefox.evaluate("document.documentElement.classList.add('laid-out')")
+    firefox.evaluate(f"({UNFOLD})()")
+    assert not firefox.evaluate(f"({BROKEN})()")
 
 
 def test_complaints_are_recorded(firefox, server):
