@@ -8,6 +8,7 @@ import re
 import sys
 from html import escape
 
+import yaml
 from bs4 import BeautifulSoup
 from fetch import HERE, Missing
 from markdown_it import MarkdownIt
@@ -22,11 +23,16 @@ from npo_tutorial.homework import assignments  # noqa: E402
 
 CELL = """<div class="cell docutils container"{marks}><div class="cell_input docutils container">
 <div class="highlight-ipython3 notranslate"><div class="highlight"><pre>{code}
-</pre></div></div></div></div>"""
+</pre></div></div></div>{more}</div>"""
 # what the directive `exercise` leaves where its answer belongs
 PLACE = re.compile(r'<div data-check="([^"]*)"></div>')
 TORCH = re.compile(r"^ *(?:import|from) torch\b", re.M)
 
+# in the table of assignments
+WORDS = {
+    "en": {"here": "Do it in the page", "torch": "Needs PyTorch, which no page can run:"},
+    "zh": {"here": "在网页里做", "torch": "需要 PyTorch，网页里做不了："},
+}
 # of the contents on the right
 ENTRY = '<li class="toc-h2 nav-item toc-entry"><a class="reference internal nav-link" href="#{}">{}</a></li>'
 
@@ -41,11 +47,12 @@ def formula(tokens, number, *rest):
 
 MARKDOWN = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
 MARKDOWN.renderer.rules |= {"math_inline": formula, "math_block": formula}
+EXPLANATIONS = yaml.safe_load((HERE / "explanations.yml").read_text("utf-8"))
 
 
-def cell(code, **marks):
+def cell(code, more="", **marks):
     named = "".join(f' data-{name}="{escape(value)}"' for name, value in marks.items())
-    return CELL.format(code=escape(code, quote=False), marks=named)
+    return CELL.format(code=escape(code, quote=False), marks=named, more=more)
 
 
 def code_of(part):
@@ -58,12 +65,15 @@ def read_assignments():
     return {name: parts for name, parts in found.items() if not any(TORCH.search(code_of(part)) for part in parts)}
 
 
-def question(part, first="", **marks):
-    """The field for an answer. Its check and its solution lie in the page; the solution is shown when it is due."""
+def question(part, language, first="", **marks):
+    """The field for an answer. Its check and its solution are in the page; the solution is shown when it is due."""
     solution = assignments.MARKER.sub("", part.answer)
     solution = "\n".join(line for line in solution.splitlines() if line.strip())
     stub = assignments.SOLUTION.sub(assignments.STUB, part.answer)
-    return cell(first + stub, check=part.check, solution=solution, **marks)
+    if part.name not in EXPLANATIONS:
+        raise Missing(f"explanations.yml must say why the solution of {part.name} is right")
+    why = f'<div class="run-explanation" hidden>{MARKDOWN.render(EXPLANATIONS[part.name][language])}</div>'
+    return cell(first + stub, why, check=part.check, solution=solution, **marks)
 
 
 def add_fields(html, page, found):
@@ -79,7 +89,8 @@ def add_fields(html, page, found):
         if place[1] not in questions:
             known = ", ".join(sorted(questions))
             raise Missing(f"{page}: :check: must name a question of book/homework ({known}), got {place[1]}")
-        return question(*questions[place[1]], alone="")
+        part, first = questions[place[1]]
+        return question(part, page.parent.name, first, alone="")
 
     return PLACE.sub(field, html)
 
@@ -92,7 +103,7 @@ def article(parts, language):
         elif isinstance(part, assignments.Code):
             yield cell(part.source)
         else:
-            yield question(part)
+            yield question(part, language)
 
 
 def write_pages(site, found):
@@ -122,14 +133,16 @@ def write_pages(site, found):
             path = site / f"book/{edition}/homework-{name}.html"
             path.write_text(str(page), "utf-8", newline="\n")
             written[path] = f"../../homework/{edition}/{name}.ipynb"
-            link_to(site / f"book/{edition}/homework.html", name, path.name, edition)
+        name_in_table(site / f"book/{edition}/homework.html", found, edition)
     return written
 
 
-def link_to(page, name, file, edition):
-    """In the table of assignments, beside the notebook."""
-    words = {"en": "in the page", "zh": "在网页里做"}[edition]
-    html, link = page.read_text("utf-8"), f'<a class="run-here" href="{file}">{words}</a> · '
-    notebook = f'<a href="../../homework/{edition}/{name}.ipynb"'
-    if link not in html:
-        page.write_text(html.replace(notebook, link + notebook, 1), "utf-8", newline="\n")
+def name_in_table(page, found, edition):
+    """In the table of assignments, before each notebook: the assignment's page, or why it has none."""
+    html = page.read_text("utf-8")
+    for source in sorted((ROOT / "book/homework").glob("*.md")):
+        name, notebook = source.stem, f'<a href="../../homework/{edition}/{source.stem}.ipynb"'
+        link = f'<a href="homework-{name}.html">{WORDS[edition]["here"]}</a>'
+        told = f"{link if name in found else WORDS[edition]['torch']}<br>"
+        html = html.replace(notebook, told + notebook, 1)
+    page.write_text(html, "utf-8", newline="\n")

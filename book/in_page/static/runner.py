@@ -149,11 +149,12 @@ def svg_of(figure):
 
 # This module is pyplot's backend as well (MPLBACKEND): its figures appear when a cell shows them, or at its end.
 def __getattr__(name):
-    if name == "FigureCanvas":
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    if name != "FigureCanvas":
+        raise AttributeError(name)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        return FigureCanvasAgg
-    raise AttributeError(name)
+    # pyplot asks for it, and then reads this module's dictionary
+    return globals().setdefault(name, FigureCanvasAgg)
 
 
 def show(**options):
