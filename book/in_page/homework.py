@@ -126,6 +126,8 @@ def write_pages(site, found):
                     contents.append(
                         BeautifulSoup(ENTRY.format(heading["id"], escape(heading.get_text())), "html.parser")
                     )
+            for switch in page.select("a.edition-switch"):
+                switch["href"] = switch["href"].replace("homework.html", f"homework-{name}.html")
             page.head.append(page.new_tag("meta", attrs={"name": "robots", "content": "noindex"}))
             place = page.select_one("article.bd-article")
             place.clear()

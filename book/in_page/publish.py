@@ -18,7 +18,7 @@ NOTEBOOK = re.compile(r'href="([^"]*notebooks/[^"]+\.ipynb)"')
 
 def key_of(code):
     """The key of a cell: when its code changes, so does the key."""
-    return sha256(unescape(TAG.sub("", code)).strip().encode())[:12]
+    return sha256(code.strip().encode())[:12]
 
 
 def mark_cells(html, marks):
@@ -26,7 +26,7 @@ def mark_cells(html, marks):
     found = set()
 
     def mark(cell):
-        found.add(key := key_of(cell[3]))
+        found.add(key := key_of(unescape(TAG.sub("", cell[3]))))
         told = f' data-mark="{escape(json.dumps(marks[key]))}"' if key in marks else ""
         return f"{cell[1]}{told}{cell[2]}"
 
