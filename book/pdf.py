@@ -18,7 +18,6 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import yaml
 from booksite.settings import Settings
-from booksite.words import words
 from bs4 import BeautifulSoup
 from jinja2 import Environment
 from pypdf import PdfReader, PdfWriter
@@ -152,7 +151,7 @@ def write(browser, site, edition, target):
     template = Environment(autoescape=True).from_string(TEMPLATE.read_text("utf-8"))
     facts = {
         "edition": edition,
-        "words": {part: words(edition, part) for part in ("footer", "pdf")},
+        "words": {part: edition.words(part) for part in ("footer", "pdf")},
         "address": f"{BASE}{edition.home}.html",
         "changed": max(page.changed for page in pages),
         "cover": (site / SETTINGS.picture["path"]).as_uri(),
@@ -182,7 +181,7 @@ def offer(site, edition):
     """Link the PDF from the first page of its edition, below the zip of the site."""
     name, place = file_name(edition), f"{edition.home}.html"
     pages = len(PdfReader(site / name).pages)
-    offered = words(edition, "pdf")["offer"].format(address="../" * place.count("/") + name, pages=pages)
+    offered = edition.words("pdf")["offer"].format(address="../" * place.count("/") + name, pages=pages)
     html = OFFERS.sub(rf'\1\n<p class="site-pdf">{offered}</p>', (site / place).read_text("utf-8"))
     (site / place).write_text(html, "utf-8", newline="\n")
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from fetch import Missing, core, wheels
+from offline import list_files, offer
 from pack import pack
 from publish import FOLDER, publish
 
@@ -42,6 +43,8 @@ def main():
         shutil.copytree(options.site, options.to)
         listing = pack(pyodide, files, ROOT, options.to / FOLDER)
         pages = publish(options.to)
+        offer(options.to)
+        list_files(options.to)
     except Missing as error:
         sys.exit(f"Python cannot be put into the pages: {error}")
     size = sum(file["bytes"] for kind in ("core", "parts") for file in listing[kind].values())

@@ -33,7 +33,7 @@ ENTRY = '<li class="toc-h2 nav-item toc-entry"><a class="reference internal nav-
 
 def formula(tokens, number, *rest):
     tex, is_block = tokens[number].content, tokens[number].type == "math_block"
-    html = render(tex, is_block)["html"]
+    html = render(tex, is_block)
     if not is_block:
         return f'<span class="math">{html}</span>'
     return f'<div class="math math-display"><div class="math-scroll">{html}</div></div>'

@@ -42,7 +42,11 @@ def publish(site):
     for file in STATIC.iterdir():
         if file.suffix != ".json":
             (folder / file.name).write_bytes(file.read_bytes())
-    stamp = sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir())))[:8]
+    # one request for both
+    (folder / "page.js").write_bytes((folder / "editor.js").read_bytes() + (STATIC / "page.js").read_bytes())
+    (folder / "editor.js").unlink()
+    own = [*sorted(STATIC.iterdir()), folder / "parts.json"]
+    stamp = sha256(b"".join(path.read_bytes() for path in own))[:8]
     assignments = read_assignments()
     notebooks = write_pages(site, assignments)
     parts = json.loads((folder / "parts.json").read_text("utf-8"))

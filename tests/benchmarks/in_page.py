@@ -8,6 +8,7 @@ is run. The cells of both editions are the same.
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -19,14 +20,31 @@ from tests.conftest import ROOT, find_chromium
 
 sys.path.insert(0, str(ROOT / "book/in_page"))
 
-from publish import MARKS, key_of  # noqa: E402
+from publish import MARKS, key_of
 
 # a cell that takes longer says so before it is run
 SLOW = 20
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
-RECORDED = """place => [...(place.querySelector(":scope > .cell_output:not(.live)")?.querySelectorAll("pre") ?? [])]
-  .filter(pre => !pre.closest(".widget-stand-in")).map(pre => pre.textContent).join("")"""
-SAID = """place => [...place.querySelectorAll(".live .run-text")].map(pre => pre.textContent).join("")"""
+# of an open page: its cells, each with what a reader does and sees
+CELLS = """void (window.cells = [...document.querySelectorAll("article .cell:not([data-check])")].flatMap((place) => {
+  const button = place.querySelector(".run-bar button");
+  const output = place.querySelector(":scope > .cell_output:not(.live)");
+  if (!button) return [];
+  const name = button.textContent;
+  const text = (found) => [...found].map((part) => part.textContent).join("");
+  const recorded = [...(output?.querySelectorAll("pre") ?? [])].filter((pre) => !pre.closest(".widget-stand-in"));
+  return [{
+    button,
+    isReady: () => button.textContent === name,
+    result: () => ({
+      code: place.querySelector(".cell_input pre").textContent.trim(),
+      recorded: text(recorded),
+      said: text(place.querySelectorAll(".live .run-text")),
+      error: text(place.querySelectorAll('.live [data-kind="error"]')).trim().split("\\n").at(-1),
+      status: place.querySelector(".run-status").textContent,
+    }),
+  }];
+}))"""
 
 
 def same(recorded, said):
@@ -42,22 +60,26 @@ def unit(number):
     return 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
 
 
-def run_cells(page, patience=600_000):
-    """Press Run at every cell of an open page: (cell, seconds, error, recorded text, text) of each."""
-    page.evaluate("document.querySelectorAll('article details').forEach(fold => (fold.open = true))")
-    for place in page.locator("article .cell:has(.run-bar):not([data-check])").all():
-        button, status = place.locator(".run-bar button").first, place.locator(".run-status")
-        if button.is_disabled():
-            continue
-        recorded, name = place.evaluate(RECORDED), button.inner_text()
-        button.click()
-        page.wait_for_function(
-            "([button, name]) => button.textContent === name", arg=[button.element_handle(), name], timeout=patience
-        )
-        error = place.locator('.live [data-kind="error"]')
-        seconds = re.search(r"([\d.]+) (?:s|秒)", status.inner_text())
-        failed = error.inner_text().strip().splitlines()[-1] if error.count() else "" if seconds else status.inner_text()
-        yield place, float(seconds[1]) if seconds else 0.0, failed, recorded, place.evaluate(SAID)
+def run_cells(evaluate, marked=False):
+    """Press Run at every cell of an open page, in any browser: (seconds, error, whether the text is as recorded, all).
+
+    `evaluate` takes an expression; `marked` cells are those that the page does not offer to run.
+    """
+    evaluate("document.querySelectorAll('article details').forEach((fold) => (fold.open = true))")
+    evaluate(CELLS)
+    for cell in (f"cells[{i}]" for i in range(evaluate("cells.length"))):
+        if evaluate(f"{cell}.button.disabled"):
+            if not marked:
+                continue
+            evaluate(f"void ({cell}.button.disabled = false)")
+        evaluate(f"{cell}.button.click()")
+        while not evaluate(f"{cell}.isReady()"):
+            time.sleep(0.02)
+        found = evaluate(f"{cell}.result()")
+        seconds = re.search(r"([\d.]+) (?:s|秒)", found["status"])
+        # a cell that has not run says so
+        error = found["error"] or ("" if seconds else found["status"])
+        yield float(seconds[1]) if seconds else 0.0, error, same(found["recorded"], found["said"]), found
 
 
 def main():
@@ -76,18 +98,17 @@ def main():
         for name in chosen:
             page, own = browser.new_page(), Path(name).stem
             page.goto(address + name)
-            # those that are marked as well
-            page.evaluate("document.querySelectorAll('.run-bar button').forEach(button => (button.disabled = false))")
             found = {}
-            for place, seconds, error, recorded, said in run_cells(page):
-                differs = "" if error or same(recorded, said) else f"differs: {said!r}, recorded {recorded!r}"
-                code = place.locator(".cell_input pre").first.inner_text()
-                print(f"{name:40} {seconds:7.1f} s  {code.strip().splitlines()[0]:40.40} {error or differs}", flush=True)
+            for seconds, error, is_same, cell in run_cells(page.evaluate, marked=True):
+                differs = "" if error or is_same else f"differs: {cell['said']!r}, recorded {cell['recorded']!r}"
+                print(
+                    f"{name:40} {seconds:7.1f} s  {cell['code'].splitlines()[0]:40.40} {error or differs}", flush=True
+                )
                 mark = {"needs": "torch"} if "torch" in error else {}
                 if seconds > SLOW:
-                    mark = {"seconds": round(seconds, -1)}
+                    mark = {"seconds": 10 * round(seconds / 10)}
                 if mark:
-                    found[key_of(code)] = {"page": own} | mark
+                    found[key_of(cell["code"])] = {"page": own} | mark
             marks = {key: mark for key, mark in marks.items() if mark["page"] != own} | found
             page.close()
         browser.close()

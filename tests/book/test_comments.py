@@ -39,7 +39,6 @@ def test_chapters_and_appendices_have_comments_and_other_pages_do_not(site):
 ON = {"host": "https://example.invalid", "repo": "owner/name"}
 CONF = """
 from booksite import Settings, each, read_settings
-from booksite.page.foot import add_comments
 
 extensions = ["myst_nb"]
 exclude_patterns = ["_build"]
@@ -53,7 +52,7 @@ booksite = {settings!r}
 def setup(app):
     app.add_config_value("booksite", {{}}, "env", (dict, Settings))
     app.connect("config-inited", read_settings)
-    app.connect("html-page-context", each([add_comments]), priority=400)
+    app.connect("html-page-context", each([]), priority=1)
 """
 PAGES = {
     "index": "# Door\n\n```{toctree}\nen/index\nen/talk\nen/quiet\nen/quiet-cells\n```",

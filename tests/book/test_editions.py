@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 import pytest
 from booksite.language.catalogues import CATALOGUES
-from booksite.words import WORDS
+from booksite.settings import WORDS
 
 from tests.book.pages import CHAPTERS, EDITIONS, NAMES, article, parse, source
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from booksite.execution.reach import Reach
+from booksite.execution.sources import Sources
 
 from tests.conftest import ROOT
 
@@ -188,16 +188,30 @@ def test_a_kernel_that_dies_fails_the_build(book):
     assert re.search(r"one.md.*ERROR.*died", book.build(succeeds=False).said)
 
 
-def test_a_file_that_no_import_shows_fails_the_build(book):
-    book.change(
-        "one.md", "from tiny import shapes", "import importlib\nshapes = importlib.import_module('tin' + 'y.shapes')"
-    )
-    assert (
-        "one.md: ERROR: the chapter uses tiny/__init__.py, to which no import leads" in book.build(succeeds=False).said
-    )
-    book.write("one.md", CHAPTER.format("print(open('pins.txt').read())"))
-    assert "one.md: ERROR: the chapter uses pins.txt, to which" in book.build(succeeds=False).said
-    assert len(book.stored()) == 1
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import importlib\nprint(importlib.import_module('tin' + 'y.inner.numbers').MANY)",
+        "print(open('tiny/inner/many.txt').read())",
+        "import sys\n!{sys.executable} -c 'from tiny.inner import numbers; print(numbers.MANY)'",
+        "from subprocess import run\nimport sys\nrun([sys.executable, '-m', 'tiny.inner.numbers'], check=True)",
+    ],
+    ids=["import", "open", "command", "process"],
+)
+def test_a_file_is_seen_whoever_opens_it(book, cell):
+    book.write("one.md", CHAPTER.format(cell))
+    book.build()
+    book.change("tiny/inner/many.txt", "7", "8")
+    assert "one" in book.build().executed
+
+
+def test_a_new_file_in_a_package_is_seen(book):
+    cell = "from importlib.resources import files\nimport tiny\nprint(len(list(files(tiny).iterdir())))"
+    book.write("one.md", CHAPTER.format(cell))
+    book.build()
+    book.write("tiny/more.csv", "1")
+    assert book.build().executed == {"one", "two"}
+    assert book.build().executed == set()
 
 
 @pytest.mark.nightly
@@ -250,73 +264,44 @@ def package(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "cell, reached",
-    [
-        ("import math", ""),
-        ("import tiny", "tiny/__init__.py"),
-        ("from tiny import shapes", "tiny/__init__.py tiny/shapes.py"),
-        ("from tiny import counts", "tiny/__init__.py tiny/counts.py and tiny/inner"),
-        ("def f():\n    import tiny.inner.numbers as n", "tiny/__init__.py and tiny/inner"),
-        ("!python -m tiny.inner.numbers", "tiny/__init__.py and tiny/inner"),
-        ("%run -m tiny.inner.numbers", "tiny/__init__.py and tiny/inner"),
-        ("(", ""),
-    ],
-)
-def test_reach_follows_imports_and_names_in_commands(package, cell, reached):
-    inner = "tiny/inner/__init__.py tiny/inner/many.txt tiny/inner/numbers.py"
-    files = {path.relative_to(package).as_posix() for path in Reach(package).files([cell])}
-    assert files == set(reached.replace("and tiny/inner", inner).split())
+def test_opened_files_belong_to_the_book_by_their_sources(package):
+    compiled = package / "tiny/__pycache__/shapes.cpython-311.opt-1.pyc"
+    compiled.parent.mkdir()
+    # one that Python writes before it has its name, one aside, one that is gone, and one of another folder
+    others = [f"{compiled}.1234", package / "tiny/inner/many.txt", package / "gone", ROOT / "README.md"]
+    names = Sources(package, package / "tiny/inner").names(map(str, [compiled, package / "pins.txt", *others]))
+    assert names == ["pins.txt", "tiny/shapes.py"]
 
 
-def test_reach_follows_relative_imports(package):
-    (package / "tiny/inner/numbers.py").write_text("from ..shapes import area\nfrom . import more\n", "utf-8")
-    (package / "tiny/inner/more.py").write_text("", "utf-8")
-    files = {path.name for path in Reach(package).files(["import tiny.inner.numbers"])}
-    assert {"shapes.py", "more.py"} <= files
-
-
-def test_reach_follows_the_name_of_a_package_to_its_program(package):
-    (package / "tiny/inner/__main__.py").write_text("import tiny.shapes\n", "utf-8")
-    for cell, is_reached in (("!python -m tiny.inner", True), ("import tiny.inner", False)):
-        files = {path.relative_to(package).as_posix() for path in Reach(package).files([cell])}
-        assert ({"tiny/inner/__main__.py", "tiny/shapes.py"} <= files) == is_reached
-
-
-def test_data_belong_to_the_package_around_them(package):
-    (package / "tiny/tables").mkdir()
-    for name in ("tables/a.csv", "tables/.hidden", "inner/b.csv"):
-        (package / "tiny" / name).write_text("1", "utf-8")
-    files = {path.relative_to(package).as_posix() for path in Reach(package).files(["import tiny"])}
-    assert files == {"tiny/__init__.py", "tiny/tables/a.csv"}
+SHAPES = ["tiny/__init__.py", "tiny/shapes.py"]
 
 
 def test_a_module_that_python_cannot_read_counts_as_its_text(package):
     digests = set()
     for text in ("def (", "def ((", FILES["tiny/shapes.py"]):
         (package / "tiny/shapes.py").write_text(text, "utf-8")
-        digests.add(tuple(Reach(package).content(["from tiny import shapes"])))
+        digests.add(Sources(package).content([], SHAPES))
     assert len(digests) == 3
 
 
 def test_comments_and_docstrings_count_only_where_code_may_read_them(package):
     shapes, cells = package / "tiny/shapes.py", ["from tiny import shapes"]
-    text, before = shapes.read_text("utf-8"), Reach(package).content(cells)
+    text, before = shapes.read_text("utf-8"), Sources(package).content(cells, SHAPES)
 
     def same_with(new, cells=cells, before=before):
         shapes.write_text(new, "utf-8")
-        return Reach(package).content(cells) == before
+        return Sources(package).content(cells, SHAPES) == before
 
     assert same_with("# a comment\n" + text.replace("Of a square", "Of any square"))
     assert not same_with(text.replace("x * x", "x * 2"))
     for reader in ("print(shapes.area.__doc__)", "help(shapes)", "inspect.getsource(shapes)"):
         shapes.write_text(text, "utf-8")
-        whole = Reach(package).content([*cells, reader])
+        whole = Sources(package).content([*cells, reader], SHAPES)
         assert not same_with(text.replace("Of a square", "Of any square"), [*cells, reader], whole)
     # a module that reads them does so for all
     (package / "tiny/__init__.py").write_text("def show(f):\n    print(f.__doc__)\n", "utf-8")
     shapes.write_text(text, "utf-8")
-    whole = Reach(package).content(cells)
+    whole = Sources(package).content(cells, SHAPES)
     assert not same_with(text.replace("Of a square", "Of any square"), cells, whole)
 
 

@@ -8,6 +8,7 @@ import re
 import stat
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZipFile
 
 import pytest
@@ -25,6 +26,7 @@ from booksite.finish import (
     search,
     unused_styles,
 )
+from booksite.page.assets import OPTIONS, join_assets
 from booksite.settings import Settings
 from booksite.site import Demo, Document, Site
 from fontTools.ttLib import TTFont
@@ -145,7 +147,7 @@ def make(tmp_path, output):
             documents=tuple(documents),
             root_document="book/index",
             sections={f"{key}-sec": (f"book/{key}/one.html#sec", "1. One") for key in ("zh", "en")},
-            demos=tuple(Demo("waves", document, *output) for document in documents if document.edition),
+            demos=tuple(Demo(document, "waves", *output) for document in documents if document.edition),
             warn=said.append,
         )
         site.said = said
@@ -170,7 +172,7 @@ def characters(address):
 
 def test_nothing_here_imports_sphinx():
     room = ROOT / "book/_ext/booksite"
-    for path in [*(room / "finish").glob("*.py"), *(room / name for name in ("site.py", "settings.py", "words.py"))]:
+    for path in [*(room / "finish").glob("*.py"), *(room / name for name in ("site.py", "settings.py"))]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -269,21 +271,28 @@ def test_copies_of_read_only_files_can_be_written_again(site):
             assert (site.root / name).stat().st_mode & stat.S_IWUSR, name
 
 
+def joined(sheets, scripts):
+    page = SimpleNamespace(name="one", path=lambda name: f"../{name}")
+    page.context = {"css_files": sheets, "script_files": scripts}
+    join_assets(page)
+    return page.context.values()
+
+
 def test_a_head_has_the_joined_files_and_its_own_scripts_once():
     sheets = [File("_static/site.css"), File("_static/mystnb.0a1b.css"), File("_static/styles/theme.css")]
-    own = [File(None, body="let x;"), File(None, body="let x;"), File(None, body=f"{assets.OPTIONS}x = 1;")]
-    scripts = [File("_static/print.js"), *own, File("_static/doctools.js")]
-    sheets, scripts, unknown = assets.swap(sheets, scripts, lambda name, resource: f"../{name}")
-    assert [file.filename for file in sheets] == [assets.SHEET] and unknown == []
+    own = [File(None, body="let x;"), File(None, body="let x;"), File(None, body=f"{OPTIONS}x = 1;")]
+    sheets, scripts = joined(sheets, [File("_static/print.js"), *own, File("_static/doctools.js")])
+    assert [file.filename for file in sheets] == [assets.SHEET]
     assert [file.filename for file in scripts] == [None, None]
     assert scripts[0].attributes == {"body": "let x;"} and "../_static/joined.js" in scripts[1].attributes["body"]
 
 
-def test_a_file_in_no_list_stays_in_the_head_and_is_named():
-    sheets, scripts, unknown = assets.swap(
-        [File("_static/new-theme.css")], [File("_static/print.js"), File("_static/new.js")], lambda name, resource: name
-    )
-    assert unknown == ["new-theme.css", "new.js"]
+def test_a_file_in_no_list_stays_in_the_head_and_is_named(monkeypatch):
+    said = []
+    monkeypatch.setattr("booksite.page.assets.log.warning", lambda text, *facts, type: said.append(text % facts))
+    sheets, scripts = joined([File("_static/new-theme.css")], [File("_static/print.js"), File("_static/new.js")])
+    for line, name in zip(said, ["new-theme.css", "new.js"], strict=True):
+        assert line.startswith(f"one asks for {name}, which is in no list of assets.yml")
     assert [file.filename for file in sheets] == ["_static/new-theme.css", assets.SHEET]
     assert [file.filename for file in scripts] == ["_static/new.js", None]
 
@@ -306,19 +315,6 @@ def test_a_listed_file_that_is_missing_is_named(site):
     (site.root / "_static/copybutton.js").unlink()
     assets.join_assets(site)
     assert site.said == ["_static/copybutton.js does not exist: remove it from the lists in assets.yml"]
-
-
-def test_steps_that_run_before_the_theme_has_written_the_colours_of_code_are_named(site):
-    assets.copy_files(site)
-    (site.root / "_static/pygments.css").write_text(".k { color: red }", "utf-8")
-    assets.join_assets(site)
-    assert site.said == ["pygments.css has no colours for a dark page: the last steps must run after the theme's own"]
-
-
-def test_a_script_that_says_something_else_is_named(site):
-    (site.root / "_static/copybutton.js").write_text("'zh': {", "utf-8")
-    assets.correct_scripts(site)
-    assert site.said == ["""copybutton.js no longer says "'zh-CN': {": see `corrected` in assets.yml"""]
 
 
 def finished_sheet(site):
@@ -369,7 +365,7 @@ def test_fonts_of_formulas_have_the_characters_of_the_pages_and_no_others(site):
     ],
 )
 def test_a_font_keeps_what_katex_draws_with_it(site, tex, font, drawn):
-    site.pages = {"page.html": render(tex, True)["html"]}
+    site.pages = {"page.html": render(tex, True)}
     assert fonts.characters_of_formulas(site.pages.values())[f"KaTeX_{font}.woff2"] >= set(drawn)
 
 
@@ -456,7 +452,7 @@ def test_what_is_wrong_on_the_map_is_said(site, change, said):
 
 
 def test_addresses_for_servers_and_search_engines(site):
-    for step in (extra_pages.write_404, extra_pages.write_sitemap, extra_pages.write_robots):
+    for step in (extra_pages.write_404, extra_pages.write_sitemap):
         step(site)
     assert '<base href="/course/">' in site.pages["404.html"] and 'href="book/zh/one.html"' in site.pages["404.html"]
     sitemap = site.read("sitemap.xml")

@@ -15,6 +15,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from functools import partial
 from importlib.metadata import requires
 from importlib.util import find_spec
@@ -26,18 +27,24 @@ import sphinx_external_toc.events
 from booksite import upstream
 from booksite.demos import STATE, VIEW
 from booksite.document import Before, formulas
+from booksite.document.text import LIKE_TEXT
 from booksite.execution import notebook_of
 from booksite.finish import assets, fonts, search
 from booksite.language.catalogues import CATALOGUES
+from booksite.page.assets import LISTED
 from bs4 import BeautifulSoup
 from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from pygments.styles import get_style_by_name
+from pygments.token import STANDARD_TYPES, Text
 from sphinx import locale
 from sphinx.addnodes import toctree
 from sphinx.application import Sphinx
 from sphinx.environment.collectors.toctree import TocTreeCollector
+from sphinx.highlighting import PygmentsBridge
 from sphinx.util.docutils import docutils_namespace, patch_docutils
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from tests.book.pages import CONFIG
@@ -269,10 +276,12 @@ def test_the_themes_macros_load_the_files_that_we_join(built):
 
 
 def test_the_packages_bring_the_files_that_are_listed(built):
-    context = built.contexts["notebook"]
-    *_, unknown = assets.swap(context["css_files"], context["script_files"], context["pathto"])
+    files = [
+        file for kind in ("css_files", "script_files") for file in built.contexts["notebook"][kind] if file.filename
+    ]
+    names = {file.filename.removeprefix("_static/") for file in files}
     # of a build that is not in English
-    unknown = set(unknown) - {"translations.js"}
+    unknown = {name for name in names if not any(fnmatch(name, listed) for listed in LISTED)} - {"translations.js"}
     assert not unknown, f"packages bring {unknown}, which are in no list of assets.yml"
 
 
@@ -302,6 +311,18 @@ def test_the_themes_sheet_names_fonts_that_we_put_into_it(built):
     assert named, "the theme's sheet names its fonts in another way: finish/fonts.py puts the cut ones in their place"
     missing = named - fonts.FONTS.keys()
     assert not missing, f"the theme has no fonts {missing} where finish/fonts.py reads them: see FONTS"
+
+
+def test_the_theme_shows_names_and_punctuation_as_text(built):
+    options = built.app.builder.theme.get_options({})
+    styles = [get_style_by_name(options[f"pygments_{scheme}_style"]) for scheme in ("light", "dark")]
+    looks = {kind: [style.style_for_token(kind) for style in styles] for kind in STANDARD_TYPES}
+    like_text = {kind for kind in looks if looks[kind] == looks[Text]} - {Text}
+    assert like_text == LIKE_TEXT, (
+        f"the theme has other styles of code, and {like_text ^ LIKE_TEXT} look different: see LIKE_TEXT in "
+        "document/text.py"
+    )
+    assert PygmentsBridge.html_formatter, "Sphinx has no PygmentsBridge.html_formatter: __init__.py replaces it"
 
 
 # 5 · the sidebar
@@ -398,12 +419,12 @@ def test_the_theme_draws_the_buttons_that_we_add(built):
 
 
 HANDED = {
-    "css_files": "finish/assets.py",
+    "css_files": "page/assets.py",
     "docstitle": "language/navigation.py",
     "metatags": "templates/layout.html",
-    "pagetitle": "page/foot.py",
+    "pagetitle": "templates/page-footer.html",
     "prev": "language/navigation.py",
-    "script_files": "finish/assets.py",
+    "script_files": "page/assets.py",
     "theme_logo_link": "language/navigation.py",
     "theme_search_bar_text": "language/catalogues.py",
 }
@@ -474,10 +495,21 @@ def test_sphinx_numbers_boxes_by_page_kind_and_id(built):
     assert built.app.env.toctree_includes["index"] == ["boxes", "notebook"], told
 
 
-@pytest.mark.parametrize("method", ["assign_section_numbers", "assign_figure_numbers"])
-def test_sphinx_counts_in_the_methods_that_we_replace(method):
-    assert f"self.{method}(env)" in inspect.getsource(TocTreeCollector.get_updated_docs), (
-        f"Sphinx no longer counts in {method}: language/numbering.py keeps its counts there"
+def test_the_contents_are_counted_in_the_method_that_we_extend(built):
+    handlers = [listener.handler for listener in built.app.events.listeners["env-get-updated"]]
+    counting = [handler for handler in handlers if isinstance(getattr(handler, "__self__", None), TocTreeCollector)]
+    assert issubclass(TocTreeCollectorWithStyles, TocTreeCollector)
+    assert [handler.__name__ for handler in counting] == ["get_updated_docs"], (
+        f"{counting} count sections and figures: language/numbering.py does in get_updated_docs"
+    )
+
+
+def test_numbers_are_counted_anew_in_every_build(built):
+    env = built.app.env
+    before = env.toc_secnumbers, env.toc_fignumbers
+    TocTreeCollector().get_updated_docs(built.app, env)
+    assert env.toc_secnumbers is not before[0] and env.toc_fignumbers is not before[1], (
+        "Sphinx corrects its numbers of the last build: language/numbering.py compares those with new ones"
     )
 
 
@@ -494,7 +526,7 @@ def test_sphinx_notes_what_pages_ask_for_and_lead_to(built):
 def test_sphinx_describes_its_files_as_we_make_them(built):
     sheet, script = (built.contexts["boxes"][kind][0] for kind in ("css_files", "script_files"))
     made = type(sheet)("_static/a.css"), type(script)(None, body="run()")
-    told = "Sphinx describes a page's files in another form: finish/assets.py reads and makes such descriptions"
+    told = "Sphinx describes a page's files in another form: page/assets.py reads and makes such descriptions"
     assert made[0].filename == "_static/a.css" and made[1].filename in (None, ""), told
     assert made[1].attributes["body"] == "run()", told
 

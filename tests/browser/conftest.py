@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +13,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.book.pages import BASE
-from tests.conftest import ROOT
+from tests.browser.firefox import Firefox
+from tests.conftest import ROOT, once
 
 # assertions in these modules should report what they compared
 pytest.register_assert_rewrite("tests.browser.axe", "tests.browser.drawing")
@@ -39,12 +41,16 @@ def browser(chromium):
 
 
 @contextmanager
-def serving(root, not_found=None):
-    """Address of a server on this machine that shows a folder, and the page `not_found` for missing files."""
+def serving(root, not_found=None, asked=None):
+    """Address of a server on this machine that shows a folder, and the page `not_found` for missing files.
+
+    `asked` is a list that gets the path and the query of every request.
+    """
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
-            pass
+            if asked is not None:
+                asked.append(self.path)
 
         def send_error(self, code, message=None, explain=None):
             if code != 404 or not not_found:
@@ -76,18 +82,38 @@ def server(site, tmp_path_factory):
         yield f"{address}{path}/"
 
 
+def add_python():
+    """Put Python into the pages of a copy of the site; returns what went wrong, or an empty string."""
+    command = [sys.executable, ROOT / "book/in_page"]
+    made = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+    return made.stderr[-1000:] if made.returncode else ""
+
+
 @pytest.fixture(scope="session")
-def python_site(site, tmp_path_factory):
-    """A copy of the site with Python in its pages; tests that use it are nightly: the first one fetches Pyodide."""
-    target = tmp_path_factory.mktemp("in-page") / "site"
-    command = [sys.executable, ROOT / "book/in_page", "--site", site, "--to", target]
-    made = subprocess.run(command, capture_output=True, encoding="utf-8")
-    if made.returncode:
-        pytest.fail(f"Python could not be put into the pages: {made.stderr[-1000:]}")
-    return target
+def python_site(request, site, tmp_path_factory):
+    """The folder of the site with Python in its pages, made now unless it is up to date.
+
+    If its files cannot be fetched, tests are skipped with a reason, and under CI=true they fail.
+    """
+    folder = ROOT / "_build/published"
+    is_made = request.config.getoption("--no-build") and (folder / "python/offline.json").is_file()
+    if not is_made and (failure := once(tmp_path_factory, "python-site", add_python)):
+        (pytest.skip if failure.startswith("Python cannot") else pytest.fail)(failure)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def python_server(python_site):
     with serving(python_site) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    """A Firefox; without one, its tests are skipped with a reason, and under CI=true they fail."""
+    path = shutil.which("firefox-esr") or shutil.which("firefox")
+    if path is None:
+        pytest.skip("no Firefox on this machine (Debian: apt-get install firefox-esr); its tests cannot run")
+    firefox = Firefox(path, tmp_path_factory.mktemp("profile"))
+    yield firefox
+    firefox.close()

@@ -1,14 +1,12 @@
 """Firefox shows what Chromium shows: no complaints; the same words, formulas, curves and search results."""
 
 import re
-import shutil
 
 import pytest
 
 from tests.book.pages import CHAPTERS, EDITIONS, all_pages, editions, nightly
 from tests.browser.checks import BROKEN, KINDS
 from tests.browser.demos import demos_of
-from tests.browser.firefox import Firefox
 from tests.browser.visit import DESKTOP, UNFOLD, Visit
 
 # half of the chapters in one language, half in the other: the drawings are the same in both
@@ -46,17 +44,6 @@ SEARCH = """(async () => {
   await new Promise((soon) => setTimeout(soon, 300));
   return links().slice(0, 5).map((link) => link.href);
 })()"""
-
-
-@pytest.fixture(scope="module")
-def firefox(tmp_path_factory):
-    """A Firefox; without one, its tests are skipped with a reason, and under CI=true they fail."""
-    path = shutil.which("firefox-esr") or shutil.which("firefox")
-    if path is None:
-        pytest.skip("no Firefox on this machine (Debian: apt-get install firefox-esr); its tests cannot run")
-    firefox = Firefox(path, tmp_path_factory.mktemp("profile"))
-    yield firefox
-    firefox.close()
 
 
 def numbers(path):

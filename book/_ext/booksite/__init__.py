@@ -3,11 +3,14 @@
 What Sphinx does not have to do for a page happens at the end, on the finished files: `finish/`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from sphinx.errors import ConfigError
+from sphinx.highlighting import PygmentsBridge
 from sphinx.util import logging
 from sphinx.util.nodes import clean_astext
+from sphinx_external_toc.collectors import disable_builtin_toctree_collector
 
 from booksite import demos, execution, notebooks, upstream
 from booksite.document import After, Before, formulas, text
@@ -15,28 +18,22 @@ from booksite.document.exercises import CheckedExercise
 from booksite.document.reading_times import ReadingTimes
 from booksite.finish import run
 from booksite.language import catalogues, navigation, numbering
-from booksite.page import Page, buttons, foot, head, images
+from booksite.page import Page, assets, buttons, images
 from booksite.settings import Settings
 from booksite.site import Document, Site
 
 log = logging.getLogger(__name__)
 
-# the theme's templates and menus speak the language of the page
-BEFORE_THE_THEME = (catalogues.speak_while_writing,)
-# the theme drops templates that say nothing
-WITH_THE_THEME = (foot.add_comments,)
-# the theme has made its menus, and Sphinx the body
-AFTER_THE_THEME = (
+# when the theme has made its menus, and Sphinx the body
+STEPS = (
     upstream.name_for_screen_readers,
     upstream.close_up_titles,
     buttons.add_buttons,
     navigation.show_one_edition,
-    head.describe,
-    foot.add_footer,
     images.wait_for_images,
     demos.move_state,
     notebooks.write_notebook,
-    head.join_assets,
+    assets.join_assets,
 )
 
 
@@ -48,7 +45,7 @@ def setup(app):
     # what decides the outputs of every chapter: a new value makes Sphinx read all pages again
     app.add_config_value("execution_surroundings", "", "env", str)
     app.connect("config-inited", execution.configure)
-    app.connect("builder-inited", text.replace_formatter)
+    PygmentsBridge.html_formatter = text.PlainCode
 
     app.connect("env-get-outdated", execution.outdated)
     app.connect("env-before-read-docs", execution.before_reading)
@@ -56,22 +53,20 @@ def setup(app):
     app.add_directive_to_domain("prf", "proof", upstream.TranslatedProof, override=True)
     app.add_directive("exercise", CheckedExercise, override=True)
     app.add_directive("reading-times", ReadingTimes)
+    disable_builtin_toctree_collector(app)
+    app.add_env_collector(numbering.Numbers)
     # before napoleon
     app.connect("autodoc-process-docstring", text.keep_bars, priority=400)
-    app.connect("doctree-read", demos.note_demos)
+    app.connect("doctree-read", demos.find_demos)
 
     app.connect("env-updated", execution.after_reading)
-    numbering.keep_counts()
-    # when Sphinx has counted
-    app.connect("env-get-updated", numbering.restart, priority=900)
     app.add_post_transform(Before)
     app.add_post_transform(After)
-    app.connect("doctree-resolved", demos.offer_lines)
 
-    renderers = (formulas.visit_math, None), (formulas.visit_math_block, None)
-    app.add_html_math_renderer("katex", *renderers)
-    for priority, steps in ((1, BEFORE_THE_THEME), (400, WITH_THE_THEME), (1000, AFTER_THE_THEME)):
-        app.connect("html-page-context", each(steps), priority=priority)
+    app.add_html_math_renderer("katex", (formulas.visit_math, None), (formulas.visit_math_block, None))
+    # the theme's templates and menus speak the language of the page
+    app.connect("html-page-context", each([catalogues.speak_while_writing]), priority=1)
+    app.connect("html-page-context", each(STEPS), priority=1000)
 
     # when the theme has written its colours of code
     app.connect("build-finished", finish_site, priority=900)
@@ -81,7 +76,7 @@ def setup(app):
 
 def read_settings(app, config):
     try:
-        config.booksite = Settings.read(config.booksite)
+        config.booksite = replace(Settings.read(config.booksite), base=config.html_baseurl)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"_config.yml: booksite: {error}") from error
 
@@ -105,7 +100,7 @@ def site_of(app):
     """What the last steps learn from Sphinx: the built site, with its documents, sections and demos."""
     config, env, uri, edition_of = app.config, app.env, app.builder.get_target_uri, app.config.booksite.edition_of
     documents = tuple(
-        Document(name, uri(name), env.titles[name].astext(), edition_of(name), tuple(head.alternates(app, name)))
+        Document(name, uri(name), env.titles[name].astext(), edition_of(name), Page(app, name).alternates())
         for name in sorted(env.found_docs)
     )
     return Site(
@@ -119,7 +114,7 @@ def site_of(app):
         documents=documents,
         root_document=config.root_doc,
         sections=sections(app),
-        demos=tuple(demo for document in documents for demo in demos.demos_of(env, document)),
+        demos=demos.of_documents(env, documents),
         warn=lambda message: log.warning("%s", message, type="booksite"),
     )
 

@@ -18,7 +18,6 @@ from myst_nb.sphinx_ import NbMetadataCollector
 
 from booksite.page import Page, is_cell
 from booksite.site import Demo
-from booksite.words import words
 
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -31,30 +30,48 @@ PICTURE = re.compile(r'("model_id": "(\w+)"[^<]*</script>\s*<div class="widget-s
 FRAME = re.compile(r'<iframe\b[^>]*\bsrc="(?![a-z]+:)([^"]+)"[^>]*\btitle="([^"]+)"')
 
 
-def note_demos(app, doctree):
-    """Note on a cell which demo it shows, and for the last steps, from which state; MyST-NB has it only now."""
-    env, settings = app.env, app.config.booksite
-    edition = settings.edition_of(env.docname)
-    if not settings.embeds or edition is None:
+def find_demos(app, doctree):
+    """Note the demos of a page for the last steps, and offer lines that frame them, and its other frames, elsewhere.
+
+    Only now does MyST-NB have the states of widgets.
+    """
+    env, settings, edition = app.env, app.config.booksite.embeds, app.config.booksite.edition_of(app.env.docname)
+    if not settings or edition is None:
         return
     files = [given for _, given in NbMetadataCollector.get_js_files(env, env.docname).values()]
     models = next((json.loads(given["body"])["state"] for given in files if given.get("type") == STATE), {})
-    call = re.compile(rf"^{settings.embeds['module'].rpartition('.')[2]}\.(\w+)\(\)\s*\Z", re.M)
-    noted = []
-    for cell in doctree.findall(is_cell):
+    call = re.compile(rf"^{settings['module'].rpartition('.')[2]}\.(\w+)\(\)\s*\Z", re.M)
+    noted, page = [], Page(app, env.docname)
+    for raw in list(doctree.findall(nodes.raw)):
+        if match := FRAME.search(raw.astext()):
+            place, title = map(html.unescape, match.groups())
+            offer(page, raw, urljoin(page.address, place), title, settings["height"])
+    for cell in list(doctree.findall(is_cell)):
         source = next((block.astext() for block in cell.findall(nodes.literal_block)), "")
         views = [form.astext() for form in cell.findall(nodes.container) if form.get("mime_type") == VIEW]
         if (match := call.search(source)) and views:
-            model = MODEL.search(views[-1])[1]
-            cell["demo"], cell["title"] = match[1], models[model]["state"]["chart"]["title"][edition.key]
-            noted.append((match[1], model, {id: models[id] for id in reached(models, model)}))
+            name, model = match[1], MODEL.search(views[-1])[1]
+            noted.append((name, model, {id: models[id] for id in reached(models, model)}))
+            address = f"{page.settings.base}{settings['folder']}/{edition.key}/{name}.html"
+            title = models[model]["state"]["chart"]["title"][edition.key]
+            offer(page, cell, address, title, settings["heights"].get(name, settings["height"]))
     NbMetadataCollector.set_doc_data(env, env.docname, "demos", noted)
 
 
-def demos_of(env, document):
-    """What the last steps need to know of the demos in a page."""
-    noted = NbMetadataCollector.get_doc_data(env)[document.name].get("demos", [])
-    return [Demo(name, document, model, models) for name, model, models in noted]
+def offer(page, node, source, title, height):
+    """Below a node the line in a block of code, which the copy button finds, folded."""
+    say, line = page.words("embeds"), LINE.format(src=html.escape(source), title=html.escape(title), height=height)
+    block = nodes.literal_block(line, line, language="html", force=False, linenos=False, highlight_args={})
+    opening = f'<details class="embed"><summary>{say["title"]}</summary><p>{say["what"]}</p>'
+    start, end = (nodes.raw("", tag, format="html") for tag in (opening, "</details>"))
+    place = node.parent.index(node) + 1
+    node.parent[place:place] = [start, block, end]
+
+
+def of_documents(env, documents):
+    """What the last steps need to know of the demos."""
+    noted = NbMetadataCollector.get_doc_data(env)
+    return tuple(Demo(page, *facts) for page in documents for facts in noted[page.name].get("demos", []))
 
 
 def reached(models, start):
@@ -77,32 +94,6 @@ def stand_in_for_widgets(document, env):
             picture = nodes.image("", **next(forms["image/svg+xml"].findall(nodes.image)).attributes)
             picture["alt"] = forms["text/plain"].astext()
             forms[VIEW] += nodes.container("", picture, classes=["widget-stand-in"])
-
-
-def offer_lines(app, doctree, docname):
-    """Under each demo, and each frame that shows a page of this site, the line that frames it elsewhere."""
-    settings, edition = app.config.booksite.embeds, app.config.booksite.edition_of(docname)
-    if app.builder.format != "html" or not settings or edition is None:
-        return
-    say, height = words(edition, "embeds"), settings["height"]
-    for cell in list(doctree.findall(nodes.container)):
-        if name := cell.get("demo"):
-            source = f"{app.config.html_baseurl}{settings['folder']}/{edition.key}/{name}.html"
-            offer(cell, say, source, cell["title"], settings["heights"].get(name, height))
-    for raw in list(doctree.findall(nodes.raw)):
-        if match := FRAME.search(raw.astext()):
-            place, title = map(html.unescape, match.groups())
-            offer(raw, say, urljoin(Page(app, docname).address, place), title, height)
-
-
-def offer(node, say, source, title, height):
-    """Below a node the line in a block of code, which the copy button finds, folded."""
-    line = LINE.format(src=html.escape(source), title=html.escape(title), height=height)
-    block = nodes.literal_block(line, line, language="html", force=False, linenos=False, highlight_args={})
-    opening = f'<details class="embed"><summary>{say["title"]}</summary><p>{say["what"]}</p>'
-    start, end = (nodes.raw("", tag, format="html") for tag in (opening, "</details>"))
-    place = node.parent.index(node) + 1
-    node.parent[place:place] = [start, block, end]
 
 
 def in_words(page, models, found):
@@ -134,9 +125,7 @@ def move_state(page):
             if base := {name: model["state"].pop(name) for name in SHARED if name in model["state"]}:
                 model["base"] = "base-" + digest(json.dumps(base))
                 shared.setdefault(model["base"], ({model["base"]: {"state": base}}, []))[1].append(id)
-        shown = re.findall(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', context["body"])
-        views = dict.fromkeys(json.loads(view)["model_id"] for view in shown)
-        groups = [reached(models, view) for view in views if view in models]
+        groups = [reached(models, view) for view in dict.fromkeys(MODEL.findall(context["body"])) if view in models]
         for state, ids in [*shared.values(), *(({id: models[id] for id in ids}, ids) for ids in groups)]:
             # a script, because a page that was opened as a file may not fetch
             script = f"npoWidgetState({json.dumps({'state': state}, sort_keys=True)});\n"

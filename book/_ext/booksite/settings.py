@@ -1,6 +1,12 @@
 """All settings of the site's machinery: `booksite` under `sphinx.config` in `_config.yml`, checked when it is read."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+# what the machinery says by itself, in the language of each locale
+WORDS = yaml.safe_load(Path(__file__).with_name("words.yml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -16,6 +22,10 @@ class Edition:
     description: str
     home: str
 
+    def words(self, part):
+        """What a part of the machinery says in this language."""
+        return WORDS[self.locale][part]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -25,6 +35,7 @@ class Settings:
     default_edition: str  # the edition in whose language shared pages speak
     execution: dict  # files that every chapter depends on, and the environment of its kernel
     picture: dict  # of Open Graph: `path` in the site, and `alt`
+    base: str = ""  # the published address of the site: `baseurl`
     concept_map: dict = field(default_factory=dict)  # `page` to write, `data` to read
     launch: dict = field(default_factory=dict)  # name of a service → pattern of an address
     homework: dict = field(default_factory=dict)  # `sources`, the `module` that reads them, the `package` to install
@@ -35,8 +46,6 @@ class Settings:
 
     @classmethod
     def read(cls, raw):
-        if unknown := raw.keys() - cls.__dataclass_fields__.keys():
-            raise ValueError(f"keys must be out of {', '.join(cls.__dataclass_fields__)}, got {min(unknown)!r}")
         editions = tuple(Edition(key, **values) for key, values in raw["editions"].items())
         return cls(**{name: value or {} for name, value in raw.items()} | {"editions": editions})
 
@@ -47,8 +56,3 @@ class Settings:
     def language_of(self, pagename):
         """The edition whose language a page speaks: its own, or for a shared page the default one."""
         return self.edition_of(pagename) or self.edition_of(f"{self.default_edition}/")
-
-    def twin(self, pagename, edition):
-        """The name that a page has in another edition."""
-        own = self.edition_of(pagename)
-        return "/".join(edition.key if part == own.key else part for part in pagename.split("/"))

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import copyfile
 from warnings import warn
 
 from booksite.settings import Edition, Settings
+
+
+def write(path, text):
+    """Write a file of the site; its lines end alike on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8", newline="\n")
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,8 @@ class Document:
 class Demo:
     """A demo that a chapter shows: the function that made it, and the widget's state in the output of its cell."""
 
-    name: str
     document: Document
+    name: str
     model: str  # the id that ipywidgets gave it
     models: dict  # its state, and those that it refers to
 
@@ -60,27 +65,13 @@ class Site:
                 self.pages[place.as_posix()] = path.read_text("utf-8")
         self.as_read = dict(self.pages)
 
-    def file_of(self, name):
-        """The page of a document."""
-        return next(document.file for document in self.documents if document.name == name)
-
     def read(self, name):
         """The text of a file that is not a page."""
         return (self.root / name).read_text("utf-8")
 
-    def place(self, name):
-        """Where to write a file, in a folder that exists."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
     def write(self, name, text):
-        """Write a file that is not a page; its lines end alike on every system."""
-        self.place(name).write_text(text, "utf-8", newline="\n")
-
-    def copy(self, source, name):
-        """Copy a file, which can be written again even if its source cannot."""
-        copyfile(source, self.place(name))
+        """Write a file that is not a page."""
+        write(self.root / name, text)
 
     def save(self):
         """Write the pages that a step has changed or made."""

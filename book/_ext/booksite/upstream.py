@@ -9,8 +9,6 @@ from sphinx_exercise.nodes import exercise_enumerable_node
 from sphinx_proof.directive import ProofDirective
 from sphinx_proof.nodes import proof_node
 
-from booksite.words import words
-
 REPEATED_IDS = {"proof-content", "exercise-content", "solution-content"}
 # docutils puts the entries of a list of references into a list, but gives them a role that list items cannot have
 ENTRY, ITEM = ' role="doc-biblioentry"', ' role="listitem"'
@@ -49,7 +47,7 @@ def drop_repeated_ids(document, env):
 
 def own_parentheses(document, env):
     """sphinx-exercise puts titles between English parentheses (not reported yet). Gone when a setting says which."""
-    opening, closing = words(env.config.booksite.language_of(env.docname), "titles")
+    opening, closing = env.config.booksite.language_of(env.docname).words("titles")
     for exercise in document.findall(exercise_enumerable_node):
         title = exercise[0]
         if len(title) > 1:

@@ -2,185 +2,289 @@
 (() => {
   "use strict";
   const me = document.currentScript;
-  const folder = new URL(".", me.src).href;
-  const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+  const { notebook, megabytes } = me.dataset;
   const words = JSON.parse(me.dataset.words);
+  const folder = new URL(".", me.src).href;
+  const version = new URL(me.src).search;
+  const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+  const isAssignment = notebook.includes("/homework/");
   const say = (name, facts = {}) => words[name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
-  const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-
-  // one Python for the page -------------------------------------------------------------------------------------------
-  let worker, started, hearing;
-  const sizes = new Map();
-
-  function progress(report) {
-    const all = [...sizes.values()];
-    const sum = (of) => megabytes(all.reduce((total, size) => total + of(size), 0));
-    report(say("loading", { got: sum(({ bytes, share }) => bytes * share), all: sum(({ bytes }) => bytes) }));
-  }
-
-  function begin() {
-    worker = new Worker(`${folder}worker.js`);
-    worker.onmessage = ({ data }) => hearing?.(data);
-    worker.onerror = (event) => hearing?.({ kind: "failed", text: event.message || "worker" });
-  }
-
-  // sends a task to the worker; what it says until the end goes to `hear`
-  function ask(task, hear) {
-    return new Promise((resolve, reject) => {
-      hearing = (said) => {
-        if (said.kind === "done") resolve(said);
-        else if (said.kind === "failed") reject(new Error(said.text));
-        else if (said.kind === "stopped") reject(new Stopped(said.why));
-        else hear(said);
-      };
-      worker.postMessage(task);
-    });
-  }
-  class Stopped extends Error {}
-
-  function hearLoading(said, report) {
-    if (said.kind === "loading") sizes.set(said.file, { bytes: said.bytes, share: 0 });
-    else if (said.kind === "bytes" && sizes.has(said.file)) sizes.get(said.file).share = Math.min(1, said.share);
-    else return false;
-    progress(report);
-    return true;
-  }
-
-  function end(why = words.stopped) {
-    worker?.terminate();
-    hearing?.({ kind: "stopped", why });
-    worker = started = hearing = undefined;
-    for (const cell of cells) cell.hasRun = false;
-  }
-
-  const start = (report) =>
-    (started ??= (begin(), ask({ task: "start", folder, language }, (said) => hearLoading(said, report))));
-
-  // a cell --------------------------------------------------------------------------------------------------------------
   const element = (tag, facts = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), facts);
     made.append(...children);
     return made;
   };
+  const note = (...parts) => element("p", { className: "run-note" }, ...parts);
+
+  const places = [...document.querySelectorAll("article .cell")].filter((place) => place.querySelector(".cell_input pre"));
+  const isFile = location.protocol === "file:";
+  if (isFile || !(window.Worker && window.WebAssembly && window.DecompressionStream)) {
+    const command = element("code", { textContent: "python -m http.server --bind 127.0.0.1" });
+    places.find((place) => !place.closest("details"))?.before(isFile ? note(words.file, " ", command) : note(words.old));
+    return;
+  }
+
+  // one Python for the page -------------------------------------------------------------------------------------------
+  let worker, started, interrupt;
+  class Stopped extends Error {}
+
+  // sends a task to the worker; what it says until the end goes to `hear`
+  function ask(task, hear) {
+    return new Promise((resolve, reject) => {
+      interrupt = reject;
+      worker.onmessage = ({ data }) => {
+        if (data.kind === "done") resolve(data);
+        else if (data.kind === "failed") reject(Object.assign(new Error(data.text), data));
+        else hear(data);
+      };
+      // without a message the script itself did not come
+      worker.onerror = ({ message }) => reject(Object.assign(new Error(message), { lost: message ? "" : "worker.js" }));
+      worker.postMessage(task);
+    });
+  }
+
+  // a worker cannot be interrupted, only ended: what it knew is gone, what was typed is in the page
+  function end(why) {
+    worker?.terminate();
+    worker = started = undefined;
+    for (const cell of cells) cell.hasRun = false;
+    interrupt?.(new Stopped(why));
+  }
+
+  const start = (hear) => (started ??= load(hear));
+  async function load(hear) {
+    // offline.js: what is loaded now is there on the next visit
+    await Promise.race([window.npoKeepPython?.(), new Promise((_, reject) => (interrupt = reject))]);
+    worker = new Worker(`${folder}worker.js${version}`);
+    return ask({ task: "start", folder, version, language }, hear);
+  }
+
+  // a cell --------------------------------------------------------------------------------------------------------------
   const cells = [];
-  // seconds of a check, and different answers after which the solution is shown
-  const LIMIT = 20;
+  // different answers after which the solution is shown
   const ATTEMPTS = 3;
   let busy;
+  // for screen readers: what ran, and what came out
+  const voice = element("div", { className: "run-voice" });
+  voice.setAttribute("role", "status");
+
+  // a line that returns to its start is written over
+  const returned = (text) => (text.includes("\r") ? text.replace(/\r+\n/g, "\n").replace(/[^\n]*\r(?=[^\n])/g, "") : text);
 
   class Cell {
     constructor(place, index) {
-      Object.assign(this, { place, index, hasRun: false });
+      Object.assign(this, { place, index, number: index + 1, hasRun: false, queue: [], sizes: new Map() });
       this.input = place.querySelector(".cell_input");
       this.source = this.input.querySelector("pre").textContent.replace(/\n$/, "");
+      // cells may have the same text
+      this.nth = cells.filter(({ source }) => source === this.source).length;
       this.recorded = place.querySelector(".cell_output");
+      // the figure that the book made of it
+      this.picture = place.nextElementSibling?.matches("figure") ? place.nextElementSibling.querySelector("img") : null;
       this.live = element("div", { className: "cell_output live", hidden: true });
-      this.live.setAttribute("aria-label", words.output);
-      this.status = element("span", { className: "run-status" });
-      this.status.setAttribute("role", "status");
-      this.label = words.run;
-      this.run = this.button("run", () => (busy === this ? end() : runTo(this)));
-      this.edit = this.button("edit", () => this.open());
+      this.live.setAttribute("role", "group");
+      this.live.setAttribute("aria-label", say("output", this));
+      this.word = "run";
+      this.run = this.button("run", () => (busy === this ? end(words.stopped) : runTo(this)));
+      this.edit = this.button("edit", () => this.open().focus());
       this.reset = this.button("reset", () => this.restore());
-      this.bar = element("div", { className: "run-bar" }, this.run, this.edit, this.reset, this.status);
+      this.reset.hidden = true;
+      this.status = element("span", { className: "run-status" });
+      this.loaded = element("span", { className: "run-loaded" });
+      const number = element("span", { className: "run-number", textContent: `[${this.number}]` });
+      this.bar = element("div", { className: "run-bar" }, number, this.run, this.edit, this.reset, this.status, this.loaded);
+      this.input.after(this.bar, this.live);
       const mark = JSON.parse(this.input.dataset.mark ?? "{}");
       if (mark.needs) {
-        this.status.append(say(mark.needs), " ", element("a", { href: me.dataset.notebook, textContent: words.notebook }));
+        this.status.append(say(mark.needs), " ", element("a", { href: notebook, textContent: words.notebook }));
         this.run.disabled = true;
       } else if (mark.seconds) this.status.textContent = say("slow", mark);
-      this.input.after(this.bar, this.live);
-      this.reset.hidden = true;
     }
 
-    button(name, press) {
-      const made = element("button", { type: "button", textContent: words[name], onclick: press });
-      made.setAttribute("aria-label", `${words[name]} [${this.index + 1}]`);
+    button(word, press) {
+      const made = element("button", { type: "button", onclick: press });
+      this.name(made, word);
       return made;
+    }
+
+    name(button, word) {
+      button.textContent = words[word];
+      button.setAttribute("aria-label", `${words[word]} ${say("cell", this)}`);
     }
 
     get code() {
       return this.area?.value ?? this.source;
     }
 
-    // before the first run
-    announce() {
-      this.live.hidden = false;
-      this.live.replaceChildren(element("p", { className: "run-note", textContent: say("before", { mb: me.dataset.megabytes }) }));
+    get isEdited() {
+      return this.code !== this.source;
     }
 
-    report(text) {
+    // `more` is for those who do not see the output
+    report(text, more = "") {
       this.status.textContent = text;
+      voice.textContent = text && `${say("cell", this)}: ${text} ${more}`;
     }
 
     open(text = this.source) {
       if (!this.area) {
-        const pre = this.input.querySelector("pre");
-        this.area = element("textarea", { value: text, spellcheck: false, autocapitalize: "off", className: "run-editor" });
-        for (const name of ["autocorrect", "autocomplete"]) this.area.setAttribute(name, "off");
-        this.area.setAttribute("aria-label", words.editor);
-        this.area.title = words.editor;
-        makeEditor(this.area);
-        this.area.addEventListener("input", () => this.keep());
-        pre.closest("div.highlight, .highlight").after(this.area);
+        this.area = window.npoEditor({
+          label: say("editor", this),
+          changed: () => this.changed(),
+          run: () => busy !== this && this.run.click(),
+        });
+        // the part of the code that only draws
+        for (const fold of this.input.querySelectorAll("details")) fold.open = true;
+        const keys = element("p", { className: "run-keys", id: `run-keys-${this.number}`, textContent: words.keys });
+        this.area.setAttribute("aria-describedby", keys.id);
+        this.input.append(this.area, keys);
         this.input.classList.add("edited");
-        fit(this.area);
+        this.edit.hidden = true;
       }
-      this.area.value = text;
+      this.put(text);
       this.reset.hidden = false;
-      fit(this.area);
       return this.area;
     }
 
-    keep() {
-      fit(this.area);
+    put(text) {
+      this.area.value = text;
+      this.area.fit();
+    }
+
+    changed() {
       this.hasRun = false;
+      this.reset.hidden = false;
+      if (busy !== this) this.report("");
       remember(this);
     }
 
     restore() {
-      this.area?.remove();
-      this.area = undefined;
-      this.input.classList.remove("edited");
-      this.live.hidden = true;
-      this.live.replaceChildren();
-      if (this.recorded) this.recorded.hidden = false;
+      const text = this.isEdited && this.code;
+      this.close();
+      this.clear();
       this.hasRun = false;
-      this.report("");
       this.reset.hidden = true;
       remember(this);
-      if (this instanceof Question) this.open();
+      this.report(words.restored);
+      this.run.focus();
+      if (text) this.status.append(" ", this.button("again", () => this.replace(text)));
+    }
+
+    // nothing that was typed is lost
+    replace(text) {
+      const last = this.isEdited && this.code;
+      this.open(text).focus();
+      this.changed();
+      if (last) this.status.append(this.button("again", () => this.replace(last)));
+    }
+
+    close() {
+      this.area?.remove();
+      this.input.querySelector(".run-keys")?.remove();
+      this.area = undefined;
+      this.input.classList.remove("edited");
+      this.edit.hidden = false;
+    }
+
+    // the recorded output is there again
+    clear() {
+      this.live.replaceChildren();
+      this.live.hidden = true;
+      if (this.recorded) this.recorded.hidden = false;
+      this.drawn?.remove();
+      this.drawn = undefined;
+      if (this.picture) this.picture.hidden = false;
     }
 
     hear(said) {
+      if (said.kind === "loading") busy.hearLoading(said);
+      else {
+        // a loop may print faster than a page can show
+        const last = this.queue.at(-1);
+        if (last?.kind === said.kind && "text" in said) last.text += said.text;
+        else this.queue.push({ ...said });
+        this.timer ??= setTimeout(() => this.show(), 50);
+      }
+    }
+
+    hearLoading({ file, bytes, share }) {
+      this.sizes.set(file, { bytes, share: Math.min(1, share) });
+      const sum = (of) => [...this.sizes.values()].reduce((total, size) => total + of(size), 0) / 1e6;
+      const [got, all] = [sum((size) => size.bytes * size.share).toFixed(1), sum((size) => size.bytes).toFixed(1)];
+      this.loaded.textContent = got === all ? "" : say("loading", { got, all });
+    }
+
+    show() {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+      if (this.isFresh) {
+        this.clear();
+        this.isFresh = false;
+        this.live.hidden = false;
+        if (this.recorded) this.recorded.hidden = true;
+      }
+      for (const said of this.queue.splice(0)) this.append(said);
+    }
+
+    append(said) {
       const { live } = this;
-      if (hearLoading(said, (text) => this.report(text))) return;
       if (said.kind === "figure") {
-        const svg = new DOMParser().parseFromString(said.svg, "image/svg+xml").documentElement;
-        live.append(element("div", { className: "run-figure" }, document.importNode(svg, true)));
+        const alt = this.picture && !this.isEdited ? this.picture.alt : say("figure", this);
+        const box = element("div", { className: "run-figure" }, element("img", { alt, src: `data:image/svg+xml,${encodeURIComponent(said.svg)}` }));
+        if (!this.picture || this.drawn) live.append(box);
+        else {
+          this.picture.hidden = true;
+          this.picture.after(box);
+          this.drawn = box;
+        }
       } else if (said.kind === "widget") {
         window.npoWidgetState(JSON.parse(said.state));
         const place = live.appendChild(element("div", { lang: document.documentElement.lang }));
         window.npoMountWidget({ id: JSON.parse(said.view).model_id, sources: [], place });
       } else {
-        const text = said.kind === "flood" ? say("flood", said) : said.text;
-        const last = live.lastElementChild;
-        if (last?.dataset.kind === said.kind) last.textContent += text;
-        else {
-          const pre = live.appendChild(element("pre", { textContent: text, className: "run-text" }));
+        let pre = live.lastElementChild;
+        if (pre?.dataset.kind !== said.kind) {
+          pre = live.appendChild(element("pre", { className: "run-text" }));
           pre.dataset.kind = said.kind;
         }
+        pre.textContent = returned(pre.textContent + (said.kind === "flood" ? say("flood", said) : said.text));
+        // a long output scrolls
+        if (pre.scrollHeight > pre.clientHeight) pre.tabIndex = 0;
+      }
+    }
+
+    // what a screen reader says of the output
+    get summary() {
+      const text = this.live.textContent.trim();
+      const figures = [this.drawn, ...this.live.children].filter((part) => part?.matches(".run-figure")).length;
+      return `${text.length > 400 ? say("long", { lines: text.split("\n").length }) : text} ${figures ? say("figures", { figures }) : ""}`;
+    }
+
+    // a task for Python, whose output replaces the last one as soon as it comes
+    async perform(task) {
+      this.isFresh = true;
+      this.reset.hidden = false;
+      try {
+        const ended = await ask({ cell: `<cell ${this.number}>`, code: this.code, ...task }, (said) => this.hear(said));
+        this.show();
+        return ended;
+      } catch (error) {
+        // what ended before it showed anything leaves the last output as it is
+        if (this.queue.length) this.show();
+        throw error;
       }
     }
 
     async execute() {
-      this.live.replaceChildren();
-      this.live.hidden = false;
-      if (this.recorded) this.recorded.hidden = true;
-      this.reset.hidden = false;
-      const { well, seconds } = await ask({ task: "run", cell: `<cell ${this.index + 1}>`, code: this.code }, (said) => this.hear(said));
+      const { well, seconds } = await this.perform({ task: "run" });
       this.hasRun = well;
-      this.report(well ? say("ran", { seconds: seconds.toFixed(seconds < 10 ? 1 : 0) }) : words.raised);
+      this.report(well ? say("ran", { seconds: seconds.toFixed(seconds < 10 ? 1 : 0) }) : words.raised, this.summary);
       return well;
+    }
+
+    // before the cells below it
+    prepare() {
+      return this.execute();
     }
   }
 
@@ -189,157 +293,196 @@
     constructor(place, index) {
       super(place, index);
       this.attempts = new Set();
-      this.label = this.run.textContent = words.check;
-      this.edit.hidden = true;
+      this.word = "check";
+      this.name(this.run, "check");
       this.open();
       this.reset.hidden = true;
     }
 
+    close() {
+      this.put(this.source);
+    }
+
+    get isAlone() {
+      return "alone" in this.place.dataset;
+    }
+
     hear(said) {
-      if (said.kind === "checking") this.clock = setTimeout(() => end(words.slow_check), 1000 * LIMIT);
+      if (said.kind === "checking") this.limit = said.seconds;
       else super.hear(said);
+      // what is loaded on the way does not count
+      clearTimeout(this.clock);
+      if (this.limit) this.clock = setTimeout(() => end(say("slow_check", { seconds: this.limit })), 1000 * this.limit);
     }
 
     async execute() {
-      this.live.replaceChildren();
-      this.live.hidden = false;
-      this.reset.hidden = false;
-      this.attempts.add(this.code);
-      const task = { task: "check", cell: `<cell ${this.index + 1}>`, code: this.code, check: this.place.dataset.check, language };
+      const { check } = this.place.dataset;
+      this.limit = undefined;
       try {
-        const { well } = await ask(task, (said) => this.hear(said));
-        this.report(well ? words.right : words.wrong);
-        this.hasRun = well;
-        if (well || this.attempts.size >= ATTEMPTS) this.explain();
+        const { well } = await this.perform({ task: "check", check, alone: this.isAlone });
+        this.hasRun = well && !this.isAlone;
+        if (this.isEdited) this.attempts.add(this.code.replace(/\s+/g, " ").trim());
+        if (well || this.attempts.size >= ATTEMPTS) this.explain(well);
+        this.report(well ? words.right : words.wrong, this.summary);
       } finally {
         clearTimeout(this.clock);
       }
     }
 
-    explain() {
-      if (this.solution) return;
-      const code = element("pre", { textContent: this.place.dataset.solution, className: "run-text" });
-      this.solution = element("details", { className: "run-solution" }, element("summary", { textContent: words.solution }), code);
-      this.live.after(this.solution);
+    // an answer may use earlier ones; whether they are right is another matter
+    async prepare() {
+      if (this.isEdited && !this.isAlone) await ask({ task: "run", cell: `<cell ${this.number}>`, code: this.code }, () => {});
+    }
+
+    explain(isOpen) {
+      if (!this.solution) {
+        const code = element("pre", { textContent: this.place.dataset.solution, className: "run-text" });
+        this.solution = element("details", { className: "run-solution" }, element("summary", { textContent: words.solution }), code);
+        const why = this.place.querySelector(".run-explanation");
+        if (why) {
+          this.solution.append(why);
+          why.hidden = false;
+        }
+        this.live.after(this.solution);
+        remember(this);
+      }
+      this.solution.open ||= isOpen;
     }
   }
 
   async function runTo(cell) {
-    if (busy) return;
+    if (busy) {
+      cell.report(say("busy", busy));
+      return;
+    }
     busy = cell;
-    cell.run.textContent = words.stop;
+    cell.name(cell.run, "stop");
+    cell.sizes.clear();
     cell.report(words.starting);
-    if (!started) cell.announce();
+    cell.reset.disabled = true;
+    const first = note(say("before", { megabytes }));
+    if (!started) cell.bar.after(first);
+    const failed = [];
+    let isReady = false;
     try {
-      await start((text) => cell.report(text));
-      const before = cells.slice(0, cell.index).filter((other) => !other.hasRun && !other.run.disabled && !(other instanceof Question));
+      await start((said) => cell.hear(said));
+      isReady = true;
+      const before = cell.isAlone ? [] : cells.slice(0, cell.index).filter((other) => !other.hasRun && !other.run.disabled && !other.isAlone);
       for (const [n, other] of before.entries()) {
         cell.report(say("above", { n: n + 1, all: before.length }));
-        await other.execute();
+        if ((await other.prepare()) === false) failed.push(`[${other.number}]`);
       }
       cell.report(words.running);
       await cell.execute();
+      if (failed.length) cell.report(`${cell.status.textContent} ${say("failed_above", { cells: failed.join(" ") })}`, cell.summary);
     } catch (error) {
       if (error instanceof Stopped) cell.report(error.message);
       else {
         console.error(error);
-        end();
-        cell.report(say("died", { why: error.message }));
+        // Python goes on when only a part that it imports did not come
+        if (!error.lost || !isReady) end();
+        cell.report(say(error.lost ? "lost" : "died", { button: words[cell.word], why: error.message, file: error.lost }));
       }
     } finally {
       busy = undefined;
-      cell.run.textContent = cell.label;
+      first.remove();
+      cell.loaded.textContent = "";
+      cell.reset.disabled = false;
+      cell.name(cell.run, cell.word);
     }
-  }
-
-  // an editor -------------------------------------------------------------------------------------------------------------
-  const fit = (area) => (area.rows = Math.max(2, area.value.split("\n").length));
-  function makeEditor(area) {
-    let leaves = false;
-    const type = (text) => document.execCommand("insertText", false, text); // keeps undo
-    area.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") leaves = true;
-      else if (event.key === "Tab" && !event.shiftKey && !leaves) {
-        event.preventDefault();
-        type("    ");
-      } else if (event.key === "Enter" && !event.isComposing) {
-        const line = area.value.slice(0, area.selectionStart).split("\n").at(-1);
-        event.preventDefault();
-        type(`\n${line.match(/^ */)[0]}${/:\s*(#.*)?$/.test(line) ? "    " : ""}`);
-      } else if (event.key !== "Shift") leaves = false;
-    });
-    area.addEventListener("blur", () => (leaves = false));
   }
 
   // what a reader typed is kept in the browser, under the cell's own text ---------------------------------------------------
   const KEY = `npo-cells:${location.pathname}`;
-  const stored = () => {
+  const isOf = (cell) => (own) => own.source === cell.source && own.nth === cell.nth;
+  let isKept = true;
+  function stored() {
     try {
-      return JSON.parse(localStorage.getItem(KEY)) ?? {};
+      return [JSON.parse(localStorage.getItem(KEY)) ?? []].flat();
     } catch {
-      return {};
+      return [];
     }
-  };
-  function remember(cell) {
-    const kept = stored();
-    if (cell.area && cell.area.value !== cell.source) kept[cell.source] = { index: cell.index, text: cell.area.value };
-    else delete kept[cell.source];
+  }
+  function store(kept, cell) {
     try {
-      localStorage.setItem(KEY, JSON.stringify(kept));
-    } catch (error) {
-      console.warn(error);
+      if (kept.length) localStorage.setItem(KEY, JSON.stringify(kept));
+      else localStorage.removeItem(KEY);
+    } catch {
+      // forbidden, or full: said once
+      if (isKept) cell.bar.after(note(words.unkept));
+      isKept = false;
     }
-    showDownload(kept);
+  }
+  function remember(cell) {
+    const { source, nth, index, code, solution } = cell;
+    const kept = stored().filter((own) => !isOf(cell)(own));
+    if (cell.isEdited || solution) kept.push({ source, nth, index, text: code, solution: Boolean(solution) });
+    store(kept, cell);
+    showFoot();
   }
   function recall() {
-    const kept = stored();
-    for (const [source, { index, text }] of Object.entries(kept)) {
-      const cell = cells.find((own) => own.source === source);
-      if (cell) cell.open(text);
-      else offer(cells[Math.min(index, cells.length - 1)], source, text);
+    for (const own of stored()) {
+      const cell = cells.find((cell) => isOf(cell)(own));
+      if (cell) {
+        if (own.text !== cell.source) cell.open(own.text);
+        if (own.solution) cell.explain(false);
+      } else if (own.text !== own.source) offer(cells[Math.min(own.index, cells.length - 1)], own);
     }
-    showDownload(kept);
+    showFoot();
   }
-  function offer(cell, source, text) {
+  // the book's cell is not what the reader changed: both are kept
+  function offer(cell, { source, nth, text }) {
     const drop = () => {
-      const kept = stored();
-      delete kept[source];
-      localStorage.setItem(KEY, JSON.stringify(kept));
+      store(stored().filter((own) => !isOf({ source, nth })(own)), cell);
       box.remove();
+      (cell.area ?? cell.run).focus();
     };
-    const use = element("button", { type: "button", textContent: words.use, onclick: () => (cell.open(text), remember(cell), drop()) });
-    const forget = element("button", { type: "button", textContent: words.forget, onclick: drop });
-    const box = element("div", { className: "run-changed" }, element("p", { textContent: words.changed }), element("pre", { textContent: text }), use, forget);
+    const use = cell.button("use", () => {
+      cell.replace(text);
+      drop();
+    });
+    const pre = element("pre", { textContent: text, className: "run-text" });
+    const box = element("div", { className: "run-changed" }, note(words.changed), pre, use, " ", cell.button("forget", drop));
     cell.bar.after(box);
   }
 
   // the page's notebook, with the changes -----------------------------------------------------------------------------------
-  let download;
-  function showDownload(kept) {
-    if (!download && Object.keys(kept).length) {
-      download = element("button", { type: "button", className: "run-download", textContent: words.download, onclick: save });
-      document.querySelector("article").append(download);
-    }
-    if (download) download.hidden = !Object.keys(kept).length;
-  }
+  const download = element("button", { type: "button", textContent: words.download, onclick: save });
+  const foot = element("div", { className: "run-foot", hidden: true }, note(isAssignment ? words.hand_in : words.kept), download);
+
+  const showFoot = () => (foot.hidden = !isAssignment && !cells.some(({ isEdited }) => isEdited));
+
+  // an answer in a chapter has no cell in the chapter's notebook: it comes at its end, with its check
+  const answerCell = ({ number, code, place: { dataset } }) => ({
+    cell_type: "code",
+    execution_count: null,
+    id: `answer-${number}`,
+    metadata: {},
+    outputs: [],
+    source: `from npo_tutorial.homework import ${dataset.check.split("(")[0]}\n\n${code}\n\n\n${dataset.check}`,
+  });
   async function save() {
-    const notebook = await (await fetch(me.dataset.notebook)).json();
-    const changed = cells.filter(({ area }) => area);
-    for (const { source, code } of changed) {
-      const cell = notebook.cells.find((own) => own.cell_type === "code" && [].concat(own.source).join("") === source);
-      if (cell) cell.source = code;
+    try {
+      const answer = await fetch(notebook);
+      if (!answer.ok) throw new Error(answer.status);
+      const made = await answer.json();
+      const code = made.cells.filter((own) => own.cell_type === "code");
+      for (const cell of cells.filter(({ isEdited }) => isEdited)) {
+        const own = code.filter(({ source }) => [].concat(source).join("") === cell.source)[cell.nth];
+        if (own) Object.assign(own, { source: cell.code, outputs: [], execution_count: null });
+        else if (cell.isAlone) made.cells.push(answerCell(cell));
+      }
+      const href = URL.createObjectURL(new Blob([JSON.stringify(made, null, 1)], { type: "application/x-ipynb+json" }));
+      element("a", { href, download: notebook.split("/").at(-1) }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 60_000);
+    } catch (error) {
+      console.error(error);
+      download.after(note(say("lost", { file: notebook.split("/").at(-1), button: words.download })));
     }
-    const link = element("a", {
-      href: URL.createObjectURL(new Blob([JSON.stringify(notebook, null, 1)], { type: "application/x-ipynb+json" })),
-      download: me.dataset.notebook.split("/").at(-1),
-    });
-    link.click();
-    URL.revokeObjectURL(link.href);
   }
 
-  document.querySelectorAll("article .cell").forEach((place, index) => {
-    if (place.querySelector(".cell_input pre")) cells.push(new (place.dataset.check ? Question : Cell)(place, cells.length));
-  });
+  for (const place of places) cells.push(new (place.dataset.check ? Question : Cell)(place, cells.length));
+  document.querySelector("article").append(foot, voice);
   recall();
   performance.mark("run-ready");
 })();

@@ -1,7 +1,9 @@
 """Runs cells in one namespace, as a notebook does, and tells the page what each of them shows. It runs in Pyodide."""
 
 import ast
+import builtins
 import importlib
+import inspect
 import io
 import json
 import linecache
@@ -12,10 +14,15 @@ import types
 from importlib.machinery import PathFinder
 
 import npo_page  # the page's own functions, as a module
+from pyodide.ffi import JsException
 
 # letters of one cell's text: more would make the page slow
 MOST = 200_000
 NAMESPACE = {"__name__": "__main__"}
+
+
+class Lost(BaseException):
+    """A part of the site that did not arrive. The page says so; no `except` of a reader's should."""
 
 
 class Parts:
@@ -25,9 +32,13 @@ class Parts:
         self.modules = modules
 
     def find_spec(self, name, path=None, target=None):
-        if (part := self.modules.pop(name, None)) is None:
+        if (part := self.modules.get(name)) is None:
             return None
-        npo_page.load(part)
+        try:
+            npo_page.load(part)
+        except JsException:
+            raise Lost(part) from None
+        del self.modules[name]
         importlib.invalidate_caches()
         return PathFinder.find_spec(name, path, target)
 
@@ -38,6 +49,7 @@ def find_parts(modules):
     # Matplotlib speaks of fonts that the site leaves out
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     ipython()
+    builtins.display, builtins.input = display, no_input
     sys.modules |= {"tqdm.auto": silent(), "tqdm": silent()}
 
 
@@ -71,14 +83,18 @@ def ipython():
         module = sys.modules[name] = types.ModuleType(name)
         module.__path__ = []
         module.get_ipython = lambda: None
-        module.display = show
+        module.display = display
         module.__getattr__ = stand_in
 
 
 def stand_in(name):
     if name.startswith("__"):
         raise AttributeError(name)
-    return show
+    return display
+
+
+def no_input(prompt=""):
+    raise RuntimeError("a cell in the page cannot ask for input: write the value into the cell")
 
 
 def silent():
@@ -108,7 +124,7 @@ def silent():
     return module
 
 
-def show(*values, **options):
+def display(*values, **options):
     for value in values:
         kind = type(value).__module__.partition(".")[0]
         if hasattr(value, "savefig") and kind == "matplotlib":
@@ -126,22 +142,42 @@ def svg_of(figure):
     import matplotlib
 
     file = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "npo-tutorial", "svg.fonttype": "path"}):
+    with matplotlib.rc_context({"svg.hashsalt": "npo-tutorial"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
 
-def run(source, cell):
-    """Run a cell and show its last expression; whether it ended well."""
+# This module is pyplot's backend as well (MPLBACKEND): its figures appear when a cell shows them, or at its end.
+def __getattr__(name):
+    if name == "FigureCanvas":
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        return FigureCanvasAgg
+    raise AttributeError(name)
+
+
+def show(**options):
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        display(*map(pyplot.figure, pyplot.get_fignums()))
+        pyplot.close("all")
+
+
+def run(source, cell, namespace=NAMESPACE):
+    """Run a cell and show its last expression, as a notebook does; whether it ended well."""
     for stream in (sys.stdout, sys.stderr):
         stream.left = MOST
     linecache.cache[cell] = len(source), None, source.splitlines(keepends=True), cell
     try:
         tree = ast.parse(source, cell)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, cell, "exec"), NAMESPACE)
+        exec(compile(tree, cell, "exec"), namespace)
         if last:
-            show(eval(compile(ast.Expression(last.value), cell, "eval"), NAMESPACE))
+            value = eval(compile(ast.Expression(last.value), cell, "eval"), namespace)
+            if not source.rstrip().endswith(";"):
+                display(value)
+        show()
+    except Lost:
+        raise
     except BaseException as error:
         say("error", text=described(error, cell))
         return False
@@ -156,17 +192,24 @@ def described(error, cell):
     return "".join([*lines, *traceback.format_exception_only(error)])
 
 
-def check(source, cell, call, language):
-    """Run an answer, and then its check, `check_ga_loss(ga_loss)`; what the check raises says what is wrong."""
+def check(source, cell, call, alone):
+    """Run an answer, and then its check, `check_ga_loss(ga_loss)`; what the check raises says what is wrong.
+
+    An answer that stands alone neither sees the names of other cells nor gives them any.
+    """
     from npo_tutorial import homework
 
-    # an endless loop may stand in the answer as well
-    say("checking")
-    if not run(source, cell):
-        return False
     names = {name: getattr(homework, name) for name in homework.__all__ if name.startswith("check_")}
+    limits = [inspect.signature(names[name]).parameters["time_limit"].default for name in names if name in call]
+    # no check can stop an answer here: the page ends this worker
+    say("checking", seconds=max(limits))
+    namespace = {"__name__": "__main__"} if alone else NAMESPACE
+    if not run(source, cell, namespace):
+        return False
     try:
-        exec(compile(call, "<check>", "exec"), names | NAMESPACE)
+        exec(compile(call, "<check>", "exec"), names | namespace)
+    except Lost:
+        raise
     except homework.Wrong as wrong:
         say("mistake", text=str(wrong))
         return False

@@ -9,21 +9,38 @@ let base, listing, python, runner;
 const loaded = new Set();
 
 const address = ({ file, hash }) => `${base}${file}?v=${hash}`;
+const loading = ({ file, bytes }, share) => say("loading", { file, bytes, share });
+
+// the file that did not arrive whole; Python that waits for it may wait forever, so the page hears of it at once
+let lost;
+function lose(file, why) {
+  lost ??= file;
+  say("failed", { lost, text: `${file}: ${why}` });
+}
 
 // a file of Pyodide, counted as it arrives
 async function get(file, type) {
-  const answer = await ask(address(file));
-  if (!answer.ok) throw new Error(`${file.file}: ${answer.status}`);
+  const reader = await ask(address(file)).then(
+    (answer) => (answer.ok ? answer.body.getReader() : lose(file.file, answer.status)),
+    (error) => lose(file.file, error.message),
+  );
+  if (!reader) throw new Error(file.file);
   let seen = 0;
-  const counter = new TransformStream({
-    transform(chunk, controller) {
-      seen += chunk.length;
-      say("bytes", { file: file.file, share: seen / file.bytes });
-      controller.enqueue(chunk);
+  const counted = new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        seen += value.length;
+        loading(file, seen / file.bytes);
+        controller.enqueue(value);
+      } catch (error) {
+        lose(file.file, error.message);
+        controller.error(error);
+      }
     },
   });
-  let body = answer.body.pipeThrough(counter);
-  if (file.file.endsWith(".gz")) body = body.pipeThrough(new DecompressionStream("gzip"));
+  const body = file.file.endsWith(".gz") ? counted.pipeThrough(new DecompressionStream("gzip")) : counted;
   // WebAssembly is compiled while it arrives
   return new Response(body, { headers: { "content-type": type } });
 }
@@ -44,18 +61,20 @@ async function runScript(name) {
 
 function load(name) {
   if (loaded.has(name)) return;
-  loaded.add(name);
   const part = listing.parts[name];
   (part.needs ?? []).forEach(load);
-  say("loading", { file: part.file, bytes: part.bytes });
+  lost = part.file;
+  loading(part, 0);
   const request = new XMLHttpRequest();
   request.open("GET", address(part), false);
   request.responseType = "arraybuffer";
   request.send();
   if (request.status !== 200) throw new Error(`${part.file}: ${request.status}`);
-  say("bytes", { file: part.file, share: 1 });
+  loading(part, 1);
   python.unpackArchive(request.response, "zip", { extractDir: part.library ? "/usr/lib" : PACKAGES });
   if (part.library) link(part.library);
+  lost = undefined;
+  loaded.add(name);
 }
 
 // Pyodide 0.27 does this only for packages that it loads itself, and not at once; gone when it has a public call for it
@@ -70,22 +89,28 @@ function link(library) {
   known[library] = known[path];
 }
 
-async function start({ folder, language }) {
+async function start({ folder, version, language }) {
   base = folder;
-  listing = await (await fetch(`${base}parts.json`, { cache: "no-cache" })).json();
+  lost = "parts.json";
+  // `version` is another one as soon as anything here is another
+  listing = await (await ask(`${base}parts.json${version}`)).json();
+  lost = "runner.py";
+  const program = await ask(`${base}runner.py${version}`);
+  if (!program.ok) throw new Error(program.status);
+  const source = await program.text();
+  lost = undefined;
   const files = Object.values(listing.core);
-  for (const { file, bytes } of files) say("loading", { file, bytes });
-  importScripts(address(listing.core["pyodide.js"]));
+  for (const file of files) loading(file, 0);
+  await runScript("pyodide.js");
   // Pyodide would load this by its own name; once it is there, it does not
   await runScript("pyodide.asm.js");
   python = await loadPyodide({
     indexURL: base,
     // no package is ever taken from elsewhere
     lockFileURL: `data:application/json,${encodeURIComponent(JSON.stringify({ info: listing.info, packages: {} }))}`,
-    env: { HOME: "/home/pyodide", MPLCONFIGDIR: "/home/pyodide", NPO_TUTORIAL_LANG: language, LANG: "C.UTF-8" },
+    env: { HOME: "/home/pyodide", MPLCONFIGDIR: "/home/pyodide", MPLBACKEND: "module://npo_runner", NPO_TUTORIAL_LANG: language, LANG: "C.UTF-8" },
   });
-  for (const { file } of files) say("bytes", { file, share: 1 });
-  const source = await (await fetch(`${base}runner.py`)).text();
+  for (const file of files) loading(file, 1);
   python.FS.writeFile(`${PACKAGES}/npo_runner.py`, source);
   python.registerJsModule("npo_page", { load, say: (kind, json) => say(kind, JSON.parse(json)) });
   const modules = Object.fromEntries(
@@ -98,16 +123,17 @@ async function start({ folder, language }) {
 const TASKS = {
   start,
   run: ({ cell, code }) => runner.run(code, cell),
-  check: ({ cell, code, check, language }) => runner.check(code, cell, check, language),
+  check: ({ cell, code, check, alone }) => runner.check(code, cell, check, alone),
 };
 
 onmessage = async ({ data }) => {
   const began = performance.now();
+  lost = undefined;
   try {
     const well = await TASKS[data.task](data);
-    say("done", { id: data.id, well: well !== false, seconds: (performance.now() - began) / 1000 });
+    say("done", { well: well !== false, seconds: (performance.now() - began) / 1000 });
   } catch (error) {
     console.error(error);
-    say("failed", { id: data.id, text: String(error?.message ?? error) });
+    say("failed", { lost, text: String(error?.message ?? error) });
   }
 };

@@ -8,7 +8,6 @@ import ast
 from docutils import nodes
 
 from booksite.page import is_cell
-from booksite.words import words
 
 # below this line a cell only draws, or computes what only its drawing or a sentence needs
 DRAWING = "# drawing"
@@ -32,7 +31,7 @@ def without_glue(source):
 
 
 def fold_code(document, env):
-    say = words(env.config.booksite.language_of(env.docname), "code")
+    say = env.config.booksite.language_of(env.docname).words("code")
     for cell in document.findall(is_cell):
         block = next(cell.findall(nodes.literal_block))
         block.rawsource = source = without_glue(block.astext())

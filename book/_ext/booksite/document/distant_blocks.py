@@ -16,6 +16,7 @@ FIRST, LINE = 300, 80
 # the style sheet knows powers of two up to this one
 HIGHEST = 32
 UNMARKED = (nodes.title, nodes.container, nodes.raw, nodes.Invisible)
+CODE = (nodes.literal_block, nodes.doctest_block)
 
 
 def letters(node):
@@ -27,21 +28,13 @@ def letters(node):
     return LINE if folded else 3 * LINE if isinstance(node, nodes.math_block) else sum(map(letters, node.children))
 
 
-def is_code(node):
-    return isinstance(node, nodes.literal_block | nodes.doctest_block)
-
-
-def mark(node, above=0):
+def mark_distant_blocks(node, env, above=0):
     """Mark the blocks in a node; `above` is the number of letters above it."""
     for child in node.children:
-        whole = above >= FIRST and not any(child.findall(is_code))
+        whole = above >= FIRST and not any(isinstance(block, CODE) for block in child.findall())
         if isinstance(child, nodes.section | proof_node) or (isinstance(child, nodes.Admonition) and not whole):
-            mark(child, above)
+            mark_distant_blocks(child, env, above)
         elif whole and not isinstance(child, UNMARKED):
             lines = 2 ** ceil(log2(max(1, letters(child) / LINE)))
             child["classes"] += ["distant", f"distant-{min(HIGHEST, lines)}"]
         above += letters(child)
-
-
-def mark_distant_blocks(document, env):
-    mark(document)

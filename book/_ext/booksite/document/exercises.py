@@ -1,4 +1,4 @@
-"""`:check: npo_loss` of an exercise names a question of the homework: where Python runs in the page, so does its check."""
+"""`:check: npo_loss` of an exercise names a question of the homework, whose check may run in the page."""
 
 from docutils import nodes
 from docutils.parsers.rst import directives

@@ -30,21 +30,22 @@ def engine():
 
 @cache
 def render(tex, display):
-    """`{"html": …}`, or `{"error": …}` where KaTeX does not understand the formula."""
+    """HTML; a ValueError says why where KaTeX does not understand the formula."""
     try:
         html = json.loads(engine()(json.dumps([tex, OPTIONS | {"displayMode": display}])))
     except quickjs.JSException as error:
         # below the first line is where in KaTeX it happened
-        return {"error": str(error).splitlines()[0]}
+        raise ValueError(f"{str(error).splitlines()[0]} in {tex!r}") from None
     # KaTeX writes this where an alignment has one column only, and HTML does not allow it
-    return {"html": html.replace(' columnspacing=""', "")}
+    return html.replace(' columnspacing=""', "")
 
 
 def to_html(self, node, tex, display):
-    answer = render(tex, display)
-    if "error" in answer:
-        log.warning("%s in %r", answer["error"], tex, location=node, type="katex")
-    return answer.get("html", f"<code>{self.encode(tex)}</code>")
+    try:
+        return render(tex, display)
+    except ValueError as error:
+        log.warning("%s", error, location=node, type="katex")
+        return f"<code>{self.encode(tex)}</code>"
 
 
 def visit_math(self, node):

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from sphinx.util.docutils import SphinxDirective
 
-from booksite.words import words
-
 # readers of technical prose manage about 200 English words or 300 Han characters a minute
 PACES = [(r"[A-Za-z]{2,}", 200), (r"[\u4e00-\u9fff]", 300)]
 BLOCK, DISPLAY, INLINE = r"^\s*([`:]{3,})\{(?:math|code-cell)\}.*?^\s*\1\s*$", r"\$\$.*?\$\$", r"\$[^$\n]+\$"
@@ -23,7 +21,7 @@ class ReadingTimes(SphinxDirective):
     def run(self):
         env, config = self.env, self.config
         folder, _, _ = env.docname.rpartition("/")
-        rows = [words(config.booksite.edition_of(env.docname), "reading_times"), ["---", *["--:"] * 3]]
+        rows = [config.booksite.edition_of(env.docname).words("reading_times"), ["---", *["--:"] * 3]]
         # an appendix has a letter
         numbered = [part for part in env.external_site_map.root.subtrees if part.numbered is True]
         chapters = [name for part in numbered for name in part.items if name.rpartition("/")[0] == folder]

@@ -5,14 +5,13 @@ from functools import reduce
 
 from docutils import nodes
 from pygments.formatters import HtmlFormatter
-from pygments.styles import get_style_by_name
-from pygments.token import STANDARD_TYPES, Text
-
-from booksite.words import words
+from pygments.token import Name, Punctuation, Text, Whitespace
 
 NUMBER = re.compile(r"(-?)([\d.,]+)(?:e([-+])0*(\d+))?")
 WORD = re.compile(r"[^\W\d_]{2}")
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+# tokens that look like text on light pages and on dark ones
+LIKE_TEXT = {Name, Name.Namespace, Name.Other, Punctuation, Punctuation.Marker, Whitespace}
 BAR = re.compile(r"(``.*?``|`.*?`)|\|")
 
 
@@ -34,7 +33,7 @@ def typeset_numbers(document, env):
 
 def join_authors(document, env):
     """sphinxcontrib-bibtex joins the authors that a citation names in English, on every page."""
-    joining = words(env.config.booksite.language_of(env.docname), "authors")
+    joining = env.config.booksite.language_of(env.docname).words("authors")
     for citation in [node for node in document.findall(nodes.inline) if "bibtex-citation" in node["classes"]]:
         for place, part in enumerate(citation):
             own = reduce(lambda text, pair: text.replace(*pair), joining.items(), part.astext())
@@ -61,18 +60,6 @@ def keep_bars(app, what, name, documented, options, lines):
 class PlainCode(HtmlFormatter):
     """No marks that nothing shows: a long chapter would have thousands of them, and each is styled and laid out."""
 
-    # the kinds of tokens that look like text in all styles: names, punctuation and blanks
-    plain = ()
-
     def format_unencoded(self, tokensource, outfile):
-        tokens = ((Text if kind in self.plain else kind, text) for kind, text in tokensource)
+        tokens = ((Text if kind in LIKE_TEXT else kind, text) for kind, text in tokensource)
         super().format_unencoded(tokens, outfile)
-
-
-def replace_formatter(app):
-    if app.builder.format == "html":
-        options = app.builder.theme.get_options(app.config.html_theme_options)
-        styles = [get_style_by_name(options[f"pygments_{scheme}_style"]) for scheme in ("light", "dark")]
-        looks = {kind: [style.style_for_token(kind) for style in styles] for kind in STANDARD_TYPES}
-        PlainCode.plain = {kind for kind in looks if looks[kind] == looks[Text]}
-        app.builder.highlighter.formatter = PlainCode

@@ -1,8 +1,8 @@
-"""Chapters are executed before Sphinx reads them: side by side, and only where code that they can reach has changed.
+"""Chapters are executed before Sphinx reads them: side by side, and only where a file that they opened has changed.
 
-What a chapter shows is kept in `_build/execution` under a hash of its cells and of all that they reach. From there it
-goes into MyST-NB's own cache, which is made anew for every build: a damaged file costs an execution and no more.
-A chapter that opens a file that `reach` does not know fails, since a change of that file would go unseen.
+What a chapter shows is kept in `_build/execution` under two hashes: of its cells, and of the files that it opened. From
+there it goes into MyST-NB's own cache, which is made anew for every build: a damaged file costs an execution and no
+more.
 """
 
 import gzip
@@ -14,7 +14,6 @@ import shutil
 import sys
 import time
 import zlib
-from hashlib import sha256
 from pathlib import Path
 
 import nbformat
@@ -27,14 +26,10 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 from booksite.execution.kernels import execute, side_by_side
-from booksite.execution.reach import Reach
+from booksite.execution.sources import Sources, digest
 
 log = logging.getLogger(__name__)
 MONTH = 30 * 24 * 3600
-
-
-class ChapterFailed(SphinxError):
-    category = "Chapters that failed"
 
 
 def lock(app):
@@ -54,31 +49,27 @@ def lock(app):
 
 def configure(app, config):
     root, settings = Path(app.srcdir), config.booksite.execution
-    # kernels and autodoc import the package in the source folder, not an installed copy
+    # as kernels do, autodoc imports the package in the source folder, not an installed copy
     sys.path.insert(0, str(root))
     os.environ.update(settings["environment"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     config.nb_execution_cache_path = str(Path(app.outdir).parent / "execution/of-this-build")
     pins = [(root / name).read_text("utf-8") for name in settings["depends_on"]]
     # a new value makes Sphinx read every page again
     config.execution_surroundings = digest(sys.version, sys.platform, platform.machine(), settings["environment"], pins)
-    app.reach = Reach(root)
-
-
-def digest(*facts):
-    return sha256(repr(facts).encode()).hexdigest()[:16]
+    app.sources = Sources(root, Path(app.outdir).parent, Path(sys.prefix))
 
 
 def code_of(app, docname):
-    """A hash of the code that a page depends on: what its cells reach, and packages whose docstrings it shows."""
+    """A hash of the code that a page depends on: what its cells opened, and packages whose docstrings it shows."""
     packages = {file.split("/")[0] for file in app.env.dependencies.get(docname, ()) if file.endswith(".py")}
-    sources = sorted(path for package in packages for path in Path(app.srcdir, package).rglob("*.py"))
-    return digest(app.reach.content(app.env.cells.get(docname, [])), [app.reach.read(path)[0] for path in sources])
+    shown = sorted(path for package in packages for path in Path(app.srcdir, package).rglob("*.py"))
+    opened = app.sources.content(*app.env.chapters.get(docname, ([], [])))
+    return digest(opened, [app.sources.read(path)[0] for path in shown])
 
 
 def outdated(app, env, added, changed, removed):
     """Pages whose text is as it was, but not the code that they depend on."""
-    env.cells, env.code = getattr(env, "cells", {}), getattr(env, "code", {})
+    env.chapters, env.code = getattr(env, "chapters", {}), getattr(env, "code", {})
     return {docname for docname, code in env.code.items() if code_of(app, docname) != code}
 
 
@@ -93,62 +84,64 @@ def before_reading(app, env, docnames):
     folder = Path(app.config.nb_execution_cache_path)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    cache, chapters, failed = get_cache(folder), {}, []
+    cache, pages, shown, failed = get_cache(folder), {}, {}, []
     for docname in docnames:
-        notebook = notebook_of(env, docname)
-        env.cells[docname] = [cell.source for cell in notebook.cells if cell.cell_type == "code"] if notebook else []
-        if notebook:
+        env.chapters.pop(docname, None)
+        if notebook := notebook_of(env, docname):
+            cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
             # both editions have the same cells
-            kernel, cells = notebook.metadata.get("kernelspec"), env.cells[docname]
-            key = digest(app.config.execution_surroundings, kernel, cells, app.reach.content(cells))
-            chapters[folder.parent / f"{key}.json.gz"] = docname, notebook
-    shown = {path: notebook for path in chapters if (notebook := stored(path))}
+            key = digest(app.config.execution_surroundings, notebook.metadata.get("kernelspec"), cells)
+            pages[docname] = key, cells, notebook
+    chapters = {key: (key, cells, notebook, docname) for docname, (key, cells, notebook) in pages.items()}
 
-    async def show(path, docname, notebook):
-        began, files = time.monotonic(), app.reach.files(env.cells[docname])
+    async def show(key, cells, notebook, docname):
+        if found := stored(app, key, cells):
+            shown[key] = found
+            return
+        began = time.monotonic()
         try:
-            opened = await execute(notebook, Path(env.doc2path(docname)).parent)
-            fail_for_unseen(app, opened.difference(files))
-        except (CellExecutionError, ChapterFailed, RuntimeError) as error:  # a RuntimeError is a kernel that died
+            opened = await execute(notebook, app.srcdir, Path(env.doc2path(docname)).parent)
+        except (CellExecutionError, RuntimeError) as error:  # a RuntimeError is a kernel that died
             failed.append(docname)
             log.error(re.sub(r"\x1b\[[\d;]*m", "", str(error)), location=(docname, failing_line(notebook)))
             return
         log.info("executed %s in %.1f s", docname, time.monotonic() - began)
-        shown[path] = notebook
-        # a result belongs to the code that the build found, and must not show where that lies
-        if not any(map(app.reach.has_changed, files)) and str(app.srcdir) not in json.dumps(notebook):
-            save(path, notebook)
+        shown[key] = notebook
+        names = notebook.metadata["opened"] = app.sources.names(opened)
+        # a result must not show where the code lies
+        if str(app.srcdir) not in json.dumps(notebook):
+            # whole, or not at all
+            part = Path(app.config.nb_execution_cache_path, "part")
+            part.write_bytes(gzip.compress(json.dumps(notebook).encode(), mtime=0))
+            part.replace(place(app, key, cells, names))
 
-    jobs = [(path, *chapter) for path, chapter in chapters.items() if path not in shown]
     # what takes longest starts first, as far as the length of its code tells
-    side_by_side(show, sorted(jobs, key=lambda job: len("".join(env.cells[job[1]])), reverse=True))
+    side_by_side(show, sorted(chapters.values(), key=lambda chapter: len("".join(chapter[1])), reverse=True))
     if failed:
-        raise ChapterFailed(", ".join(sorted(failed)))
-    for path, notebook in shown.items():
-        cache.cache_notebook_bundle(CacheBundleIn(notebook, path.name), check_validity=False)
+        raise SphinxError(f"chapters failed: {', '.join(sorted(failed))}")
+    for key, notebook in shown.items():
+        cache.cache_notebook_bundle(CacheBundleIn(notebook, key), check_validity=False)
+    env.chapters.update({docname: (cells, shown[key].metadata["opened"]) for docname, (key, cells, _) in pages.items()})
     for path in folder.parent.glob("*.gz"):
         if time.time() - path.stat().st_mtime > MONTH:
             path.unlink()
 
 
-def stored(path):
-    """A notebook with outputs; None where it is missing or damaged, by its checksum."""
-    if not path.exists():
-        return None
-    try:
-        notebook = nbformat.from_dict(json.loads(gzip.decompress(path.read_bytes())))
-    except (OSError, EOFError, ValueError, zlib.error):
-        log.info("%s is damaged: the chapter is executed again", path)
-        return None
-    path.touch()
-    return notebook
+def place(app, key, cells, names):
+    return Path(app.config.nb_execution_cache_path).parent / f"{key}-{app.sources.content(cells, names)}.json.gz"
 
 
-def save(path, notebook):
-    """Write it whole, or not at all."""
-    part = path.with_suffix(".part")
-    part.write_bytes(gzip.compress(json.dumps(notebook).encode(), mtime=0))
-    part.replace(path)
+def stored(app, key, cells):
+    """A notebook with outputs whose files are as they were; None where it is missing or damaged, by its checksum."""
+    for path in Path(app.config.nb_execution_cache_path).parent.glob(f"{key}-*.json.gz"):
+        try:
+            notebook = nbformat.from_dict(json.loads(gzip.decompress(path.read_bytes())))
+        except (OSError, EOFError, ValueError, zlib.error):
+            log.info("%s is damaged: the chapter is executed again", path)
+            continue
+        if path == place(app, key, cells, notebook.metadata["opened"]):
+            path.touch()
+            return notebook
 
 
 def notebook_of(env, docname):
@@ -159,17 +152,8 @@ def notebook_of(env, docname):
     return reader and reader.read(text)
 
 
-def fail_for_unseen(app, opened):
-    """A chapter must not use a file of this book that no import leads to."""
-    root, aside = Path(app.srcdir), (Path(app.outdir).parent, Path(sys.prefix))
-    for path in sorted(opened):
-        if path.is_relative_to(root) and "__pycache__" not in path.parts and not any(map(path.is_relative_to, aside)):
-            name = path.relative_to(root)
-            raise ChapterFailed(f"the chapter uses {name}, to which no import leads: its changes would go unseen")
-
-
 def failing_line(notebook):
     """The line of the last cell with an error."""
-    lines = zip(notebook.metadata["source_map"], notebook.cells, strict=True)
-    errors = [line + 1 for line, cell in lines if any(out.output_type == "error" for out in cell.get("outputs", []))]
-    return errors[-1] if errors else None
+    for line, cell in reversed(list(zip(notebook.metadata["source_map"], notebook.cells, strict=True))):
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            return line + 1

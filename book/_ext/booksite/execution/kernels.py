@@ -1,22 +1,16 @@
 """Notebooks are executed side by side, each in a kernel of its own; all kernels end when the build is interrupted."""
 
 import asyncio
-import logging
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from joblib import cpu_count
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell
 
-log = logging.getLogger(__name__)
-log.setLevel(logging.WARNING)
 # the longest chapter takes more than a quarter of the time of all, so more kernels would only take memory
 AT_ONCE = 4
-WATCH = "import sys; sys.opened = set(); sys.addaudithook(lambda e, args: e == 'open' and sys.opened.add(str(args[0])))"
-OPENED = """\
-import os, sys
-opened = sys.opened | {str(getattr(module, "__file__", "")) for module in list(sys.modules.values())}
-display({"application/json": [path for path in map(os.path.abspath, opened) if os.path.isfile(path)]}, raw=True)"""
+WATCH = Path(__file__).with_name("watch")
 # no clock ends a cell; for the kernel's start and its last message nbclient needs a number of seconds
 CLOCKS = {"timeout": -1, "startup_timeout": 10**6, "iopub_timeout": 10**6}
 # however the lines of an output arrive, it is one
@@ -46,14 +40,12 @@ def side_by_side(work, jobs):
         runner.run(every())
 
 
-async def execute(notebook, folder):
-    """Execute a notebook in place, and return the files that it opened."""
-    last = new_code_cell(OPENED)
-    notebook.cells.append(last)
-    kernel = {"shutdown_kernel": "immediate", "extra_arguments": [f"--IPKernelApp.exec_lines={WATCH}"]}
-    client = NotebookClient(notebook, log=log, **kernel, **CLOCKS, **OUTPUTS)
-    try:
-        await client.async_execute(cwd=str(folder))
-    finally:
-        notebook.cells.pop()
-    return {Path(path) for path in last.outputs[0]["data"]["application/json"]}
+async def execute(notebook, root, folder):
+    """Execute a notebook in place, with the packages below the root, and return the files that it opened."""
+    client = NotebookClient(notebook, shutdown_kernel="immediate", **CLOCKS, **OUTPUTS)
+    path = os.pathsep.join(filter(None, [str(WATCH), str(root), os.environ.get("PYTHONPATH")]))
+    # a process that the kernel started may still have the notes open
+    with TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        notes = Path(place, "opened")
+        await client.async_execute(cwd=str(folder), env=os.environ | {"PYTHONPATH": path, "OPENED_FILES": str(notes)})
+        return set(map(os.fsdecode, notes.read_bytes().splitlines()))

@@ -26,9 +26,7 @@ def pack_archive(site):
     date = time.gmtime(max(OLDEST, int(os.environ.get("SOURCE_DATE_EPOCH") or OLDEST)))[:6]
     files = {path.relative_to(site.root).as_posix() for path in site.root.rglob("*") if path.is_file()}
     with ZipFile(site.root / name, "w") as archive:
-        for place in sorted({*files, *site.pages} - {name}):
-            if place.endswith(".pdf"):
-                continue
+        for place in sorted(place for place in {*files, *site.pages} if not place.endswith((".pdf", name))):
             page = site.pages.get(place)
             content = (site.root / place).read_bytes() if page is None else PARAGRAPH.sub("", page)
             entry = ZipInfo(f"{Path(name).stem}/{place}", date)

@@ -8,7 +8,6 @@ scripts that stand in the page.
 import hashlib
 import os
 import re
-from fnmatch import fnmatch
 from pathlib import Path
 
 import yaml
@@ -17,53 +16,24 @@ HERE = Path(__file__).parents[1]
 KATEX = HERE / "katex"
 LISTS = yaml.safe_load((HERE / "assets.yml").read_text("utf-8"))
 SHEETS, SCRIPTS = LISTS["sheets"], LISTS["scripts"]
-LISTED = [*SHEETS, *SCRIPTS, *LISTS["dropped"]]
 SHEET, SCRIPT = "_static/joined.css", "_static/joined.js"
-LOADER = (HERE / "templates/load-script.js").read_text("utf-8").rstrip()
-# what the theme tells its list of versions
-OPTIONS = "DOCUMENTATION_OPTIONS."
 # a sheet may import another, or name a file next to it
 IMPORT = re.compile(r'@import "([^"]+)";')
 ADDRESS = re.compile(r"""url\((?!["']?(?:data:|#))["']?([^)"']+)["']?\)""")
 MAP = re.compile(r"^//# sourceMappingURL=.*$|/\*# sourceMappingURL=.*?\*/", re.M)
 
 
-def swap(sheets, scripts, pathto):
-    """The joined files in place of a page's own: (sheets, scripts, names of files that no list has).
-
-    The files are Sphinx's: with a `filename`, or none and a "body" among their `attributes`. What a page has by itself
-    stands in it and stays, once; so does what is in no list.
-    """
-    loader, unknown = type(scripts[0])(None, body=LOADER % pathto(SCRIPT, resource=True)), []
-
-    def kept(files):
-        own = {}
-        for file in files:
-            name, body = str(file.filename or "").removeprefix("_static/"), file.attributes.get("body") or ""
-            if name and not any(fnmatch(name, listed) for listed in LISTED):
-                unknown.append(name)
-                own.setdefault(name, file)
-            elif not name and not body.startswith(OPTIONS):
-                own.setdefault(body, file)
-        return list(own.values())
-
-    return [*kept(sheets), type(sheets[0])(SHEET)], [*kept(scripts), loader], unknown
-
-
 def copy_files(site):
     """What pages ask for and neither Sphinx nor the theme copies."""
     for name in ("katex.min.css", "LICENSE"):
-        site.copy(KATEX / name, f"_static/katex/{name}")
+        site.write(f"_static/katex/{name}", (KATEX / name).read_text("utf-8"))
     if script := site.settings.mount_script:
-        site.copy(site.source / script, f"_static/{Path(script).name}")
+        site.write(f"_static/{Path(script).name}", (site.source / script).read_text("utf-8"))
 
 
 def correct_scripts(site):
     for name, old, new in LISTS["corrected"]:
-        text = site.read(f"_static/{name}")
-        if old not in text and new not in text:
-            site.warn(f"{name} no longer says {old!r}: see `corrected` in assets.yml")
-        site.write(f"_static/{name}", text.replace(old, new))
+        site.write(f"_static/{name}", site.read(f"_static/{name}").replace(old, new))
 
 
 def drop_unused_files(site):
@@ -95,9 +65,6 @@ def sheet(site, name):
 
 
 def join_assets(site):
-    # the theme writes the colours of code when a build has ended
-    if '[data-theme="dark"]' not in site.read("_static/pygments.css"):
-        site.warn("pygments.css has no colours for a dark page: the last steps must run after the theme's own")
     sheets = "\n".join(sheet(site, name) for name in find(site, SHEETS))
     # the semicolons end what a script leaves open, and keep the "use strict" of one script from binding all
     scripts = "".join(f";\n{site.read(f'_static/{name}')}\n" for name in find(site, SCRIPTS))

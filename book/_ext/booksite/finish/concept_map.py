@@ -14,15 +14,8 @@ from booksite.document.formulas import render as katex
 from booksite.finish.assets import KATEX
 from booksite.finish.extra_pages import render
 from booksite.finish.fonts import with_fonts
-from booksite.words import words
 
 STATE = re.compile(r'widget-state\+json" data-src="[./]*([^"]+)" data-models="([^"]+)"')
-
-
-def formula(tex):
-    if "error" in (answer := katex(tex, True)):
-        raise ValueError(f"{answer['error']} in {tex}")
-    return answer["html"]
 
 
 def write_concept_map(site):
@@ -37,7 +30,7 @@ def write_concept_map(site):
         for kind, ends in own.get("relations", {}).items()
         for end in ends
     ]
-    facts = data | {"terms": terms, "edges": edges, "formula": formula, "sections": site.sections, "states": {}}
+    facts = data | {"terms": terms, "edges": edges, "formula": katex, "sections": site.sections, "states": {}}
     facts["demos"] = {demo.name: demo for demo in site.demos}
     shown = {own.get("demo") for own in data["concepts"].values()}
     for demo in facts["demos"].values():
@@ -47,7 +40,6 @@ def write_concept_map(site):
     facts["katex"] = (KATEX / "katex.min.css").read_text("utf-8")
     mount = (site.source / site.settings.mount_script).read_text("utf-8")
     facts["mount"] = re.sub(r"^\s*//.*\n", "", mount, flags=re.M)
-    facts["words"] = {edition.key: words(edition, "concept_map") for edition in editions}
     facts["tags"] = {edition.key: edition.tag for edition in editions}
     try:
         html = render(site, "concept-map.html", default=site.settings.default_edition, **facts)

@@ -14,12 +14,6 @@ STYLE = (Path(__file__).parents[1] / "templates/embed.css").read_text("utf-8")
 PICTURE = r'"model_id": "%s".*?<img [^>]*src="[./]*(_images/[^"]+\.svg)"'
 
 
-def pictures_of(site, demo):
-    """The picture in the output that shows a demo; None if it has to be drawn."""
-    found = re.search(PICTURE % demo.model, site.pages[demo.document.file], re.S)
-    return found and [site.read(found[1])]
-
-
 def write_embeds(site):
     # a build has put the package on the path
     from npo_tutorial.explore import html as explorers
@@ -29,7 +23,9 @@ def write_embeds(site):
         place = f"{site.settings.embeds['folder']}/{edition.key}/{demo.name}.html"
         with explorers.revived(demo.models, demo.model) as explorer:
             title = explorer.chart["title"][edition.key]
-            text = explorers.page([explorer], title=title, lang=edition.key, pictures=pictures_of(site, demo))
+            # without a picture in the output it has to be drawn
+            shown = re.search(PICTURE % demo.model, site.pages[document.file], re.S)
+            text = explorers.page([explorer], title=title, lang=edition.key, pictures=shown and [site.read(shown[1])])
         chapter = os.path.relpath(document.file, os.path.dirname(place)).replace(os.sep, "/")
         name = f"{edition.title} › {document.title}"
         head = f'<link href="{escape(site.base + document.file)}" rel="canonical">'

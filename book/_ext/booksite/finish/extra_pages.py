@@ -12,7 +12,7 @@ TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "tem
 
 def render(site, template, **facts):
     """A page of a template that needs no other file."""
-    facts |= {"editions": site.settings.editions, "favicon": site.favicon.read_text("utf-8"), "uri": site.file_of}
+    facts |= {"editions": site.settings.editions, "favicon": site.favicon.read_text("utf-8")}
     return TEMPLATES.get_template(template).render(facts)
 
 
@@ -25,9 +25,6 @@ def write_404(site):
 def write_sitemap(site):
     facts = {"base": site.base, "documents": site.documents, "map": site.settings.concept_map.get("page")}
     site.write("sitemap.xml", TEMPLATES.get_template("sitemap.xml").render(facts) + "\n")
-
-
-def write_robots(site):
     site.write("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base}sitemap.xml\n")
 
 

@@ -33,7 +33,7 @@ def names_in_use(site):
         used.update(READ.findall(html))
         for part in (*ON_A_PAGE.findall(html), *INLINE_SCRIPT.findall(html)):
             used.update(WORD.findall(part))
-    for script in (site.root / "_static").rglob("*.js"):
+    for script in (site.root / "_static/widgets").glob("*.js"):
         used.update(VARIABLE.findall(script.read_text("utf-8")))
     return used
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from sphinx import locale
 
-from booksite.words import WORDS
+from booksite.settings import WORDS
 
 CATALOGUES = {
     "sphinx": ["pydata_sphinx_theme/locale", "sphinx/locale"],

@@ -5,38 +5,26 @@ where the first one stopped. Sphinx counts anew in every build, and the counts a
 """
 
 from collections import Counter
-from copy import deepcopy
 
-from sphinx.environment.collectors.toctree import TocTreeCollector
-
-
-def keep_counts():
-    """Let Sphinx compare its counts with what it counted last time, and write only pages whose numbers changed.
-
-    Without this it compares them with the corrected ones, and with those that sphinx-external-toc has corrected.
-    """
-    for method, numbers in ("assign_section_numbers", "toc_secnumbers"), ("assign_figure_numbers", "toc_fignumbers"):
-        setattr(TocTreeCollector, method, counting(getattr(TocTreeCollector, method), numbers, f"counted_{numbers}"))
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles
 
 
-def counting(assign, numbers, counted):
-    def count(self, env):
-        setattr(env, numbers, getattr(env, counted, getattr(env, numbers)))
-        changed = assign(self, env)
-        setattr(env, counted, deepcopy(getattr(env, numbers)))
-        return changed
+class Numbers(TocTreeCollectorWithStyles):
+    def get_updated_docs(self, app, env):
+        """Pages whose numbers have changed; Sphinx would compare its own with corrected ones, and write too many."""
+        before = numbers_of(env)
+        super().get_updated_docs(app, env)
+        counts = Counter()
+        # in the order of the contents
+        for docname in env.collect_relations():
+            edition = app.config.booksite.edition_of(docname)
+            for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
+                for target, (*chapter, _) in numbers.items():
+                    series = (edition, kind, *chapter)
+                    counts[series] += 1
+                    numbers[target] = (*chapter, counts[series])
+        return [docname for docname, numbers in numbers_of(env).items() if numbers != before[docname]]
 
-    return count
 
-
-def restart(app, env):
-    counts = Counter()
-    # in the order of the contents
-    for docname in env.collect_relations():
-        edition = app.config.booksite.edition_of(docname)
-        for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
-            for target, (*chapter, _) in numbers.items():
-                series = (edition, kind, *chapter)
-                counts[series] += 1
-                numbers[target] = (*chapter, counts[series])
-    return []
+def numbers_of(env):
+    return {name: (env.toc_secnumbers.get(name), env.toc_fignumbers.get(name)) for name in env.found_docs}

@@ -1,8 +1,8 @@
 // Fetches the comments of a page when its reader opens them, gives them the page's colours, and reports a failure.
 for (const box of document.querySelectorAll("details.comments")) {
   const root = document.documentElement;
-  const { host } = box.dataset;
-  const attributes = JSON.parse(box.dataset.attributes);
+  // in the words of giscus
+  const { host, ...settings } = JSON.parse(box.dataset.settings);
   const [waiting, failed, place] = [".comments-waiting", ".comments-failed", ".giscus"].map((name) => box.querySelector(name));
   // a blocked host often neither answers nor refuses
   const PATIENCE = 6000;
@@ -16,7 +16,7 @@ for (const box of document.querySelectorAll("details.comments")) {
     failed.hidden = state !== "failed";
   };
   // readers who leave the choice to their system get the configured theme
-  const theme = () => (root.dataset.mode === "auto" ? attributes["data-theme"] : root.dataset.theme);
+  const theme = () => (root.dataset.mode === "auto" ? settings.theme : root.dataset.theme);
   const dress = () => {
     const frame = place.querySelector("iframe");
     if (state === "shown") frame?.contentWindow.postMessage({ giscus: { setConfig: { theme: theme() } } }, host);
@@ -38,7 +38,7 @@ for (const box of document.querySelectorAll("details.comments")) {
     const frame = place.querySelector("iframe");
     if (frame) return (frame.src = frame.src);
     const script = document.createElement("script");
-    for (const [name, value] of Object.entries({ ...attributes, "data-theme": theme() })) script.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ ...settings, theme: theme() })) script.setAttribute(`data-${name}`, value);
     Object.assign(script, { src: `${host}/client.js`, crossOrigin: "anonymous", onerror: () => say("failed") });
     box.append(script);
   };

@@ -10,7 +10,9 @@
     page.dataset.theme = theme;
   });
 
-  const entry = document.querySelector(".btn-download-pdf-button")?.closest("li");
+  const printer = document.querySelector(".btn-download-pdf-button");
+  printer?.addEventListener("click", () => print());
+  const entry = printer?.closest("li");
   const closed = () => document.querySelectorAll("details.admonition:not([open])");
   if (entry && closed().length) {
     const all = entry.cloneNode(true);

@@ -1,0 +1,155 @@
+// "Keep this course offline", at the foot of every page. What is kept lies in caches, from which sw.js serves it.
+(() => {
+  "use strict";
+  const me = document.currentScript;
+  const root = new URL("..", me.src).href;
+  const [SITE, PYTHON] = [`npo-site ${root}`, `npo-python ${root}`];
+  const LISTING = `${root}python/offline.json`;
+  // files at a time
+  const SIDE_BY_SIDE = 6;
+  const words = JSON.parse(me.dataset.words);
+  const say = (name, facts = {}) => words[name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
+  const mb = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
+  const total = (listing) => listing.files.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const own = async () => (await caches.keys()).filter((name) => name.startsWith(SITE));
+
+  // the listing of the whole copy, if there is one
+  async function kept() {
+    for (const name of await own()) {
+      const listing = await (await caches.open(name)).match(LISTING);
+      if (listing) return listing.json();
+    }
+  }
+
+  const newest = async () => (await fetch(LISTING, { cache: "no-cache" })).json();
+
+  async function serve() {
+    const { serviceWorker } = navigator;
+    await serviceWorker.register(`${root}sw.js`, { scope: root });
+    if (serviceWorker.controller) return;
+    // it takes this page over as soon as it runs; without it the page goes on as before
+    await new Promise((done) => {
+      serviceWorker.addEventListener("controllerchange", done, { once: true });
+      setTimeout(done, 3000);
+    });
+  }
+
+  async function keep(report) {
+    const listing = await newest();
+    const bytes = total(listing);
+    const { quota, usage } = await navigator.storage.estimate();
+    if (quota - usage < bytes) throw new Error(say("full", { mb: mb(bytes), free: mb(Math.max(0, quota - usage)) }));
+    await serve();
+    // asks the browser not to clear it away by itself; it may say no
+    navigator.storage.persist?.();
+    const name = `${SITE} ${listing.version}`;
+    const copy = await caches.open(name);
+    const before = await kept();
+    const same = new Map(before?.files.map(([path, , hash]) => [path, hash]));
+    const old = before && (await caches.open(`${SITE} ${before.version}`));
+    const queue = [...listing.files];
+    const failure = new AbortController();
+    let got = 0;
+    const one = async ([path, size, hash]) => {
+      // what an interrupted call has kept is not fetched again
+      if (!(await copy.match(root + path))) {
+        const unchanged = same.get(path) === hash && (await old.match(root + path));
+        const options = { cache: "no-cache", integrity: `sha256-${hash}`, signal: failure.signal };
+        await copy.put(root + path, unchanged || (await fetch(`${root}${path}?kept=${listing.version}`, options)));
+      }
+      got += size;
+      report(say("keeping", { got: mb(got), all: mb(bytes) }));
+    };
+    const line = async () => {
+      while (queue.length) await one(queue.pop());
+    };
+    try {
+      await Promise.all(Array.from({ length: SIDE_BY_SIDE }, line));
+    } finally {
+      // after the first file that fails the others end as well
+      queue.length = 0;
+      failure.abort();
+    }
+    await copy.put(LISTING, new Response(JSON.stringify(listing)));
+    for (const other of await own()) if (other !== name) await caches.delete(other);
+    // the whole copy has it
+    await caches.delete(PYTHON);
+  }
+
+  async function remove() {
+    for (const name of [...(await own()), PYTHON]) await caches.delete(name);
+    await (await navigator.serviceWorker.getRegistration(root))?.unregister();
+  }
+
+  // the control -------------------------------------------------------------------------------------------------------
+  const element = (tag, facts = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), facts);
+    made.append(...children);
+    return made;
+  };
+  const text = element("p");
+  text.setAttribute("role", "status");
+  const buttons = element("div", { className: "run-bar" });
+  const place = element("section", { className: "offline" }, text, buttons);
+  place.setAttribute("aria-label", words.offline);
+
+  function show(sentence, ...pressed) {
+    text.textContent = sentence;
+    const focused = buttons.contains(document.activeElement);
+    buttons.replaceChildren(...pressed.map(([name, press]) => element("button", { type: "button", textContent: words[name], onclick: press })));
+    if (focused) buttons.firstElementChild?.focus();
+  }
+
+  const toKeep = (name) => [
+    name,
+    async () => {
+      show(words.starting);
+      try {
+        await keep((sentence) => (text.textContent = sentence));
+        await look();
+      } catch (error) {
+        console.warn(error);
+        show(say("failed", { why: error.message }), toKeep(name), toRemove);
+      }
+    },
+  ];
+  const toRemove = [
+    "remove",
+    async () => {
+      await remove();
+      await look();
+      text.textContent = words.removed;
+    },
+  ];
+
+  async function look() {
+    const listing = await kept();
+    if (!listing) {
+      // what a run has kept of Python
+      const python = (await caches.has(PYTHON)) && say("python");
+      return show(python || say("offer", { mb: me.dataset.megabytes }), toKeep("keep"), ...(python ? [toRemove] : []));
+    }
+    show(say("kept", { mb: mb(total(listing)) }), toRemove);
+    const now = await newest().catch(() => listing);
+    if (now.version === listing.version) return;
+    // where a reader sees it
+    document.querySelector("article.bd-article").prepend(place);
+    show(words.newer, toKeep("update"), toRemove);
+  }
+
+  document.querySelector("article.bd-article").append(place);
+  if (!window.isSecureContext || !("serviceWorker" in navigator) || location.protocol === "file:") show(words.impossible);
+  else {
+    // the first press of Run keeps Python; whatever goes wrong here, Run goes on
+    window.npoKeepPython = async () => {
+      try {
+        if (!(await kept())) await caches.open(PYTHON);
+        await serve();
+        await look();
+      } catch (error) {
+        console.warn(error);
+      }
+    };
+    look().catch((error) => (console.warn(error), show(words.impossible)));
+  }
+})();

@@ -1,0 +1,170 @@
+"""The course without a network: nothing is kept before a reader asks; then pages, search, cells and checks go on."""
+
+import json
+import re
+import shutil
+import sys
+
+import pytest
+
+from npo_tutorial.homework.assignments import Question, read_assignment
+from tests.browser.conftest import serving
+from tests.browser.visit import DESKTOP, PHONE, Visit
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "book/in_page"))
+
+from offline import list_files
+
+pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("in_page")]
+# every server of these tests has an address of its own
+OWN = "http://127.0.0.1:"
+WORDS = json.loads((ROOT / "book/in_page/static/offline-words.json").read_text("utf-8"))
+PAGE = json.loads((ROOT / "book/in_page/static/words.json").read_text("utf-8"))
+KEPT = "async () => [await caches.keys(), (await navigator.serviceWorker.getRegistrations()).length]"
+CONTROL, STATUS = ".offline", ".offline [role=status]"
+# what a run loads
+PYTHON = re.compile(r"/python/(?!page|offline)")
+# by which the control asks for a file to keep it
+KEEP = re.compile(r"(.*)\?kept=\w+$")
+# milliseconds for the whole course
+LONG = 120_000
+
+
+def says(page, sentence):
+    """Wait until the control says a sentence, whatever its numbers."""
+    page.wait_for_function(
+        "([place, start]) => document.querySelector(place)?.textContent.startsWith(start)",
+        arg=[STATUS, sentence.partition("{")[0]],
+        timeout=LONG,
+    )
+
+
+def choose(page, name):
+    page.locator(f"{CONTROL} button").get_by_text(name, exact=True).click()
+
+
+def press(page, place, name):
+    button = place.locator(".run-bar button").first
+    button.click()
+    page.wait_for_function(
+        "([button, name]) => button.textContent === name", arg=[button.element_handle(), name], timeout=LONG
+    )
+    return place.locator(".run-status").inner_text()
+
+
+def run_first_cell(page, edition):
+    place = page.locator("article .cell:has(.run-bar)").first
+    assert press(page, place, PAGE[edition]["run"]).startswith(PAGE[edition]["ran"].partition("{")[0])
+
+
+def kept(asked):
+    return {found[1] for path in asked if (found := KEEP.fullmatch(path))}
+
+
+@pytest.fixture
+def copy(python_site, tmp_path):
+    """A site that a test may change."""
+    shutil.copytree(python_site, tmp_path / "site")
+    return tmp_path / "site"
+
+
+def test_after_a_press_everything_goes_on_without_a_network_until_it_is_removed(browser, python_site):
+    listing = json.loads((python_site / "python/offline.json").read_text("utf-8"))
+    megabytes = sum(size for _, size, _ in listing["files"]) / 1e6
+    with Visit(browser, OWN, **PHONE) as visit:
+        page = visit.page
+        with serving(python_site) as address:
+            page.goto(f"{address}book/zh/npo.html")
+            says(page, WORDS["zh"]["offer"])
+            assert page.evaluate(KEPT) == [[], 0], "nothing is kept before a reader asks"
+            said = int("".join(filter(str.isdigit, page.locator(STATUS).inner_text())))
+            assert abs(said - megabytes) < 1.5, "what it will keep is said before"
+            assert page.locator(f"{CONTROL} button").bounding_box()["height"] >= 44
+            choose(page, WORDS["zh"]["keep"])
+            says(page, WORDS["zh"]["kept"])
+            names, registrations = page.evaluate(KEPT)
+            assert (len(names), registrations) == (1, 1)
+        # the server is gone, and these pages were never opened
+        page.goto(f"{address}book/en/divergence.html")
+        assert page.locator("article h1").inner_text()
+        run_first_cell(page, "en")
+        page.goto(f"{address}book/zh/homework-losses.html")
+        question = next(
+            part for part in read_assignment(ROOT / "book/homework/losses.md") if isinstance(part, Question)
+        )
+        place = page.locator(".cell[data-check]").first
+        place.locator("textarea").fill(question.answer)
+        assert press(page, place, PAGE["zh"]["check"]) == PAGE["zh"]["right"]
+        page.goto(f"{address}NPO.html")
+        page.wait_for_selector(".edition[aria-pressed=true]")
+        page.goto(f"{address}book/en/npo.html")
+        page.keyboard.press("Control+k")
+        page.locator("#pst-search-dialog input").fill("coherence")
+        page.wait_for_selector(".search-results > li > a")
+        page.goto(f"{address}book/en/no-such-page.html")
+        assert "not kept on this device" in page.locator("body").inner_text()
+        page.goto(f"{address}book/zh/homework-losses.html")
+        choose(page, WORDS["zh"]["remove"])
+        says(page, WORDS["zh"]["removed"])
+        assert page.evaluate(KEPT) == [[], 0]
+        assert page.locator(".cell[data-check] textarea").first.input_value() == question.answer
+
+
+def test_after_a_run_the_next_visit_loads_nothing_of_python(browser, python_site):
+    asked = []
+    with serving(python_site, asked=asked) as address, Visit(browser, address, **DESKTOP) as visit:
+        for number in range(2):
+            asked.clear()
+            # another page: what a run has kept serves all of them
+            page = visit.open(f"{address}book/en/{['npo', 'stability'][number]}.html")
+            assert not [path for path in asked if PYTHON.search(path)]
+            run_first_cell(page, "en")
+            loaded = [path for path in asked if PYTHON.search(path)]
+            assert bool(loaded) == (number == 0), f"visit {number + 1}: {loaded}"
+        says(page, WORDS["en"]["python"])
+        assert not visit.complaints
+
+
+def test_what_has_changed_is_said_and_only_that_is_fetched(browser, copy):
+    asked, place = [], copy / "book/en/stability.html"
+    with serving(copy, asked=asked) as address, Visit(browser, address, **DESKTOP) as visit:
+        page = visit.open(f"{address}book/en/npo.html")
+        choose(page, WORDS["en"]["keep"])
+        says(page, WORDS["en"]["kept"])
+        place.write_text(place.read_text("utf-8").replace("<article", "<article data-new", 1), "utf-8")
+        list_files(copy)
+        page.goto(f"{address}book/en/stability.html")
+        says(page, WORDS["en"]["newer"])
+        assert not page.locator("article[data-new]").count(), "a kept course is of one piece until it is updated"
+        asked.clear()
+        choose(page, WORDS["en"]["update"])
+        says(page, WORDS["en"]["kept"])
+        assert kept(asked) == {"/book/en/stability.html"}
+        page.reload()
+        assert page.locator("article[data-new]").count() == 1
+        says(page, WORDS["en"]["kept"])
+        assert len(page.evaluate(KEPT)[0]) == 1
+
+
+def test_what_has_arrived_is_not_fetched_again(browser, copy):
+    asked, lost = [], copy / "book/en/stability.html"
+    content = lost.read_bytes()
+    with serving(copy, asked=asked) as address, Visit(browser, address, **DESKTOP) as visit:
+        page = visit.open(f"{address}book/en/npo.html")
+        lost.write_bytes(b"not the file of the list")
+        choose(page, WORDS["en"]["keep"])
+        says(page, WORDS["en"]["failed"])
+        # what is not whole serves nothing
+        page.goto(f"{address}book/en/stability.html")
+        assert page.locator("body").inner_text() == "not the file of the list"
+        page.goto(f"{address}book/en/npo.html")
+        lost.write_bytes(content)
+        before = kept(asked)
+        asked.clear()
+        choose(page, WORDS["en"]["keep"])
+        says(page, WORDS["en"]["kept"])
+        again = kept(asked)
+        assert "/book/en/stability.html" in again and len(before | again) > 400
+        # only what was under way when that file failed
+        assert len(before & again) <= 6
