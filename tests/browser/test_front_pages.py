@@ -24,6 +24,10 @@ def test_the_first_page_plays_a_demo_and_leads_to_chapter_1(browser, site, editi
         before = inside.locator(".npo-sentence").first.inner_text()
         inside.get_by_role("button", name=PLAY[edition]).click()
         inside.locator(".npo-sentence", has_not_text=before).first.wait_for()
+        # on paper nothing moves
+        page.emulate_media(media="print")
+        assert not page.locator("iframe:visible, .live:visible, .start:visible").count()
+        page.emulate_media(media="screen")
         page.locator(".start a").click()
         page.wait_for_url(f"{own}book/{edition}/intro.html")
         assert not visit.complaints
