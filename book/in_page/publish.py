@@ -13,7 +13,6 @@ STATIC = HERE / "static"
 MARKS = HERE / "marks.json"
 CELL = re.compile(r'(<div class="cell_input [^>]*)(>.*?<pre>(.*?)</pre>)', re.S)
 TAG = re.compile(r"<[^>]*>")
-NOTEBOOK = re.compile(r'href="([^"]*notebooks/[^"]+\.ipynb)"')
 
 
 def key_of(code):
@@ -45,8 +44,8 @@ def publish(site):
     # one request for both
     (folder / "page.js").write_bytes((folder / "editor.js").read_bytes() + (STATIC / "page.js").read_bytes())
     (folder / "editor.js").unlink()
-    own = [*sorted(STATIC.iterdir()), folder / "parts.json"]
-    stamp = sha256(b"".join(path.read_bytes() for path in own))[:8]
+    loaded = [*sorted(STATIC.iterdir()), folder / "parts.json"]
+    stamp = sha256(b"".join(path.read_bytes() for path in loaded))[:8]
     assignments = read_assignments()
     notebooks = write_pages(site, assignments)
     parts = json.loads((folder / "parts.json").read_text("utf-8"))
@@ -55,8 +54,9 @@ def publish(site):
     megabytes = round(sum(file["bytes"] for file in first) / 1e6)
     for page in sorted(site.glob("book/*/*.html")):
         html = page.read_text("utf-8")
-        found = NOTEBOOK.search(html)
-        if "cell_input" in html and (notebook := notebooks.get(page) or (found and found[1])):
+        own = f"notebooks/{page.parent.name}/{page.stem}.ipynb"
+        notebook = notebooks.get(page) or ((site / own).is_file() and f"../../{own}")
+        if "cell_input" in html and notebook:
             up = "../" * len(page.relative_to(site).parents[1:])
             facts = {
                 "notebook": notebook,
