@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -263,9 +264,14 @@ def test_sparse_samples_have_log_probs_and_must_be_dense_to_be_forgotten(make):
 def test_sparse_columns_must_be_dense_to_be_forgotten():
     frame = FRAME.round().astype(pd.SparseDtype("float", 0.0))
     classifier = LogisticRegression().fit(frame, SIDE)
-    with pytest.raises(TypeError, match=r"X_forget must be dense, .*: pass X_forget\.sparse\.to_dense\(\)$"):
-        unlearn(classifier, frame, SIDE, **SETTINGS)
-    unlearn(classifier, frame.sparse.to_dense(), SIDE, **SETTINGS)
+    dense = unlearn(classifier, frame.sparse.to_dense(), SIDE, **SETTINGS)
+    try:
+        forgotten = unlearn(classifier, frame, SIDE, **SETTINGS)
+    except TypeError as error:
+        assert re.search(r"X_forget must be dense, .*: pass X_forget\.sparse\.to_dense\(\)$", str(error))
+    else:
+        # scikit-learn 1.6 makes such a frame dense by itself
+        np.testing.assert_array_equal(forgotten.coef_, dense.coef_)
 
 
 def test_names_are_missed_as_predict_misses_them():

@@ -51,7 +51,7 @@ async function python(event, pathname) {
     for (const old of await kept.keys()) if (new URL(old.url).pathname === pathname) await kept.delete(old);
     await kept.put(event.request, response);
   };
-  // a full disk is no reason not to run
+  // a full disk must not keep the answer back
   if (fresh.ok) event.waitUntil(keep(fresh.clone()).catch(console.warn));
   return fresh;
 }
