@@ -5,7 +5,9 @@ import { pathToFileURL } from "node:url";
 
 const [pyodideFolder, folder] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(`${pyodideFolder}/pyodide.mjs`));
-const pyodide = await loadPyodide({ indexURL: pyodideFolder });
+// a fixed seed: the list of fonts follows the order of a set
+const env = { HOME: "/home/pyodide", PYTHONHASHSEED: "0" };
+const pyodide = await loadPyodide({ indexURL: pyodideFolder, env });
 pyodide.mountNodeFS("/parts", folder);
 pyodide.runPython(`
 import importlib._bootstrap_external as external
