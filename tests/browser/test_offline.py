@@ -98,7 +98,7 @@ def test_after_a_press_everything_goes_on_without_a_network_until_it_is_removed(
         assert press(page, place, PAGE["zh"]["check"]) == PAGE["zh"]["right"]
         page.goto(f"{address}NPO.html")
         page.wait_for_selector(".edition[aria-pressed=true]")
-        page.goto(f"{address}book/en/npo.html")
+        visit.open(f"{address}book/en/npo.html")
         page.keyboard.press("Control+k")
         page.locator("#pst-search-dialog input").fill("coherence")
         page.wait_for_selector(".search-results > li > a")
@@ -159,7 +159,12 @@ def test_what_has_arrived_is_not_fetched_again(browser, copy):
         page.goto(f"{address}book/en/stability.html")
         assert page.locator("body").inner_text() == "not the file of the list"
         page.goto(f"{address}book/en/npo.html")
+        says(page, WORDS["en"]["part"])
+        assert page.locator(f"{CONTROL} button").all_inner_texts() == [WORDS["en"][name] for name in ("keep", "remove")]
         lost.write_bytes(content)
+        # too little for all of it, enough for what is missing
+        size = sum(size for _, size, _ in json.loads((copy / "python/offline.json").read_text("utf-8"))["files"])
+        page.evaluate("free => { navigator.storage.estimate = async () => ({ quota: free, usage: 0 }) }", size - 1)
         before = kept(asked)
         asked.clear()
         choose(page, WORDS["en"]["keep"])
@@ -168,3 +173,57 @@ def test_what_has_arrived_is_not_fetched_again(browser, copy):
         assert "/book/en/stability.html" in again and len(before | again) > 400
         # only what was under way when that file failed
         assert len(before & again) <= 6
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(browser, python_site):
+    asked = []
+    with serving(python_site, asked=asked) as address, Visit(browser, address, **DESKTOP) as visit:
+        page = visit.open(f"{address}book/en/npo.html")
+        page.evaluate("() => { navigator.storage.estimate = async () => ({ quota: 5e6, usage: 3e6 }) }")
+        choose(page, WORDS["en"]["keep"])
+        says(page, WORDS["en"]["failed"])
+        assert "the browser grants 2.0 MB" in page.locator(STATUS).inner_text()
+        assert not kept(asked) and page.evaluate(KEPT) == [[], 0]
+        choose(page, WORDS["en"]["remove"])
+        says(page, WORDS["en"]["removed"])
+        assert page.evaluate(KEPT) == [[], 0]
+
+
+def test_a_copy_of_the_site_in_a_folder_below_is_another_course(browser, python_site):
+    with serving(python_site) as address, Visit(browser, address, **DESKTOP) as visit:
+        page = visit.open(f"{address}book/en/npo.html")
+        other = f"npo-site {address}older/ 0123456789ab"
+        page.evaluate(
+            """async ([name, listing]) => {
+              const copy = await caches.open(name);
+              await copy.put(listing, new Response('{"version": "0123456789ab", "files": []}'));
+            }""",
+            [other, f"{address}python/offline.json"],
+        )
+        page.reload()
+        says(page, WORDS["en"]["offer"])
+        run_first_cell(page, "en")
+        says(page, WORDS["en"]["python"])
+        choose(page, WORDS["en"]["remove"])
+        says(page, WORDS["en"]["removed"])
+        assert page.evaluate(KEPT) == [[other], 0]
+
+
+@pytest.mark.parametrize(
+    ("word", "script"),
+    [
+        ("file", ""),
+        ("insecure", "Object.defineProperty(window, 'isSecureContext', { value: false })"),
+        ("impossible", "delete Navigator.prototype.serviceWorker"),
+    ],
+)
+@pytest.mark.parametrize("edition", ["zh", "en"])
+def test_where_it_is_not_possible_a_sentence_says_why(browser, python_site, word, script, edition):
+    with serving(python_site) as address:
+        base = python_site.as_uri() + "/" if word == "file" else address
+        with Visit(browser, base, **DESKTOP) as visit:
+            visit.page.add_init_script(script)
+            page = visit.open(f"{base}book/{edition}/npo.html")
+            says(page, WORDS[edition][word])
+            assert not page.locator(f"{CONTROL} button").count()
+            assert not visit.complaints

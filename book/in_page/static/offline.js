@@ -3,7 +3,8 @@
   "use strict";
   const me = document.currentScript;
   const root = new URL("..", me.src).href;
-  const [SITE, PYTHON] = [`npo-site ${root}`, `npo-python ${root}`];
+  // the space ends the address: a copy of the site in a folder below has a longer one
+  const [SITE, PYTHON] = [`npo-site ${root} `, `npo-python ${root}`];
   const LISTING = `${root}python/offline.json`;
   // files at a time
   const SIDE_BY_SIDE = 6;
@@ -37,22 +38,25 @@
   async function keep(report) {
     const listing = await newest();
     const bytes = total(listing);
+    const name = `${SITE}${listing.version}`;
+    const found = (await caches.has(name)) ? await (await caches.open(name)).keys() : [];
+    const there = new Set(found.map(({ url }) => url));
+    const missing = total({ files: listing.files.filter(([path]) => !there.has(root + path)) });
     const { quota, usage } = await navigator.storage.estimate();
-    if (quota - usage < bytes) throw new Error(say("full", { mb: mb(bytes), free: mb(Math.max(0, quota - usage)) }));
+    if (quota - usage < missing) throw new Error(say("full", { mb: mb(missing), free: mb(Math.max(0, quota - usage)) }));
     await serve();
     // asks the browser not to clear it away by itself; it may say no
     navigator.storage.persist?.();
-    const name = `${SITE} ${listing.version}`;
     const copy = await caches.open(name);
     const before = await kept();
     const same = new Map(before?.files.map(([path, , hash]) => [path, hash]));
-    const old = before && (await caches.open(`${SITE} ${before.version}`));
+    const old = before && (await caches.open(`${SITE}${before.version}`));
     const queue = [...listing.files];
     const failure = new AbortController();
     let got = 0;
     const one = async ([path, size, hash]) => {
       // what an interrupted call has kept is not fetched again
-      if (!(await copy.match(root + path))) {
+      if (!there.has(root + path)) {
         const unchanged = same.get(path) === hash && (await old.match(root + path));
         const options = { cache: "no-cache", integrity: `sha256-${hash}`, signal: failure.signal };
         await copy.put(root + path, unchanged || (await fetch(`${root}${path}?kept=${listing.version}`, options)));
@@ -125,9 +129,9 @@
   async function look() {
     const listing = await kept();
     if (!listing) {
-      // what a run has kept of Python
-      const python = (await caches.has(PYTHON)) && say("python");
-      return show(python || say("offer", { mb: me.dataset.megabytes }), toKeep("keep"), ...(python ? [toRemove] : []));
+      // what a run has kept of Python, or a call that was interrupted of the course
+      const some = (await caches.has(PYTHON)) ? "python" : (await own()).length && "part";
+      return show(say(some || "offer", { mb: me.dataset.megabytes }), toKeep("keep"), ...(some ? [toRemove] : []));
     }
     show(say("kept", { mb: mb(total(listing)) }), toRemove);
     const now = await newest().catch(() => listing);
@@ -138,7 +142,9 @@
   }
 
   document.querySelector("article.bd-article").append(place);
-  if (!window.isSecureContext || !("serviceWorker" in navigator) || location.protocol === "file:") show(words.impossible);
+  if (location.protocol === "file:") show(words.file);
+  else if (!window.isSecureContext) show(words.insecure);
+  else if (!("serviceWorker" in navigator)) show(words.impossible);
   else {
     // the first press of Run keeps Python; whatever goes wrong here, Run goes on
     window.npoKeepPython = async () => {

@@ -2,7 +2,7 @@
 // What is kept lies in caches that the page makes and deletes. Without any, every request goes to the network.
 "use strict";
 const root = registration.scope;
-const [SITE, PYTHON] = [`npo-site ${root}`, `npo-python ${root}`];
+const [SITE, PYTHON] = [`npo-site ${root} `, `npo-python ${root}`];
 const LISTING = `${root}python/offline.json`;
 const NOWHERE = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>npo-tutorial</title>
 <p>This page is not kept on this device, and there is no network.</p><p lang="zh-Hans">本机没有保存这个网页，现在又连不上网络。</p>`;
