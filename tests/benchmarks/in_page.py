@@ -2,7 +2,8 @@
 
 The site is the copy with Python in its pages, made by `python book/in_page`. A row for each cell: seconds, and what
 differs. With --write, what the cells need or cost goes into book/in_page/marks.json, which the pages show before a cell
-is run. The cells of both editions are the same.
+is run. The cells of both editions are the same. With --start, nothing of that: how long a reader waits for the first
+text, the first plot, the next one and a check, in a browser that has nothing yet, and what each part of it costs.
 """
 
 import json
@@ -10,6 +11,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 from playwright.sync_api import sync_playwright
 
@@ -45,6 +47,38 @@ CELLS = """void (window.cells = [...document.querySelectorAll("article .cell:not
     }),
   }];
 }))"""
+
+# what a reader waits for, the part of it, and the cell that brings it; the first one starts Python
+PLOT = "display(plots.lines(np.arange(9.0), {'NPO': np.arange(9.0)}, x_label='step', y_label='$u$'))"
+START = [
+    ("first text", "Python", None),
+    ("first text", "NumPy", "import numpy as np"),
+    ("first text", "package", "from npo_tutorial import npo_loss, plots"),
+    ("first text", "a line", "print(npo_loss(np.array([-2.0]), np.array([-1.0]), beta=1.0))"),
+    ("first plot", "Matplotlib", "import matplotlib.figure"),
+    ("first plot", "figure", PLOT),
+    ("next plot", "figure", PLOT),
+    ("check", "package", "from npo_tutorial import homework"),
+    ("check", "answer", "homework.check_ga_loss(lambda logp: np.mean(logp))"),
+    ("SciPy's core", "SciPy", "import scipy.special"),
+    ("SciPy's rest", "SciPy", "import scipy.optimize, scipy.stats"),
+    ("scikit-learn", "scikit-learn", "import sklearn.linear_model"),
+]
+TASK = """(task) => new Promise((resolve, reject) => {
+  const files = {};
+  let said = "";
+  window.python ??= new Worker("../../python/worker.js");
+  python.onmessage = ({ data }) => {
+    if (data.kind === "loading") files[data.file] = data.bytes;
+    else if (data.kind === "error") said += data.text;
+    else if (data.kind === "failed") reject(new Error(data.text));
+    else if (data.kind === "done") {
+      const bytes = Object.values(files).reduce((sum, size) => sum + size, 0);
+      resolve({ bytes, seconds: data.seconds, said });
+    }
+  };
+  python.postMessage(task);
+})"""
 
 
 def same(recorded, said):
@@ -82,11 +116,36 @@ def run_cells(evaluate, marked=False):
         yield float(seconds[1]) if seconds else 0.0, error, same(found["recorded"], found["said"]), found
 
 
+def start(browser, address, runs):
+    """Print a row for each part of what a reader waits for: bytes, and the median of its seconds."""
+    found = []
+    for _ in range(runs):
+        page = browser.new_context().new_page()
+        page.goto(f"{address}book/en/homework-losses.html")
+        first = {"task": "start", "folder": f"{address}python/", "version": "", "language": "en"}
+        tasks = [{"task": "run", "cell": "<cell 1>", "code": code} if code else first for *_, code in START]
+        found.append([page.evaluate(TASK, task) for task in tasks])
+        page.context.close()
+    if errors := [row["said"] for row in found[0] if row["said"]]:
+        raise SystemExit(errors[0])
+    seconds = [median(row["seconds"] for row in rows) for rows in zip(*found, strict=True)]
+    rows = [(*step[:2], row["bytes"], spent) for step, row, spent in zip(START, found[0], seconds, strict=True)]
+    print(f"median of {runs} runs                MB        s   share")
+    for whole in dict.fromkeys(name for name, *_ in rows):
+        parts = [row for row in rows if row[0] == whole]
+        n_bytes, spent = sum(row[2] for row in parts), sum(row[3] for row in parts)
+        print(f"{whole:30} {n_bytes / 1e6:6.2f} {spent:8.2f}")
+        for _, part, size, own in parts:
+            print(f"    {part:26} {size / 1e6:6.2f} {own:8.2f} {own / spent:6.0%}")
+
+
 def main():
     parser = make_parser("tests.benchmarks.in_page", __doc__)
     parser.add_argument("pages", nargs="*", help="such as book/en/npo.html (default: every English page with cells)")
     parser.add_argument("--site", type=Path, default=ROOT / "_build/published", help="default: _build/published")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--start", action="store_true")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="of --start (default: 3)")
     options = parser.parse_args()
     if not (options.site / "python/parts.json").is_file():
         parser.error(f"{options.site} has no Python in its pages: run `python book/in_page` first")
@@ -95,6 +154,8 @@ def main():
     marks, address = json.loads(MARKS.read_text("utf-8")), serve(options.site)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        if options.start:
+            return start(browser, address, options.runs)
         for name in chosen:
             page, own = browser.new_page(), Path(name).stem
             page.goto(address + name)
