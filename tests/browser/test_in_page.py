@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from collections import Counter
 
 import nbformat
 import pytest
@@ -20,7 +21,10 @@ STATIC = ROOT / "book/in_page/static"
 FIRST_TEXT, FIRST_PLOT, OWN_SCRIPT = 10e6, 16e6, 25e3
 # seconds that an answer to the homework may take
 LIMIT = 10
-LOSSES = [part for part in read_assignment(ROOT / "book/homework/losses.md") if isinstance(part, Question)]
+LOSSES, DYNAMICS = (
+    [part for part in read_assignment(ROOT / f"book/homework/{name}.md") if isinstance(part, Question)]
+    for name in ("losses", "dynamics")
+)
 ENDLESS = "while True:\n    pass\n"
 
 
@@ -254,6 +258,133 @@ def test_edits_are_kept_and_a_changed_cell_keeps_both(browser, python_server):
         changed.get_by_text(say["use"], exact=True).click()
         assert cell(page).locator("textarea").input_value() == "u = 'mine'"
         assert not page.locator(".run-changed", has_text="'mine'").count()
+
+
+@pytest.mark.nightly
+def test_outputs_are_those_of_a_notebook(browser, python_server):
+    say = WORDS["en"]
+    with Visit(browser, python_server, **DESKTOP) as visit:
+        page = visit.open(f"{python_server}book/en/npo.html")
+        place = cell(page)
+
+        def shown(code, kind="text"):
+            write(place, code)
+            press(page, place, say["run"])
+            return "".join(place.locator(f".live [data-kind={kind}]").all_text_contents())
+
+        assert shown("for i in range(3):\n    print(f'\\rstep {i}', end='')\nprint()") == "step 2\n"
+        assert shown("import numpy as np\ndisplay('x')\nnp.eye(2)") == "'x'\narray([[1., 0.],\n       [0., 1.]])\n"
+        assert shown("6 * 7;") == "" and shown("None") == ""
+        assert shown("import warnings\nwarnings.warn('careful')", "warning").startswith("<cell 1>:2: UserWarning")
+        assert "input" in shown("input('?')", "error").splitlines()[-1]
+        # a page shows so many letters and no more, and does not stop
+        flood = shown("for i in range(100_000):\n    print(i)")
+        assert flood.startswith("0\n1\n2\n") and len(flood) == 200_000
+        assert place.locator("[data-kind=flood]").text_content() == say["flood"].format(most=200_000)
+        # figures of pyplot: what is shown, and what is open at the end
+        shown("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure();")
+        assert place.locator(".live img").count() == 2
+        assert all(image.get_attribute("alt") for image in place.locator(".live img").all())
+        # one cell at a time
+        write(cell(page, 1), ENDLESS)
+        cell(page, 1).locator(".run-bar button").first.click()
+        place.locator(".run-bar button").first.click()
+        assert place.locator(".run-status").inner_text() == say["busy"].format(number=2)
+        cell(page, 1).locator(".run-bar button").first.click()
+        assert not visit.complaints
+
+
+@pytest.mark.nightly
+def test_a_figure_has_the_books_size_and_letters(browser, python_server):
+    with Visit(browser, python_server, **DESKTOP) as visit:
+        page = visit.open(f"{python_server}book/en/npo.html")
+        press(page, page.locator(".cell:has(+ figure#en-fig-npo-loss)"), WORDS["en"]["run"])
+        book, own = page.locator("#en-fig-npo-loss img").evaluate_all(
+            """(images) => Promise.all(images.map(async ({ src, naturalWidth, naturalHeight }) => {
+              const svg = src.startsWith("data:") ? decodeURIComponent(src) : await (await fetch(src)).text();
+              const letters = new Set([...svg.matchAll(/<path id="[A-Z][^"]*-[0-9a-f]+"/g)].map(([tag]) => tag));
+              return { size: [naturalWidth, naturalHeight], letters: [...letters] };
+            }))"""
+        )
+        # versions of Matplotlib number the letters of a font differently
+        of_fonts = [
+            Counter(letter.split('"')[1].rpartition("-")[0] for letter in figure["letters"]) for figure in (book, own)
+        ]
+        assert own["size"] == book["size"] and of_fonts[0] == of_fonts[1]
+        assert {"DejaVuSans", "DejaVuSans-Oblique", "STIXNonUnicode-Italic"} <= set(of_fonts[1])
+
+
+@pytest.mark.nightly
+def test_cells_with_the_same_text_and_browsers_that_keep_nothing(browser, python_server, python_site):
+    say, name = WORDS["en"], "book/en/npo.html"
+    html = (python_site / name).read_text("utf-8")
+    start = html.index('<div class="cell docutils')
+    twice = '<div class="cell"><div class="cell_input"><div class="highlight"><pre>1</pre></div></div></div>' * 2
+    with Visit(browser, python_server, service_workers="block", **DESKTOP) as visit:
+        visit.page.route(f"**/{name}", lambda route: route.fulfill(body=html[:start] + twice + html[start:]))
+        page = visit.open(python_server + name)
+        write(cell(page, 1), "2")
+        page.reload()
+        page.wait_for_selector(".run-bar")
+        assert not cell(page, 0).locator("textarea").count() and cell(page, 1).locator("textarea").input_value() == "2"
+        # the keyboard is where a reader goes on, and nothing that was typed is lost
+        button(cell(page, 1), say["reset"]).click()
+        assert page.evaluate("document.activeElement.textContent") == say["run"]
+        button(cell(page, 1), say["again"]).click()
+        assert (
+            cell(page, 1).locator("textarea").evaluate("(area) => area === document.activeElement && area.value") == "2"
+        )
+        # full, or forbidden: said once
+        page.evaluate("void (Storage.prototype.setItem = () => { throw new Error('full'); })")
+        for number in (0, 1):
+            write(cell(page, number), "3")
+        assert page.locator(".run-note", has_text=say["unkept"]).count() == 1
+        # the Enter that ends the writing of a Chinese word is the browser's
+        left_alone = """(area, isComposing) => area.dispatchEvent(
+          new InputEvent("beforeinput", { inputType: "insertLineBreak", cancelable: true, isComposing }))"""
+        area = cell(page, 1).locator("textarea")
+        assert area.evaluate(left_alone, True) and not area.evaluate(left_alone, False)
+        assert not visit.complaints
+
+
+@pytest.mark.nightly
+def test_an_answer_uses_the_one_above_and_a_stub_is_no_attempt(browser, python_server):
+    gradient, step = DYNAMICS[:2]
+    with Visit(browser, python_server, **DESKTOP) as visit:
+        page = visit.open(f"{python_server}book/en/homework-dynamics.html")
+        first, second = page.locator(".cell[data-check]").all()[:2]
+        press(page, first, WORDS["en"]["check"])
+        for wrong in ("None", "theta"):
+            write(first, f"def npo_gradient(theta, X, y, ref_logp, beta):\n    return {wrong}\n")
+            press(page, first, WORDS["en"]["check"])
+        assert not first.locator(".run-solution").count()
+        write(first, gradient.answer)
+        assert "npo_gradient(" in step.answer
+        write(second, step.answer)
+        assert press(page, second, WORDS["en"]["check"]) == WORDS["en"]["right"]
+        assert second.locator(".run-explanation").is_visible()
+
+
+@pytest.mark.nightly
+def test_the_editor_in_firefox(firefox, python_server):
+    firefox.open(f"{python_server}book/zh/npo.html")
+    key = "area.dispatchEvent(new KeyboardEvent('keydown', { key: 'Tab', cancelable: true, shiftKey: %s }))"
+    typed = f"""(() => {{
+      document.querySelectorAll(".run-bar button")[1].click();
+      const area = document.activeElement;
+      area.value = "x = 1";
+      area.setSelectionRange(0, 0);
+      const steps = [];
+      const note = () => steps.push(area.value);
+      {key % "false"}; note();
+      {key % "true"}; note();
+      document.execCommand("undo"); note();
+      area.setSelectionRange(9, 9);
+      area.dispatchEvent(new InputEvent("beforeinput", {{ inputType: "insertLineBreak", cancelable: true }})); note();
+      return steps;
+    }})()"""
+    assert firefox.evaluate(typed) == ["    x = 1", "x = 1", "    x = 1", "    x = 1\n    "]
+    assert not firefox.complaints()
 
 
 @pytest.mark.nightly
