@@ -26,6 +26,8 @@ from publish import MARKS, key_of
 
 # a cell that takes longer says so before it is run
 SLOW = 20
+# seconds: more than the slowest cell takes on a busy machine
+PATIENCE = 900
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 # of an open page: its cells, each with what a reader does and sees
 CELLS = """void (window.cells = [...document.querySelectorAll("article .cell:not([data-check])")].flatMap((place) => {
@@ -107,7 +109,10 @@ def run_cells(evaluate, marked=False):
                 continue
             evaluate(f"void ({cell}.button.disabled = false)")
         evaluate(f"{cell}.button.click()")
+        deadline = time.monotonic() + PATIENCE
         while not evaluate(f"{cell}.isReady()"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{evaluate(f'{cell}.result()')['code'][:80]}: still running after {PATIENCE} s")
             time.sleep(0.02)
         found = evaluate(f"{cell}.result()")
         seconds = re.search(r"([\d.]+) (?:s|秒)", found["status"])
