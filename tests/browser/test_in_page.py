@@ -286,11 +286,15 @@ def test_outputs_are_those_of_a_notebook(browser, python_server):
         assert place.locator(".live img").count() == 2
         assert all(image.get_attribute("alt") for image in place.locator(".live img").all())
         # one cell at a time
-        write(cell(page, 1), ENDLESS)
-        cell(page, 1).locator(".run-bar button").first.click()
-        place.locator(".run-bar button").first.click()
-        assert place.locator(".run-status").inner_text() == say["busy"].format(number=2)
-        cell(page, 1).locator(".run-bar button").first.click()
+        write(place, ENDLESS)
+        run, other = place.locator(".run-bar button").first, cell(page, 1)
+        run.click()
+        other.locator(".run-bar button").first.click()
+        assert other.locator(".run-status").inner_text() == say["busy"].format(number=1)
+        # and what ran before it is not shown as its output
+        run.click()
+        assert place.locator(".run-status").inner_text() == say["stopped"]
+        assert not place.locator(".live > *").count()
         assert not visit.complaints
 
 

@@ -97,7 +97,7 @@
       const mark = JSON.parse(this.input.dataset.mark ?? "{}");
       if (mark.needs) {
         this.status.append(say(mark.needs), " ", element("a", { href: notebook, textContent: words.notebook }));
-        this.run.disabled = true;
+        this.run.disabled = this.edit.hidden = true;
       } else if (mark.seconds) this.status.textContent = say("slow", mark);
     }
 
@@ -265,13 +265,9 @@
       this.isFresh = true;
       this.reset.hidden = false;
       try {
-        const ended = await ask({ cell: `<cell ${this.number}>`, code: this.code, ...task }, (said) => this.hear(said));
+        return await ask({ cell: `<cell ${this.number}>`, code: this.code, ...task }, (said) => this.hear(said));
+      } finally {
         this.show();
-        return ended;
-      } catch (error) {
-        // what ended before it showed anything leaves the last output as it is
-        if (this.queue.length) this.show();
-        throw error;
       }
     }
 
