@@ -14,7 +14,6 @@ import types
 from importlib.machinery import PathFinder
 
 import npo_page  # the page's own functions, as a module
-from pyodide.ffi import JsException
 
 # letters of one cell's text: more would make the page slow
 MOST = 200_000
@@ -36,7 +35,8 @@ class Parts:
             return None
         try:
             npo_page.load(part)
-        except JsException:
+        except Exception:
+            # it did not come, or not whole
             raise Lost(part) from None
         del self.modules[name]
         importlib.invalidate_caches()
