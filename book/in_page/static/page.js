@@ -306,14 +306,14 @@
     hear(said) {
       if (said.kind === "checking") this.limit = said.seconds;
       else super.hear(said);
-      // what is loaded on the way does not count
+      // what is loaded on the way does not count, what is printed does
+      if (!this.limit || !["checking", "loading"].includes(said.kind)) return;
       clearTimeout(this.clock);
-      if (this.limit) this.clock = setTimeout(() => end(say("slow_check", { seconds: this.limit })), 1000 * this.limit);
+      this.clock = setTimeout(() => end(say("slow_check", { seconds: this.limit })), 1000 * this.limit);
     }
 
     async execute() {
       const { check } = this.place.dataset;
-      this.limit = undefined;
       try {
         const { well } = await this.perform({ task: "check", check, alone: this.isAlone });
         this.hasRun = well && !this.isAlone;
@@ -322,6 +322,7 @@
         this.report(well ? words.right : words.wrong, this.summary);
       } finally {
         clearTimeout(this.clock);
+        this.limit = undefined;
       }
     }
 
