@@ -9,6 +9,7 @@ import pytest
 
 from npo_tutorial.homework.assignments import Question, read_assignment
 from tests.browser.conftest import serving
+from tests.browser.test_in_page import press
 from tests.browser.visit import DESKTOP, PHONE, Visit
 from tests.conftest import ROOT
 
@@ -42,15 +43,6 @@ def says(page, sentence):
 
 def choose(page, name):
     page.locator(f"{CONTROL} button").get_by_text(name, exact=True).click()
-
-
-def press(page, place, name):
-    button = place.locator(".run-bar button").first
-    button.click()
-    page.wait_for_function(
-        "([button, name]) => button.textContent === name", arg=[button.element_handle(), name], timeout=LONG
-    )
-    return place.locator(".run-status").inner_text()
 
 
 def run_first_cell(page, edition):

@@ -11,6 +11,7 @@ import logging
 import sys
 import traceback
 import types
+import warnings
 from importlib.machinery import PathFinder
 
 import npo_page  # the page's own functions, as a module
@@ -48,9 +49,10 @@ def find_parts(modules):
     sys.stdout, sys.stderr = Text("text"), Text("warning")
     # Matplotlib speaks of fonts that the site leaves out
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    # tqdm's bars are off (worker.js); it asks for a thread all the same, and there is none
+    warnings.filterwarnings("ignore", "tqdm:disabling monitor support")
     ipython()
     builtins.display, builtins.input = display, no_input
-    sys.modules |= {"tqdm.auto": silent(), "tqdm": silent()}
 
 
 class Text(io.TextIOBase):
@@ -95,33 +97,6 @@ def stand_in(name):
 
 def no_input(prompt=""):
     raise RuntimeError("a cell in the page cannot ask for input: write the value into the cell")
-
-
-def silent():
-    """tqdm without its bar: a page says itself that a cell is running."""
-    module = types.ModuleType("tqdm")
-
-    class tqdm:
-        def __init__(self, iterable=None, **options):
-            self.iterable = iterable
-
-        def __iter__(self):
-            return iter(self.iterable)
-
-        def update(self, n=1):
-            pass
-
-        def close(self):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-    module.tqdm = tqdm
-    return module
 
 
 def display(*values, **options):

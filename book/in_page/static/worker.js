@@ -108,7 +108,15 @@ async function start({ folder, version, language }) {
     indexURL: base,
     // no package is ever taken from elsewhere
     lockFileURL: `data:application/json,${encodeURIComponent(JSON.stringify({ info: listing.info, packages: {} }))}`,
-    env: { HOME: "/home/pyodide", MPLCONFIGDIR: "/home/pyodide", MPLBACKEND: "module://npo_runner", NPO_TUTORIAL_LANG: language, LANG: "C.UTF-8" },
+    env: {
+      HOME: "/home/pyodide",
+      LANG: "C.UTF-8",
+      MPLBACKEND: "module://npo_runner",
+      MPLCONFIGDIR: "/home/pyodide",
+      NPO_TUTORIAL_LANG: language,
+      // the page says by itself that a cell is running
+      TQDM_DISABLE: "1",
+    },
   });
   for (const file of files) loading(file, 1);
   python.FS.writeFile(`${PACKAGES}/npo_runner.py`, source);
