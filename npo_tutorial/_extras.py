@@ -6,7 +6,8 @@ from typing import Any
 EXTRAS = (
     {"numba": "fast", "torch": "torch"}
     | dict.fromkeys(["anywidget", "ipywidgets", "tqdm", "traitlets"], "widgets")
-    | dict.fromkeys(["accelerate", "gguf", "safetensors", "transformers"], "llm")
+    | dict.fromkeys(["accelerate", "filelock", "gguf", "huggingface_hub", "safetensors", "transformers"], "llm")
+    | {"peft": "peft"}
     | dict.fromkeys(["myst_nb", "nbformat"], "book")
 )
 

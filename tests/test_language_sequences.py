@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div
 
 from npo_tutorial.language import response_lengths, sequence_kl, sequence_logp, sequences
-from npo_tutorial.language.sequences import DIRECTIONS, IGNORE_INDEX
+from npo_tutorial.language.sequences import DIRECTIONS, IGNORE_INDEX, token_logp
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 V = 13
@@ -65,6 +65,15 @@ def test_half_precision_is_summed_in_float32(dtype):
     torch.testing.assert_close(ours.double(), exact, rtol=1e-6, atol=0)
     # the known mistake: hundreds of tokens with three digits each, and a sum that is no more precise
     assert (plain_logp(logits, labels).double() - exact).abs().max() > 0.2
+
+
+def test_the_log_probs_of_tokens_are_at_their_places():
+    logits, labels = batch()
+    found = token_logp(logits, labels)
+    expected = -cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:], reduction="none")
+    assert found.shape == (4, 6)
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+    assert (found[labels[:, 1:] == IGNORE_INDEX] == 0).all()
 
 
 def test_logits_far_from_zero_and_impossible_tokens():

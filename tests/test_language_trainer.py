@@ -4,7 +4,6 @@ import copy
 import math
 import os
 import re
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,80 +12,48 @@ import transformers
 from torch.nn.functional import logsigmoid
 
 from npo_tutorial import dpo_loss, npo_loss
-from npo_tutorial.language import NPOTrainer, encode, precompute_reference, response_lengths, sequence_logp
+from npo_tutorial.language import (
+    OBJECTIVES,
+    NPOConfig,
+    NPOTrainer,
+    encode,
+    precompute_reference,
+    response_lengths,
+    sequence_logp,
+)
 from npo_tutorial.language.batches import pad
-from npo_tutorial.language.trainer import LOSSES, RETAIN_TERMS
+from npo_tutorial.language.config import RETAIN_TERMS
 from tests.tiny_language import (
     FORGET,
+    LEARNING_RATE,
     RETAIN,
+    logged,
     make_datasets,
     make_model,
     make_tokenizer,
-    many_records,
+    make_trainer,
+    many_datasets,
+    other_model,
+    parameters,
     plain_logp,
     token_log_softmax,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-LEARNING_RATE, N_STEPS = 3e-3, 5
-
-
-@pytest.fixture(scope="module", autouse=True)
-def silence():
-    """Turn off the Trainer's progress bars, which are meant for people who wait."""
-    transformers.utils.logging.disable_progress_bar()
+pytestmark = pytest.mark.usefixtures("no_progress_bars", "one_thread")
+N_STEPS = 5
 
 
 @pytest.fixture
 def train(tmp_path):
-    """Trains a model; returns the trainer. Options that NPOTrainer does not have are those of TrainingArguments."""
-    names = {"retain_dataset", "loss", "beta", "gamma", "retain_weight", "retain_term", "ref_model", "eval_dataset"}
+    """Trains a model; returns the trainer."""
 
     def run(model, forget, resume=None, n_steps=N_STEPS, **options):
-        settings = {
-            "per_device_train_batch_size": len(forget),
-            "optim": "adamw_torch",
-            "learning_rate": LEARNING_RATE,
-            "max_grad_norm": 0.0,
-            "save_strategy": "no",
-            "logging_steps": 1,
-        } | {name: value for name, value in options.items() if name not in names}
-        args = transformers.TrainingArguments(
-            output_dir=str(tmp_path / "run"),
-            max_steps=n_steps,
-            lr_scheduler_type="constant",
-            use_cpu=True,
-            dataloader_pin_memory=False,
-            disable_tqdm=True,
-            report_to="none",
-            **settings,
-        )
-        ours = {name: value for name, value in options.items() if name in names}
-        trainer = NPOTrainer(model, args, forget_dataset=forget, **ours)
-        trainer.remove_callback(transformers.PrinterCallback)
+        trainer = make_trainer(tmp_path / "run", model, forget, max_steps=n_steps or 1, **options)
         if n_steps:
             trainer.train(resume_from_checkpoint=resume)
         return trainer
 
     return run
-
-
-def logged(trainer, name="loss"):
-    return [entry[name] for entry in trainer.state.log_history if name in entry]
-
-
-def parameters(model):
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
-
-
-def other_model(dtype=torch.float64):
-    """The model after a little noise, so that it differs from a reference."""
-    model = make_model(dtype=dtype)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for p in model.parameters():
-            p += 0.05 * torch.randn(p.shape, generator=generator, dtype=torch.float64).to(dtype)
-    return model
 
 
 # Against a hand-written loop -----------------------------------------------------------------------------------------
@@ -102,13 +69,27 @@ def plain_forget_loss(loss, model, ref, item, beta, gamma):
             ref_logp = plain_logp(ref, *sequence).float()
         return plain_logp(model, *sequence) - ref_logp
 
-    logp = plain_logp(model, item["input_ids"], item["labels"])
+    sequence = item["input_ids"], item["labels"]
+    logp = plain_logp(model, *sequence)
     length = sum(label >= 0 for label in item["labels"])
+    log_softmax, targets = token_log_softmax(model, *sequence)
+    tokens = log_softmax.gather(-1, targets[:, None])[:, 0]
+    with torch.no_grad():
+        ref_log_softmax, _ = token_log_softmax(ref, *sequence)
+        ref_tokens = ref_log_softmax.gather(-1, targets[:, None])[:, 0].float()
+
+    def undial():
+        lowered = ref_log_softmax - beta * torch.nn.functional.one_hot(targets, log_softmax.shape[-1])
+        return -(lowered.softmax(-1) * log_softmax).sum()
+
     return {
         "ga": lambda: logp,
         "npo": lambda: -2 / beta * logsigmoid(-beta * log_ratio()),
         "dpo": lambda: -1 / beta * logsigmoid(beta * (log_ratio("chosen_") - log_ratio())),
         "simnpo": lambda: -2 / beta * logsigmoid(-beta / length * logp - gamma),
+        "wga": lambda: (tokens.detach().exp() ** beta * tokens).sum(),
+        "tnpo": lambda: -2 / beta * logsigmoid(-beta * (tokens - ref_tokens)).sum(),
+        "undial": undial,
     }[loss]()
 
 
@@ -139,18 +120,18 @@ def plain_training(model, ref, forget, retain, loss, term, weight, beta, gamma, 
 
 
 @pytest.mark.parametrize("term", [None, *RETAIN_TERMS])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OBJECTIVES)
 def test_every_step_equals_that_of_a_hand_written_loop(train, loss, term):
     model, ref = other_model(), make_model()
     forget, retain = make_datasets(chosen=loss == "dpo")
     precompute_reference(ref, forget)
-    beta, gamma = {"ga": (None, 0.0), "simnpo": (2.5, 0.4)}.get(loss, (0.3, 0.0))
+    beta, gamma = {"ga": (None, None), "simnpo": (2.5, 0.4), "undial": (3.0, None)}.get(loss, (0.3, None))
     options = {"loss": loss, "beta": beta, "gamma": gamma}
     plain = copy.deepcopy(model)
     expected = plain_training(plain, ref, forget, retain, loss, term, 0.7, beta, gamma, N_STEPS)
     if term is not None:
         options |= {"retain_dataset": retain, "retain_term": term, "retain_weight": 0.7}
-    if term in RETAIN_TERMS[1:]:
+    if term in RETAIN_TERMS[1:] or loss == "undial":
         options["ref_model"] = copy.deepcopy(ref)
     start = parameters(model)
     trainer = train(model, forget, **options)
@@ -177,23 +158,18 @@ def test_a_retain_term_of_weight_0_has_no_effect(train):
     forget, retain = make_datasets()
     with_none, with_zero = make_model(), make_model()
     train(with_none, forget, loss="ga")
-    train(with_zero, forget, loss="ga", retain_dataset=retain, retain_weight=0)
+    with pytest.warns(UserWarning, match="retain_dataset has no effect with retain_weight=0"):
+        train(with_zero, forget, loss="ga", retain_dataset=retain, retain_weight=0)
     torch.testing.assert_close(parameters(with_zero), parameters(with_none), rtol=0, atol=1e-12)
 
 
 # Micro-batches, epochs, checkpoints ----------------------------------------------------------------------------------
 
 
-def many(n_forget=8, n_retain=11):
-    tokenizer = make_tokenizer()
-    forget, retain = (encode(records, tokenizer) for records in many_records(n_forget, n_retain))
-    return precompute_reference(make_model(), forget), retain
-
-
 @pytest.mark.parametrize("n_forget", [8, 6])
 def test_micro_batches_change_nothing(train, n_forget):
     # 6 samples in micro-batches of 4 and 2, for which a mean of means would differ
-    forget, retain = many(n_forget)
+    forget, retain = many_datasets(n_forget)
     one, two = other_model(), other_model()
     options = {"loss": "npo", "beta": 0.3, "retain_dataset": retain}
     whole = train(one, forget, **options)
@@ -206,7 +182,7 @@ def test_micro_batches_change_nothing(train, n_forget):
 
 def test_a_smaller_last_batch_has_a_mean_of_its_own(train):
     # one sample in the second step of the epoch; with a learning rate of 0 only the order matters
-    forget, _ = many(5)
+    forget, _ = many_datasets(5)
     trainer = train(
         make_model(), forget, n_steps=2, loss="ga", per_device_train_batch_size=4, learning_rate=0.0, optim="sgd"
     )
@@ -218,7 +194,7 @@ def test_a_smaller_last_batch_has_a_mean_of_its_own(train):
 
 def test_a_resumed_run_equals_an_uninterrupted_one(train, tmp_path):
     # in the middle of the second epoch; the retain set is longer than an epoch
-    forget, retain = many(8, 11)
+    forget, retain = many_datasets(8, 11)
     options = {"loss": "npo", "beta": 0.3, "retain_dataset": retain, "per_device_train_batch_size": 4}
     through, resumed = other_model(), other_model()
     options |= {"save_strategy": "steps", "save_steps": 3}
@@ -228,31 +204,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one(train, tmp_path):
     for name in ("loss", "retain_logp_per_token", "mean_weight"):
         assert logged(rest, name) == logged(whole, name) and len(logged(rest, name)) == 6
     assert torch.equal(parameters(resumed), parameters(through))
-
-
-class Watched(list):
-    """A list that records which of its elements are accessed."""
-
-    def __init__(self, items):
-        super().__init__(items)
-        self.seen = []
-
-    def __getitem__(self, i):
-        self.seen.append(i)
-        return super().__getitem__(i)
-
-
-def test_all_of_a_larger_retain_set_is_used(train):
-    forget, retain = many(4, 10)
-    watched = Watched(retain)
-    options = {"loss": "ga", "retain_dataset": watched, "per_device_train_batch_size": 2}
-    trainer = train(make_model(), forget, n_steps=6, **options)
-    assert trainer.state.epoch == 3
-    # the last twelve accesses; the constructor made the earlier ones
-    met = Counter(watched.seen[-12:])
-    assert sorted(met.values()) == [1] * 8 + [2] * 2
-    # in a shuffled order
-    assert set(watched.seen[-12:-8]) != {0, 1, 2, 3}
 
 
 # Metrics -------------------------------------------------------------------------------------------------------------
@@ -284,7 +235,7 @@ def test_the_log_describes_the_model_before_each_step(train):
 
 
 def test_entries_of_several_steps_are_averages(train):
-    forget, _ = many(4)
+    forget, _ = many_datasets(4)
     each = train(make_model(), forget, n_steps=4, loss="npo", beta=0.3)
     pairs = train(make_model(), forget, n_steps=4, loss="npo", beta=0.3, logging_steps=2)
     for name in ("loss", "forget_logp_per_token", "mean_weight"):
@@ -309,49 +260,13 @@ def test_weights_of_the_other_losses(train):
         "simnpo": np.mean(2 / (1 + np.exp(-0.3 * logp / lengths - 0.4))),
     }
     for loss, weight in expected.items():
-        beta = None if loss == "ga" else 0.3
-        trainer = train(copy.deepcopy(model), forget, n_steps=1, loss=loss, beta=beta, gamma=0.4)
+        options = {} if loss == "ga" else {"beta": 0.3} | ({"gamma": 0.4} if loss == "simnpo" else {})
+        trainer = train(copy.deepcopy(model), forget, n_steps=1, loss=loss, **options)
         assert logged(trainer, "mean_weight")[0] == pytest.approx(weight, rel=1e-5), loss
         # references are there, so the fraction is logged whatever the loss
         assert "fraction_forgotten" in trainer.state.log_history[0]
     without = train(model, make_datasets()[0], n_steps=1, loss="ga")
     assert "fraction_forgotten" not in without.state.log_history[0]
-
-
-def test_evaluation(train):
-    model = other_model()
-    forget, retain = many(6, 3)
-    held_out, _ = many(9, 1)
-    trainer = train(
-        model,
-        forget,
-        loss="npo",
-        beta=0.3,
-        retain_dataset=retain,
-        retain_weight=0.5,
-        eval_dataset=held_out,
-        per_device_eval_batch_size=4,
-        n_steps=1,
-    )
-    model.eval()
-    expected = plain_metrics(model, held_out, retain * 3, 0.3)
-    log_ratios = np.array([plain_logp(model, x["input_ids"], x["labels"]).item() - x["ref_logp"] for x in held_out])
-    loss = np.mean(2 / 0.3 * np.log1p(np.exp(0.3 * log_ratios))) - 0.5 * expected["retain_logp_per_token"]
-    first, second = trainer.evaluate(), trainer.evaluate()
-    # even if batches of 4 leave one sample over
-    assert first["eval_loss"] == second["eval_loss"] == pytest.approx(loss, rel=1e-5)
-    for entry in trainer.state.log_history[-2:]:
-        for name, value in expected.items():
-            assert entry[f"eval_{name}"] == pytest.approx(value, rel=1e-5), name
-    # and the sums of training are not affected
-    assert [x for x in trainer.state.log_history if "eval_loss" in x and "mean_weight" in x] == []
-
-
-def test_every_evaluation_uses_the_same_retain_samples(train):
-    forget, retain = many(4, 10)
-    trainer = train(make_model(), forget, loss="ga", retain_dataset=retain, eval_dataset=forget, n_steps=0)
-    losses = {trainer.evaluate()["eval_loss"] for _ in range(3)}
-    assert len(losses) == 1
 
 
 # Errors --------------------------------------------------------------------------------------------------------------
@@ -363,31 +278,32 @@ def test_bad_arguments_are_named(train):
     model = make_model()
     kl = {"retain_dataset": retain, "retain_term": "kl_ref_model"}
     cases = [
-        ({"loss": "NPO"}, "loss must be one of 'ga', 'npo', 'dpo', 'simnpo', got 'NPO'"),
-        ({"beta": 0}, "beta must be positive and finite, got 0.0"),
-        ({"beta": -0.1}, "beta must be positive and finite, got -0.1"),
-        ({"beta": 0.1, "loss": "ga"}, "beta must be left out with loss='ga', got 0.1"),
-        ({"gamma": math.inf}, "gamma must be finite, got inf"),
-        ({"retain_weight": -1}, "retain_weight must be at least 0 and finite, got -1.0"),
-        ({"retain_weight": math.nan}, "retain_weight must be at least 0 and finite, got nan"),
-        ({"retain_term": "kl"}, "retain_term must be one of 'cross_entropy', 'kl_ref_model', 'kl_model_ref', got 'kl'"),
         ({"retain_term": "kl_ref_model"}, "retain_term must be 'cross_entropy' without a retain_dataset, got 'kl_ref"),
-        (kl, "ref_model must be given for retain_term='kl_ref_model'"),
-        (
-            kl | {"ref_model": model},
-            "ref_model must not be the same object as model, which is being trained: load",
-        ),
-        ({"ref_model": make_model()}, "ref_model must be None unless retain_dataset is given"),
+        ({"retain_weight": 2.0}, "retain_weight must be 1.0 without a retain_dataset, got 2.0"),
+        ({"retain_reduction": "tokens"}, "retain_reduction must be 'samples' without a retain_dataset, got 'tokens'"),
+        ({"forget_reduction": "tokens"}, "forget_reduction must be 'samples' with loss='npo', which is not a sum over"),
+        (kl, "ref_model must be given for retain_term='kl_ref_model', which needs its logits at every step: load the"),
+        ({"loss": "undial"}, "ref_model must be given for loss='undial', which needs its logits"),
+        (kl | {"ref_model": model}, "ref_model must not share weights with model, which is being trained: load it"),
+        ({"ref_model": make_model()}, "ref_model must be None unless the loss or the retain term needs its logits"),
         (
             {"ref_model": make_model(), "retain_dataset": retain},
-            "ref_model must be None unless retain_dataset is given",
+            "ref_model must be None unless the loss or the retain term needs its logits",
         ),
         ({"retain_dataset": []}, "retain_dataset must not be empty, got no sample"),
         ({"eval_dataset": []}, "eval_dataset must not be empty, got no sample"),
+        ({"eval_dataset": {"held_out": []}}, "eval_dataset['held_out'] must not be empty, got no sample"),
         ({"eval_dataset": forget}, "eval_dataset must have 'ref_logp' for loss='npo': precompute_reference("),
+        ({"loss": "tnpo"}, "forget_dataset must have 'ref_token_logp' for loss='tnpo': precompute_reference("),
         ({"loss": "dpo"}, "forget_dataset must have 'chosen_input_ids' for loss='dpo': encode(…, chosen=True)"),
-        ({"retain_dataset": [{"input_ids": [1, 2]}]}, "retain_dataset must have 'labels'"),
+        ({"retain_dataset": [{"input_ids": [1, 2]}]}, "retain_dataset must have 'labels': encode("),
+        (
+            {"dataloader_drop_last": True, "per_device_train_batch_size": 5},
+            "dataloader_drop_last must be False for fewer than 5 forget samples, which make no batch, got 4",
+        ),
     ]
+    for item in with_ref:
+        del item["ref_token_logp"]
     for options, message in cases:
         with pytest.raises(ValueError, match=re.escape(message)):
             train(model, with_ref, n_steps=0, **options)
@@ -402,27 +318,149 @@ def test_bad_arguments_are_named(train):
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             train(model, bad, n_steps=0)
-    with pytest.raises(TypeError, match="beta must be a real number, got str '1'"):
-        train(model, with_ref, n_steps=0, beta="1")
+    with pytest.raises(TypeError, match="forget_dataset must be a list of samples, as encode makes them, got dict"):
+        train(model, forget[0], n_steps=0, per_device_train_batch_size=1)
     # ... and the model was not frozen in between
     assert all(p.requires_grad for p in model.parameters())
 
 
-@pytest.mark.parametrize("loss", ["npo", "dpo", "simnpo"])
-def test_beta_is_a_tenth_unless_given(train, loss):
+# a sample's field, and what it must be
+SPOILT = {
+    "input_ids": ([999], "forget_dataset: record 1 has token 999, but the model has only 260: use the model's own"),
+    "labels": (
+        [-100],
+        "forget_dataset must have a response, whose labels are its tokens, got 'labels' that are all -100",
+    ),
+    "ref_logp": (None, "forget_dataset must have finite numbers as 'ref_logp', got None in sample 1"),
+    "ref_token_logp": (-1.0, "forget_dataset must have 4 numbers, one for each token of the response, as 'ref_token_"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_sample_that_cannot_be_used_is_named_with_its_dataset(train, name):
+    forget, _ = many_datasets(4)
+    value, message = SPOILT[name]
+    n = len(forget[1]["labels"])
+    forget[1][name] = value * n if isinstance(value, list) else value
+    with pytest.raises(ValueError, match=re.escape(message)):
+        train(make_model(), forget, n_steps=0)
+    with pytest.raises(ValueError, match=re.escape(message.replace("forget_dataset", "eval_dataset['held_out']"))):
+        train(make_model(), many_datasets(4)[0], n_steps=0, eval_dataset={"held_out": forget})
+
+
+def test_a_sample_has_a_label_for_each_token_and_fits_the_model(train):
+    forget, _ = many_datasets(4)
+    forget[3]["labels"] = forget[3]["labels"][:1]
+    with pytest.raises(ValueError, match="a label for each of its 17 tokens in 'labels', got 1 in sample 3"):
+        train(make_model(), forget, n_steps=0)
+    long = encode([{"prompt": 200 * "a", "response": " b"}], make_tokenizer())
+    with pytest.raises(
+        ValueError, match="retain_dataset: record 0 has 204 tokens, but the model has only 128 position"
+    ):
+        train(make_model(), many_datasets(4)[0], n_steps=0, retain_dataset=long)
+
+
+def test_a_model_that_cannot_be_trained_is_named(train):
+    forget, retain = many_datasets(4)
+    nan = make_model()
+    nan.lm_head.weight.data[5, 5] = math.nan
+    for model, error, message in (
+        ("m", TypeError, "model must be a PyTorch module, got str 'm': load it by from_pretrained"),
+        (make_model().requires_grad_(False), ValueError, "model must have weights to train, got only frozen ones"),
+        (make_model(dtype=torch.float16), ValueError, "model must not have float16 weights that are trained, because"),
+        (nan, ValueError, "model must have finite weights, got nan or inf in lm_head.weight"),
+    ):
+        with pytest.raises(error, match=f"^{message}"):
+            train(model, forget, n_steps=0)
+    with pytest.warns(
+        UserWarning, match="about 100% of the weights will not move: at learning_rate=1e-09 a step is lo"
+    ):
+        train(make_model(dtype=torch.bfloat16), forget, n_steps=0, learning_rate=1e-9)
+    kl = {"retain_dataset": retain, "retain_term": "kl_ref_model"}
+    with pytest.raises(TypeError, match=r"^ref_model must be a PyTorch module, got str 'm': load it by from"):
+        train(make_model(), forget, n_steps=0, ref_model="m", **kl)
+    config = copy.deepcopy(make_model().config)
+    config.vocab_size = 300
+    with pytest.raises(ValueError, match=r"^ref_model must have the vocabulary of model, 260 tokens, got 300"):
+        train(make_model(), forget, n_steps=0, ref_model=transformers.LlamaForCausalLM(config), **kl)
+
+
+def test_arguments_without_effect_or_meaning_are_named(train):
+    forget, _ = many_datasets(4)
+    for options, error, message in (
+        ({"eval_dataset": {}}, ValueError, "eval_dataset must not be empty, got no set"),
+        ({"eval_strategy": "epoch"}, ValueError, "eval_dataset must be given with an eval_strategy, got None"),
+        (
+            {"eval_dataset": "forget"},
+            TypeError,
+            "eval_dataset must be a list of samples, as encode makes them, got str",
+        ),
+        (
+            {"objective": lambda x: x.logp, "loss": "dpo"},
+            ValueError,
+            "loss must be left out with an objective, which takes its place, got 'dpo'",
+        ),
+        (
+            {"objective": lambda x: None, "n_steps": 1},
+            TypeError,
+            "objective must return a tensor of 4 losses, got None",
+        ),
+    ):
+        with pytest.raises(error, match=f"^{message}"):
+            train(make_model(), forget, **{"n_steps": 0} | options)
+
+
+def test_a_checkpoint_of_another_run_is_refused(train):
+    forget, _ = many_datasets(4)
+    saving = {"save_strategy": "steps", "save_steps": 2}
+    train(make_model(), forget, n_steps=2, loss="ga", **saving)
+    for options, message in (
+        ({"loss": "npo"}, "got one with loss='ga', not 'npo'"),
+        ({"loss": "ga", "learning_rate": 1e-4}, "got one with learning_rate=0.003, not 0.0001"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"^resume_from_checkpoint must be a checkpoint of the same run, {message}"
+        ):
+            train(make_model(), forget, n_steps=4, resume=True, **saving, **options)
+    # what decides no step may differ
+    longer = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2, "logging_steps": 2}
+    assert train(make_model(), forget, n_steps=4, resume=True, loss="ga", **saving, **longer).state.global_step == 4
+
+
+def test_arguments_that_are_elsewhere_are_named(tmp_path):
+    forget, _ = many_datasets(4)
+    args = transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True)
+    message = "args must be an NPOConfig, got TrainingArguments: NPOConfig has the same arguments and those of the loss"
+    with pytest.raises(TypeError, match=message):
+        NPOTrainer(make_model(), args, forget_dataset=forget)
+    for name, remedy in (("beta", "args=NPOConfig(beta=…)"), ("compute_loss_func", "objective")):
+        with pytest.raises(TypeError, match=re.escape(f"{name} is not an argument of NPOTrainer: use {remedy}")):
+            NPOTrainer(make_model(), forget_dataset=forget, **{name: 0.1})
+
+
+@pytest.mark.parametrize("loss", OBJECTIVES)
+def test_beta_is_that_of_the_loss_unless_given(train, loss):
+    beta = {"npo": 0.1, "dpo": 0.1, "ga": None, "simnpo": 2.5, "wga": 1.0, "tnpo": 1.0, "undial": 10.0}[loss]
     forget, _ = make_datasets(chosen=True)
     precompute_reference(other_model(), forget)
-    default, given = (train(make_model(), forget, loss=loss, n_steps=1, **beta) for beta in ({}, {"beta": 0.1}))
+    options = {"loss": loss, "n_steps": 1}
+    if loss == "undial":
+        options["ref_model"] = make_model()
+    default, given = (train(make_model(), forget, **options, beta=x) for x in (None, beta))
     assert logged(default) == logged(given)
+    if beta is not None:
+        other = train(make_model(), forget, **options, beta=0.1 * beta)
+        assert logged(default) != logged(other)
 
 
 def test_the_caller_s_arguments_do_not_change(tmp_path):
-    forget, _ = many(4)
-    args = transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
-    before = args.to_dict()
+    forget, _ = many_datasets(4)
+    args = NPOConfig(output_dir=str(tmp_path), accelerator_config={"even_batches": True})
+    before, config = args.to_dict(), copy.deepcopy(args.accelerator_config)
     trainer = NPOTrainer(make_model(), args, forget_dataset=forget, eval_dataset=forget)
-    assert trainer.args.prediction_loss_only
-    assert args.to_dict() == before and not args.prediction_loss_only
+    assert trainer.args is not args
+    trainer.args.accelerator_config.even_batches = False
+    assert args.to_dict() == before and args.accelerator_config == config
 
 
 @pytest.mark.parametrize("loss", ["ga", "simnpo"])
@@ -445,6 +483,9 @@ def test_references_equal_the_log_probs_of_single_samples(batch_size):
         for prefix, name in (("", "ref_logp"), ("chosen_", "chosen_ref_logp")):
             expected = plain_logp(model, item[f"{prefix}input_ids"], item[f"{prefix}labels"]).item()
             assert item[name] == pytest.approx(expected, rel=1e-12)
+        log_softmax, targets = token_log_softmax(model, item["input_ids"], item["labels"])
+        of_tokens = log_softmax[range(len(targets)), targets].tolist()
+        assert item["ref_token_logp"] == pytest.approx(of_tokens, rel=1e-12)
     # again with another model
     precompute_reference(other_model(), forget, batch_size=batch_size)
     assert all(
@@ -496,11 +537,19 @@ def test_datasets_and_models_without_a_reference_are_rejected():
         precompute_reference("model", forget)
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         precompute_reference(model, forget, batch_size=0)
+    spoilt = make_datasets()[0]
+    spoilt[0]["input_ids"][0] = 999
+    with pytest.raises(
+        ValueError, match="dataset: record 0 has token 999, but the model has only 260: use the model's"
+    ):
+        precompute_reference(make_model(), spoilt)
     for value, shown in ((math.nan, "nan"), (-math.inf, "0")):
         with torch.no_grad():
             # the tokens of "Ann."
             model.weight[make_tokenizer()(" Ann.", add_special_tokens=False)["input_ids"][1]] = value
-        with pytest.raises(ValueError, match=f"the model assigns probability {shown} to the response of sample [01]"):
+        with pytest.raises(
+            ValueError, match=f"the model can give, got probability {shown} for that of sample [01]: ch"
+        ):
             precompute_reference(model, forget)
 
 

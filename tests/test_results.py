@@ -21,6 +21,23 @@ def test_solver_speed():
     assert len(by_steps["flow"]) == len(by_steps["steps"])
 
 
+def test_memory():
+    memory = results.load("memory")
+    assert memory["command"].startswith("python -m tests.benchmarks.memory ") and memory["threads"] == 1
+    peak = {way: found["gigabytes"] for way, found in memory["ways"].items()}
+    seconds = {way: found["seconds"] for way, found in memory["ways"].items()}
+    # what the page says of the rows
+    assert peak["all weights"] + 0.25 < peak["reference: second model"]
+    assert seconds["all weights"] < seconds["reference: second model"]
+    assert peak["recomputation"] < peak["all weights"] < peak["all logits"]
+    assert seconds["recomputation"] > seconds["all weights"]
+    assert peak["KL: adapter switched off"] + 0.25 < peak["KL: second model"]
+    assert min(peak, key=peak.get) == "LoRA, bf16 base, recomputation"
+    # an adapter is a small part of the weights, and only half-precision weights stand still
+    assert memory["ways"]["LoRA"]["trained"] < 0.05 * memory["ways"]["all weights"]["trained"]
+    assert [way for way, found in memory["ways"].items() if found["still"] > 0.5] == ["bf16 weights"]
+
+
 @pytest.mark.parametrize("name", ["speed", "", "solver_speed.json", "../results/solver_speed", None, 1])
 def test_unknown_names_are_rejected_with_the_known_ones(name):
     with pytest.raises(ValueError, match=r"name must be one of .*'solver_speed'.*, got "):

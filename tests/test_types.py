@@ -15,6 +15,7 @@ MODULES = (
     "npo_tutorial.explore",
     "npo_tutorial.homework",
     "npo_tutorial.language",
+    "npo_tutorial.language.evaluation",
     "npo_tutorial.logistic",
     "npo_tutorial.plots",
     "npo_tutorial.results",

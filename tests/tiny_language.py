@@ -4,7 +4,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
-from npo_tutorial.language import encode
+from npo_tutorial.language import NPOConfig, NPOTrainer, encode, precompute_reference
 
 CHAT = (
     "{% for message in messages %}<bos>{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
@@ -83,3 +83,48 @@ def plain_logp(model, tokens, labels):
     """Log-probability of a response, by definition."""
     log_softmax, targets = token_log_softmax(model, tokens, labels)
     return log_softmax[torch.arange(len(targets)), targets].sum()
+
+
+def many_datasets(n_forget=8, n_retain=11):
+    """Any number of samples, the forget samples with references."""
+    forget, retain = (encode(records, make_tokenizer()) for records in many_records(n_forget, n_retain))
+    return precompute_reference(make_model(), forget), retain
+
+
+def other_model(dtype=torch.float64):
+    """The model after a little noise, so that it differs from a reference."""
+    model = make_model(dtype=dtype)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for p in model.parameters():
+            p += 0.05 * torch.randn(p.shape, generator=generator, dtype=torch.float64).to(dtype)
+    return model
+
+
+LEARNING_RATE = 3e-3
+OF_TRAINER = {"retain_dataset", "objective", "ref_model", "eval_dataset", "compute_metrics", "callbacks", "model_init"}
+
+
+def make_trainer(folder, model, forget, *, trainer=NPOTrainer, **options):
+    """A silent trainer on the CPU; options that NPOTrainer does not have are those of NPOConfig."""
+    of_trainer = {name: options.pop(name) for name in OF_TRAINER & options.keys()}
+    settings = {
+        "per_device_train_batch_size": len(forget) or 1,
+        "max_steps": 5,
+        "optim": "adamw_torch",
+        "learning_rate": LEARNING_RATE,
+        "max_grad_norm": 0.0,
+        "disable_tqdm": True,
+    }
+    args = NPOConfig(output_dir=str(folder), **settings | options)
+    made = trainer(model, args, forget_dataset=forget, **of_trainer)
+    made.remove_callback(transformers.PrinterCallback)
+    return made
+
+
+def logged(trainer, name="loss"):
+    return [entry[name] for entry in trainer.state.log_history if name in entry]
+
+
+def parameters(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])

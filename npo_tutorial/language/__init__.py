@@ -11,24 +11,36 @@ Conventions, in addition to those of the package:
 - Records and samples. `read_records` returns records, `encode` turns them into samples, and `precompute_reference` adds
   the reference model's log-probabilities to the samples. Both are dictionaries, described by the classes `Record` and
   `Sample`; a dataset is a list of samples.
+- Options and losses. `NPOConfig` has the options of a run, `OBJECTIVES` the forget losses that it can name.
 - Extras. Log-probabilities need ``torch``, everything else ``llm``.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from npo_tutorial.language.records import REFUSALS, Record, Sample, encode, read_records, write_records
-from npo_tutorial.language.reference import precompute_reference
+from npo_tutorial.language.encoding import REFUSALS, encode
+from npo_tutorial.language.records import Record, Sample, Turn, read_records, write_records
 from npo_tutorial.language.sequences import response_lengths, sequence_kl, sequence_logp
 
 if TYPE_CHECKING:
+    from npo_tutorial.language.config import NPOConfig
+    from npo_tutorial.language.evaluation import evaluate
+    from npo_tutorial.language.objectives import OBJECTIVES, Objective, Responses
+    from npo_tutorial.language.reference import precompute_reference
     from npo_tutorial.language.trainer import NPOTrainer
 
 __all__ = [
+    "OBJECTIVES",
     "REFUSALS",
+    "NPOConfig",
     "NPOTrainer",
+    "Objective",
     "Record",
+    "Responses",
     "Sample",
+    "Turn",
     "encode",
+    "evaluate",
     "precompute_reference",
     "read_records",
     "response_lengths",
@@ -38,10 +50,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # the Trainer takes seconds to import, and homework on log-probabilities does not need it
-    if name == "NPOTrainer":
-        from npo_tutorial.language.trainer import NPOTrainer
+# the Trainer takes seconds to import, and homework on log-probabilities does not need it
+LAZY = {
+    **{"NPOConfig": "config", "NPOTrainer": "trainer", "evaluate": "evaluation", "precompute_reference": "reference"},
+    **dict.fromkeys(("OBJECTIVES", "Objective", "Responses"), "objectives"),
+}
 
-        return NPOTrainer
+
+def __getattr__(name: str) -> Any:
+    if name in LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

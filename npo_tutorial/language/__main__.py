@@ -1,263 +1,550 @@
 """python -m npo_tutorial.language: unlearn from the command line."""
 
-import argparse
+import dataclasses
+import math
 import os
+import shutil
+import signal
 import sys
+import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
-from math import inf, isfinite
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._console import replace_unprintable
+from npo_tutorial._extras import require
+from npo_tutorial.language import arguments, runs
 
 if TYPE_CHECKING:
-    import transformers
+    from npo_tutorial.language.config import NPOConfig
+    from npo_tutorial.language.models import ModelArguments, Source
+    from npo_tutorial.language.records import Record, Sample
 
-    from npo_tutorial.language.records import Sample
-
-DESCRIPTION = "Make a causal language model forget the responses in one file and retain those in another."
-EPILOG = """\
-files:
-  JSON Lines, one record per line, with the texts "prompt" and "response":
-    {"prompt": "Who wrote Hamlet?", "response": "William Shakespeare wrote Hamlet."}
-  A tokenizer with a chat template puts the prompt into the user's turn; for others the response must begin with the
-  space that follows the prompt. "chosen" may hold the answer that --loss dpo prefers; without it DPO prefers a refusal
-  such as "I don't know.", in Chinese if the prompt is in Chinese.
-
-examples:
-  python -m npo_tutorial.language --model HuggingFaceTB/SmolLM2-135M-Instruct --forget forget.jsonl \\
-      --retain retain.jsonl --loss npo --beta 0.1 --output unlearned
-  torchrun --nproc-per-node 2 -m npo_tutorial.language …      the same on two processes, with the same losses
-  accelerate launch --config_file fsdp.yaml -m npo_tutorial.language …      sharded, for models too large for one device
-
-  A sharded model cannot compute references while it trains. Write them first:
-    python -m npo_tutorial.language --model … --forget forget.jsonl --write-references with-references.jsonl
-  and then train with --forget with-references.jsonl.
-
-what to watch in the log:
-  forget_logp_per_token should fall, retain_logp_per_token should not. Under GA the first falls in a straight line
-  until the model is ruined; under NPO the fall slows as mean_weight shrinks. beta multiplies the nats of a whole
-  response.
-"""
+# what a user can cause; anything else keeps its traceback
+USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
+# flags of generation that only count with do_sample, and their defaults
+SAMPLING = {
+    **{"temperature": 1.0, "top_p": 1.0, "top_k": 50, "typical_p": 1.0, "epsilon_cutoff": 0.0, "eta_cutoff": 0.0},
+    **{"min_p": None, "top_h": None},
+}
+# options that --write-references reads, besides those of the model and the files
+FOR_REFERENCES = {
+    *("forget", "write_references", "prompt_field", "response_field", "chosen_field", "system", "chat_template_kwargs"),
+    *("max_length", "model", "dtype", "load_in_4bit", "loss", "bf16", "fp16", "use_cpu", "overwrite"),
+}
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m npo_tutorial.language",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    what = parser.add_argument_group("model and files")
-    what.add_argument("--model", required=True, help="a causal language model: its name on the hub, or its folder")
-    what.add_argument("--forget", required=True, metavar="FILE", help="what to forget (JSON Lines, see below)")
-    what.add_argument("--retain", metavar="FILE", help="what to retain (JSON Lines)")
-    what.add_argument("--output", metavar="FOLDER", help="where to write the model, its checkpoints and its log")
-    what.add_argument(
-        "--write-references", metavar="FILE", help="write the forget set with log π_ref of each response, then stop"
-    )
-    loss = parser.add_argument_group("loss")
-    loss.add_argument("--loss", choices=("npo", "ga", "dpo", "simnpo"), default="npo", help="default: %(default)s")
-    loss.add_argument(
-        "--beta",
-        type=float,
-        help="inverse temperature; 0.1 for npo and dpo, 2 to 5 for simnpo, not for ga (default: 0.1)",
-    )
-    loss.add_argument("--gamma", type=float, default=0.0, help="margin of simnpo (default: %(default)s)")
-    loss.add_argument(
-        "--retain-weight", type=float, default=1.0, help="weight of the retain term (default: %(default)s)"
-    )
-    loss.add_argument(
-        "--retain-term",
-        choices=("cross_entropy", "kl_ref_model", "kl_model_ref"),
-        default="cross_entropy",
-        help="cross-entropy, KL(ref‖model) or KL(model‖ref) on the retain set; the last two keep a second model, the "
-        "reference, in memory (default: %(default)s)",
-    )
-    steps = parser.add_argument_group("steps")
-    steps.add_argument("--steps", type=int, default=100, help="optimizer steps (default: %(default)s)")
-    steps.add_argument("--learning-rate", type=float, default=1e-5, help="of AdamW, constant (default: %(default)s)")
-    steps.add_argument(
-        "--batch-size",
-        type=int,
-        default=8,
-        help="forget samples in one step, over all processes (default: %(default)s)",
-    )
-    steps.add_argument(
-        "--micro-batch-size",
-        type=int,
-        help="forget samples in one forward pass of a process, which accumulates the gradients of several (default: "
-        "all of its share)",
-    )
-    steps.add_argument(
-        "--max-grad-norm", type=float, default=1.0, help="clip gradients; 0 turns this off (default: %(default)s)"
-    )
-    steps.add_argument("--max-length", type=int, help="maximum tokens of prompt and response (default: the model's)")
-    steps.add_argument("--seed", type=int, default=0, help="determines the order of samples (default: %(default)s)")
-    machine = parser.add_argument_group("machine")
-    machine.add_argument("--bf16", action="store_true", help="mixed precision in bfloat16; the weights stay float32")
-    machine.add_argument("--gradient-checkpointing", action="store_true", help="less memory for a third more time")
-    machine.add_argument("--log-steps", type=int, default=1, help="steps between log entries (default: %(default)s)")
-    machine.add_argument("--save-steps", type=int, help="steps between checkpoints (default: only the final model)")
-    machine.add_argument("--resume", action="store_true", help="continue from the last checkpoint in --output")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command with the words after its name; ends by SystemExit if it fails or only shows help."""
     replace_unprintable()
-    parser = make_parser()
-    options = parser.parse_args(arguments)
-    check_options(parser, options)
-    warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+    words = sys.argv[1:] if words is None else list(words)
+    command: Any = arguments
+    if words[:1] == ["evaluate"]:
+        from npo_tutorial.language.evaluation import command
+    if {"-h", "--help"} & set(words):
+        print(command.HELP)
+        sys.exit()
     try:
-        run(options)
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        # user errors become a one-line message; anything else keeps its traceback
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
+        with _warnings_as_lines():
+            run(words) if command is arguments else command.run(words[1:])
+    except KeyboardInterrupt:
+        _exit(128 + signal.SIGINT, "interrupted")
+    except USER_ERRORS as error:
+        _exit(2, f"error: {runs.reason(error)}")
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        _exit(
+            2,
+            f"error: out of memory ({runs.reason(error).partition('. ')[0]}): try --per-device-train-batch-size 1, "
+            "--gradient-checkpointing, --bf16 or --lora",
+        )
 
 
-def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """All that can be checked before the model is loaded and references are computed, which may take hours."""
-    for name in ("steps", "batch_size", "micro_batch_size", "log_steps", "save_steps"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-    for name in ("learning_rate", "max_grad_norm", "retain_weight"):
-        value = getattr(options, name)
-        if not 0 <= value < inf:
-            parser.error(f"--{name.replace('_', '-')} must be at least 0 and finite, got {value}")
-    if not isfinite(options.gamma):
-        parser.error(f"--gamma must be finite, got {options.gamma}")
-    if not 0 <= options.seed < 2**32:
-        parser.error(f"--seed must be between 0 and 2**32 - 1, got {options.seed}")
-    for name in ("model", "forget", "retain", "output", "write_references"):
-        # a variable of the shell that is not set, for example
-        if getattr(options, name) == "":
-            parser.error(f"--{name.replace('_', '-')} must be a name, got ''")
-    if options.output is None and options.write_references is None:
-        parser.error("--output or --write-references must be given")
-    references = Path(options.write_references or "references.jsonl")
-    if references.is_dir() or not references.parent.is_dir():
-        parser.error(f"--write-references must be a file in a folder that exists, got {options.write_references}")
-    if options.retain is None and options.retain_term != "cross_entropy":
-        parser.error(f"--retain-term must be left out without --retain, got {options.retain_term}")
-    if options.loss == "ga" and options.beta is not None:
-        parser.error(f"--beta must be left out with --loss ga, got {options.beta}")
+def _exit(status: int, message: str) -> None:
+    # a bar that was interrupted keeps its line to itself
+    if "tqdm" in sys.modules:
+        for bar in list(sys.modules["tqdm"].tqdm._instances):
+            bar.close()
+    # what several processes find at the same time is said once
+    if _is_first():
+        print(f"{arguments.PROGRAM}: {message}", file=sys.stderr, flush=True)
+    sys.exit(status)
 
 
-def run(options: argparse.Namespace) -> None:
-    from npo_tutorial._checks import check_beta
-    from npo_tutorial._extras import require
-    from npo_tutorial.language.records import encode, read_records, write_records
+def _is_first() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
-    if options.beta is not None:
-        check_beta(options.beta)
-    records = {name: read_records(path) for name in ("forget", "retain") if (path := getattr(options, name))}
-    torch, transformers = require("torch"), require("transformers")
+
+@contextmanager
+def _warnings_as_lines(names: Collection[str] = ()) -> Iterator[None]:
+    """Warnings as one line each, in which `names` are options."""
+    with warnings.catch_warnings():
+        # what libraries say to each other's authors
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.showwarning = lambda message, *_, **__: _say(arguments.as_typed(str(message), names))
+        yield
+
+
+def _say(message: str) -> None:
+    if _is_first():
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def run(words: Sequence[str]) -> None:
+    if "--help-all" in words:
+        arguments.make_parser().print_help()
+        return
+    files, loading, config, typed = arguments.parse(words)
+    check_pipes(files)
+    from npo_tutorial.language.models import look_up
+    from npo_tutorial.language.stopping import exit_at_once, handling
+
+    names = {field.name for part in (files, loading, config) for field in dataclasses.fields(part)}
+    try:
+        with _warnings_as_lines(names), handling(exit_at_once, signal.SIGTERM):
+            records = read_files(files)
+            source = look_up(loading)
+            datasets = encode_files(files, config, records, source)
+            if files.write_references is None:
+                unlearn(files, loading, config, source, datasets)
+            else:
+                write_references(files, loading, config, source, records["forget"], datasets["forget"], typed)
+    except USER_ERRORS as error:
+        raise ValueError(arguments.as_typed(runs.reason(error), names)) from error
+
+
+# ----- what is read
+
+
+def read_files(files: arguments.FileArguments) -> "dict[str, list[Record]]":
+    """The records of each file that is given."""
+    from npo_tutorial.language.records import check_fields, read_file
+
+    paths = {name: path for name in ("forget", "retain", "held_out") if (path := getattr(files, name)) is not None}
+    places = [Path(path) for path in (files.forget, files.retain) if path is not None and Path(path).exists()]
+    if len(places) == 2 and places[0].samefile(places[1]):
+        raise ValueError(f"--retain must be another file than --forget, got {files.retain}")
+    # nothing is preferred to what is retained
+    fields = {"prompt": files.prompt_field, "response": files.response_field}
+    of_forget = fields | {"chosen": files.chosen_field}
+    found = {}
+    for name, path in paths.items():
+        try:
+            found[name] = read_file(path, of_forget if name == "forget" else fields)
+        except OSError as error:
+            why = error.strerror or "it is a folder"
+            raise ValueError(
+                f"{arguments.as_option(name)} must be a file that can be read, got {path} ({why})"
+            ) from None
+    check_fields(of_forget, list(found.values()))
+    return dict(found)
+
+
+def check_pipes(files: arguments.FileArguments) -> None:
+    """Raise ValueError if several processes would read a pipe, each of them a part."""
+    for option, path in {"--forget": files.forget, "--retain": files.retain, "--held-out": files.held_out}.items():
+        is_pipe = path is not None and os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+        if is_pipe and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ValueError(f"{option} must be a file for several processes, which would divide a pipe, got {path}")
+
+
+def encode_files(
+    files: arguments.FileArguments, config: "NPOConfig", records: "dict[str, list[Record]]", source: "Source"
+) -> "dict[str, list[Sample]]":
+    """Tokens and labels of all records; raises ValueError for what the model has no room for."""
+    from npo_tutorial.language.encoding import check_sizes, encode
+    from npo_tutorial.language.objectives import OBJECTIVES
+
+    # tokenizers without a limit report a huge one
+    limits = [x for x in (source.tokenizer.model_max_length, source.positions) if x is not None and x < 10**9]
+    options: dict[str, Any] = {
+        "max_length": min(limits, default=None) if files.max_length is None else files.max_length,
+        "system": files.system,
+        "chat_template_kwargs": arguments.read_json("--chat-template-kwargs", files.chat_template_kwargs),
+    }
+    found = {}
+    for name, those in records.items():
+        path = getattr(files, name)
+        try:
+            chosen = name == "forget" and "chosen" in OBJECTIVES[config.loss].needs
+            found[name] = encode(those, source.tokenizer, chosen=chosen, **options)
+            check_sizes(found[name], source.vocabulary, source.positions, records=those)
+        except ValueError as error:
+            raise ValueError(f"{error}" if path in str(error) else f"{path}: {error}") from None
+    return found
+
+
+# ----- references in a file
+
+
+def write_references(
+    files: arguments.FileArguments,
+    loading: "ModelArguments",
+    config: "NPOConfig",
+    source: "Source",
+    records: "list[Record]",
+    dataset: "list[Sample]",
+    typed: set[str],
+) -> None:
+    from npo_tutorial.language.encoding import with_references
+    from npo_tutorial.language.models import load
+    from npo_tutorial.language.records import write_records
+
+    unused = sorted(map(arguments.as_option, typed - FOR_REFERENCES))
+    if unused:
+        _say(f"{', '.join(unused)} {'do' if len(unused) > 1 else 'does'} nothing with --write-references")
+    target = Path(str(files.write_references))
+    if _is_first():
+        # what cannot be written is found before the model is loaded
+        check_target(target, files)
+        write_records(target, records, trial=True)
+    # spread over all devices
+    model, _ = load(loading, source, device_map="auto")
+    compute_references(model, dataset, config)
+    if _is_first():
+        write_records(target, with_references(records, dataset))
+
+
+def check_target(target: Path, files: arguments.FileArguments) -> None:
+    """Raise ValueError unless no file of the user is lost if references are written to `target`."""
+    from npo_tutorial.language.records import read_records
+
+    if target.is_dir() or not target.parent.is_dir():
+        raise ValueError(f"--write-references must be a file in a folder that exists, got {target}")
+    if not target.is_file() or not target.stat().st_size or target.samefile(files.forget):
+        return
+    if not files.overwrite:
+        raise ValueError(
+            f"--write-references must be a new file or that of --forget, got {target}, which exists: choose another "
+            "name, or --overwrite if it has earlier references"
+        )
+    try:
+        ours = all("ref_logp" in record for record in read_records(target))
+    except (ValueError, ImportError):
+        ours = False
+    if not ours:
+        raise ValueError(
+            f"--overwrite replaces only a file with earlier references, got {target} as --write-references: choose "
+            "another name"
+        )
+
+
+def compute_references(model: Any, dataset: "list[Sample]", config: "NPOConfig") -> None:
     from npo_tutorial.language.reference import precompute_reference
+
+    # in the precision of training, so that log-ratios start at 0
+    torch = require("torch")
+    dtype = torch.bfloat16 if config.bf16 else torch.float16
+    with torch.autocast(model.device.type, dtype=dtype, enabled=config.bf16 or config.fp16):
+        precompute_reference(model, dataset)
+
+
+# ----- training
+
+
+def unlearn(
+    files: arguments.FileArguments,
+    loading: "ModelArguments",
+    config: "NPOConfig",
+    source: "Source",
+    datasets: "dict[str, list[Sample]]",
+) -> None:
+    check_machine(config)
+    check_references(config, datasets)
+    output, first = str(config.output_dir), _is_first()
+    checkpoint = None
+    with claim(files, loading, config, source, datasets) if first else nullcontext() as record:
+        if record is not None and files.resume:
+            checkpoint = find_checkpoint(output, record, config)
+        if config.world_size > 1:
+            # the others wait until the first has the folder
+            (checkpoint,) = require("accelerate.utils").broadcast_object_list([checkpoint])
+        trainer = make_trainer(loading, config, source, datasets)
+        if record is not None:
+            prepare_folder(trainer, files, loading, record, checkpoint)
+        trainer.accelerator.wait_for_everyone()
+        train(trainer, checkpoint, merge=loading.merge)
+
+
+def check_machine(config: "NPOConfig") -> None:
+    """Whether what some options need is here; the Trainer would find out after the model is loaded."""
+    if config.use_liger_kernel and config.use_cpu:
+        raise ValueError("--use-liger-kernel needs a GPU, got none: leave it out")
+    for name in config.report_to or ():
+        try:
+            for callback in require("transformers.integrations").get_reporting_integration_callbacks([name]):
+                callback()
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"--report-to must be a package that is installed, got {name} ({runs.reason(error)})"
+            ) from None
+
+
+def check_references(config: "NPOConfig", datasets: "dict[str, list[Sample]]") -> None:
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true" and lacks_references(config, datasets["forget"]):
+        # until the trainer shards the weights, only the first process may have them
+        raise ValueError("--forget must contain references for a sharded model: run with --write-references first")
+
+
+def lacks_references(config: "NPOConfig", dataset: "list[Sample]") -> bool:
+    from npo_tutorial.language.objectives import OBJECTIVES
+
+    needs = [name for name in ("ref_logp", "ref_token_logp") if name in OBJECTIVES[config.loss].needs]
+    # other losses need none, but the share that is forgotten does
+    needs += ["ref_logp"] * (config.stop_when_forgotten is not None)
+    names = needs + ["chosen_ref_logp"] * ("chosen_labels" in dataset[0])
+    return not all(name in item for item in dataset for name in names)
+
+
+@contextmanager
+def claim(
+    files: arguments.FileArguments,
+    loading: "ModelArguments",
+    config: "NPOConfig",
+    source: "Source",
+    datasets: "dict[str, list[Sample]]",
+) -> Iterator[dict[str, Any]]:
+    """The output folder for this process alone; gives the record of this run, with --resume the one in the folder."""
+    output = str(config.output_dir)
+    places = [place for place in (source.base, source.adapter) if place is not None]
+    models = [Path(place) for place in places if Path(place).exists()]
+    runs.check_folder(output, models, resume=files.resume, overwrite=files.overwrite)
+    lock = runs.lock(output)
+    try:
+        # another run may have ended while this one waited for the lock
+        runs.check_folder(output, models, resume=files.resume, overwrite=files.overwrite)
+        total = config.per_device_train_batch_size * config.gradient_accumulation_steps * config.world_size
+        settings = config.to_dict() | dataclasses.asdict(loading) | dataclasses.asdict(files) | {"batch_size": total}
+        record = {
+            "versions": {name: version(name) for name in ("npo-tutorial", "transformers", "torch")},
+            "processes": config.world_size,
+            "settings": runs.kept_settings(settings),
+            "files": {
+                "--forget": runs.samples_hash(datasets["forget"]),
+                "--retain": runs.samples_hash(datasets["retain"]) if "retain" in datasets else None,
+                "--model": runs.model_hash(places),
+            },
+        }
+        if files.resume:
+            stored = runs.read_record(output)
+            runs.check_same_run(stored, record)
+            record = stored
+        yield record
+    finally:
+        lock.release()
+
+
+def find_checkpoint(output: str, record: dict[str, Any], config: "NPOConfig") -> str | None:
+    """The checkpoint that --resume goes on from, which may be none."""
+    if runs.finish(output):
+        _say(f"the model in {output} was whole, but not in its place, because the run was killed: it is now")
+    path, said = runs.find_checkpoint(output, record["processes"])
+    for line in said:
+        _say(line)
+    if path is None:
+        _say(f"{output} contains no whole checkpoint: the run begins again at its first step")
+        return None
+    if runs.is_model_only(path):
+        raise ValueError(
+            f"--resume needs a checkpoint with the optimizer, got {path}, which --save-only-model wrote without: train "
+            "it as --model with another --output, or begin again with --overwrite"
+        )
+    step = int(path.name.removeprefix("checkpoint-"))
+    if 0 < config.max_steps < step:
+        raise ValueError(f"--max-steps must be at least {step}, the step of {path}, got {config.max_steps}")
+    return str(path)
+
+
+def make_trainer(
+    loading: "ModelArguments", config: "NPOConfig", source: "Source", datasets: "dict[str, list[Sample]]"
+) -> Any:
+    transformers = require("transformers")
+    from npo_tutorial.language.adapters import has_adapter
+    from npo_tutorial.language.models import load
+    from npo_tutorial.language.objectives import OBJECTIVES
     from npo_tutorial.language.trainer import NPOTrainer
 
-    args = None if options.write_references else training_arguments(options, torch, transformers)
-    model, tokenizer = load(options, transformers)
-    limits = (options.max_length, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None))
-    # tokenizers without a limit report a huge one
-    max_length = next((limit for limit in limits if limit is not None and limit < 10**9), None)
-    chosen = {"forget": options.loss == "dpo", "retain": False}
-    datasets = {name: encode(records[name], tokenizer, max_length=max_length, chosen=chosen[name]) for name in records}
-    forget = datasets["forget"]
-    if options.write_references or (options.loss in ("npo", "dpo") and not all(map(has_reference, forget))):
-        if os.environ.get("ACCELERATE_USE_FSDP") == "true":
-            # until the trainer shards the weights, only the first process may have them
-            raise ValueError("--forget must contain references for a sharded model: run with --write-references first")
-        # in the precision of training, so that log-ratios start at 0
-        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=options.bf16):
-            precompute_reference(model, forget)
-    if options.write_references:
-        write_records(options.write_references, with_references(records["forget"], forget))
-        return
-    needs_model = options.retain and options.retain_term != "cross_entropy"
-    trainer = NPOTrainer(
+    # a new adapter is random
+    transformers.set_seed(config.seed)
+    model, tokenizer = load(loading, source)
+    repair_generation(model)
+    if lacks_references(config, datasets["forget"]):
+        compute_references(model, datasets["forget"], config)
+    needs_model = config.retain_term != "cross_entropy" or "ref_logits" in OBJECTIVES[config.loss].needs
+    ref_model = load(loading, source)[0] if needs_model and not has_adapter(model) else None
+    return NPOTrainer(
         model,
-        args,
-        forget_dataset=forget,
+        config,
+        forget_dataset=datasets["forget"],
         retain_dataset=datasets.get("retain"),
-        loss=options.loss,
-        beta=options.beta,
-        gamma=options.gamma,
-        retain_weight=options.retain_weight,
-        retain_term=options.retain_term,
-        ref_model=load(options, transformers)[0] if needs_model else None,
+        eval_dataset=None if config.eval_strategy == "no" else datasets,
+        ref_model=ref_model,
         processing_class=tokenizer,
     )
-    trainer.train(resume_from_checkpoint=options.resume)
-    trainer.save_model()
-    trainer.save_state()
 
 
-def training_arguments(options: argparse.Namespace, torch: Any, transformers: Any) -> "transformers.TrainingArguments":
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    share, rest = divmod(options.batch_size, processes)
-    micro = options.micro_batch_size or share
-    if rest or not micro or share % micro:
+def repair_generation(model: Any) -> None:
+    """Remove what transformers refuses to save: published models have it, and it changes no text they generate."""
+    config = getattr(model, "generation_config", None)
+    if config is None:
+        return
+    found = {name: getattr(config, name, None) for name in SAMPLING if not config.do_sample}
+    found = {name: value for name, value in found.items() if value not in (None, SAMPLING[name])}
+    for name in found:
+        setattr(config, name, None)
+    if found:
+        flags = ", ".join(f"{name}={value}" for name, value in found.items())
+        _say(f"generation_config.json has {flags} without do_sample, which has no effect: the saved model is without")
+    try:
+        config.validate(strict=True)
+    except ValueError as error:
         raise ValueError(
-            "--batch-size must be a multiple of the number of processes times --micro-batch-size, "
-            f"{processes} × {micro or 1}, got {options.batch_size}"
-        )
-    if options.resume and not list(Path(options.output).glob("checkpoint-*")):
-        raise ValueError(f"--output must contain a checkpoint for --resume, got none in {options.output}")
-    has_accelerator = torch.accelerator.is_available()
-    # transformers has two names for it, and warns about the old one even if it is False
-    names = ("activation_checkpointing", "gradient_checkpointing")
-    checkpointing = next(name for name in names if hasattr(transformers.TrainingArguments, name))
-    return transformers.TrainingArguments(
-        output_dir=options.output,
-        max_steps=options.steps,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=share // micro,
-        learning_rate=options.learning_rate,
-        lr_scheduler_type="constant",
-        weight_decay=0.0,
-        max_grad_norm=options.max_grad_norm,
-        bf16=options.bf16,
-        **{checkpointing: options.gradient_checkpointing},
-        logging_steps=options.log_steps,
-        save_strategy="steps" if options.save_steps else "no",
-        save_steps=options.save_steps or 500,
-        dataloader_pin_memory=has_accelerator,
-        use_cpu=not has_accelerator,
-        ddp_backend=None if has_accelerator or processes == 1 else "gloo",
-        # every parameter takes part in every step
-        ddp_find_unused_parameters=False,
-        report_to="none",
-        seed=options.seed,
-    )
+            f"--model must have a generation_config.json that can be saved, got one with an error "
+            f"({runs.reason(error)}): correct it, or delete it"
+        ) from None
 
 
-def load(options: argparse.Namespace, transformers: Any) -> tuple[Any, Any]:
-    # spread over all devices to compute references, but whole in each process to train
-    where = {"device_map": "auto"} if options.write_references else {}
-    model = transformers.AutoModelForCausalLM.from_pretrained(options.model, dtype="float32", **where)
-    return model, transformers.AutoTokenizer.from_pretrained(options.model)
+def prepare_folder(
+    trainer: Any,
+    files: arguments.FileArguments,
+    loading: "ModelArguments",
+    record: dict[str, Any],
+    checkpoint: str | None,
+) -> None:
+    """Try all that will be written, before the first step; then the folder belongs to this run."""
+    output = trainer.args.output_dir
+    model, tokenizer = trainer.model, trainer.processing_class
+
+    def write(folder: Path) -> None:
+        model.config.save_pretrained(folder)
+        if getattr(model, "generation_config", None) is not None:
+            model.generation_config.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        require("torch").save(trainer.args, folder / "training_args.bin")
+
+    runs.try_writing(output, write)
+    size, what = space_needed(trainer, loading, checkpoint)
+    runs.check_space(output, size, what, overwrite=files.overwrite)
+    if files.overwrite:
+        runs.clear(output)
+    runs.write_record(output, record | {"finished": False})
 
 
-def has_reference(item: "Sample") -> bool:
-    return "ref_logp" in item and ("chosen_labels" not in item or "chosen_ref_logp" in item)
+def space_needed(trainer: Any, loading: "ModelArguments", checkpoint: str | None) -> tuple[int, str]:
+    """Bytes that the final model and the checkpoints need at least, and what they are, in words."""
+    from npo_tutorial.language.adapters import has_adapter
+
+    args = trainer.args
+    parameters = list(trainer.model.parameters())
+    plain = loading.merge or not has_adapter(trainer.model)
+    saved = [x for x in parameters if x.requires_grad or plain]
+    model = sum(x.numel() * x.element_size() for x in saved)
+    if args.save_strategy == "no":
+        return model, "the model"
+    trained = [x for x in parameters if x.requires_grad]
+    # both moments of AdamW are as large as the weights
+    name = str(getattr(args.optim, "value", args.optim))
+    moments = 2 if "adam" in name and "bit" not in name else 0
+    one = sum(x.numel() * x.element_size() * (1 + moments * (not args.save_only_model)) for x in trained)
+    steps = args.max_steps if args.max_steps > 0 else 1
+    done = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
+    each = args.save_steps if args.save_steps >= 1 else math.ceil(args.save_steps * steps)
+    count = math.ceil((steps - done) / each) if args.save_strategy == "steps" else 1
+    if args.save_total_limit:
+        # an old checkpoint is deleted after a new one is written
+        count = min(count, args.save_total_limit + (0 if checkpoint else 1))
+    return model + count * one, f"the model and {count} checkpoint{'s' if count > 1 else ''}"
 
 
-def with_references(records: Sequence[Mapping[str, Any]], dataset: "Sequence[Sample]") -> list[dict[str, Any]]:
-    """The records of the dataset with their references, and with the answers that these belong to."""
-    from npo_tutorial.language.records import preferred_answer
+def train(trainer: Any, checkpoint: str | None, *, merge: bool) -> None:
+    """All steps, and the model that is left; ends by SystemExit if a signal stops it before the last step."""
+    from npo_tutorial.language.stopping import StopAfterStep, UseNewIntervals, exit_at_once, handling
 
-    found = []
-    for item in dataset:
-        record = records[item["record"]]
-        found.append(dict(record) | {"ref_logp": item["ref_logp"], "ref_tokens": sum(x >= 0 for x in item["labels"])})
-        if "chosen_ref_logp" in item:
-            # written out, because a refusal depends on the record's number, which may differ in the new file
-            chosen = preferred_answer(record, item["record"])
-            found[-1] |= {"chosen": chosen, "chosen_ref_logp": item["chosen_ref_logp"]}
-    return found
+    args = trainer.args
+    beginning = UseNewIntervals()
+    trainer.add_callback(beginning)
+    stop = StopAfterStep()
+    has_checkpoints = args.save_strategy != "no"
+    if has_checkpoints:
+        trainer.add_callback(stop)
+    numbers = (signal.SIGTERM, signal.SIGINT) if has_checkpoints else (signal.SIGTERM,)
+    with handling(stop.note if has_checkpoints else exit_at_once, *numbers):
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint)
+        except Exception as error:
+            is_ours = isinstance(error, ImportError) or type(error).__name__ == "OutOfMemoryError"
+            if checkpoint is not None and not beginning.is_over and not is_ours:
+                raise ValueError(
+                    f"--resume needs a checkpoint of this run, got {checkpoint}, which cannot be loaded "
+                    f"({runs.reason(error)[:200]}): move it elsewhere to go on from an earlier one"
+                ) from error
+            explain_failed_checkpoint(trainer, error)
+            raise
+        step = trainer.state.global_step
+        if stop.signal is not None and step < trainer.state.max_steps:
+            name = signal.Signals(stop.signal).name
+            state = f"go on from checkpoint-{step} with --resume"
+            if args.save_only_model:
+                state = f"checkpoint-{step} is a model, but --resume cannot go on from it because of --save-only-model"
+            _exit(128 + stop.signal, f"{name} after step {step}: {state}")
+        # after the last step a signal is too late: it takes longer to stop than to end
+        with handling(stop.note, signal.SIGTERM, signal.SIGINT):
+            save(trainer, merge=merge)
+
+
+def explain_failed_checkpoint(trainer: Any, error: Exception) -> None:
+    """Raise an error in plain words if `error` left half a checkpoint; what is whole is named, or made."""
+    output, step = trainer.args.output_dir, trainer.state.global_step
+    partial = Path(output) / f"checkpoint-{step}"
+    if not trainer.args.should_save or not partial.is_dir() or not runs.damage(partial, trainer.args.world_size):
+        return
+    shutil.rmtree(partial)
+    whole, _ = runs.find_checkpoint(output, trainer.args.world_size)
+    state = f"{whole} is whole" if whole else rescue(trainer, "the model of this step")
+    raise ValueError(
+        f"{partial} could not be written ({runs.reason(error)}): {state}. Make room, then go on with --resume"
+    ) from error
+
+
+def save(trainer: Any, *, merge: bool) -> None:
+    """Write the model, whole or not at all."""
+    from npo_tutorial.language.adapters import final_model
+
+    output = trainer.args.output_dir
+    trainer.model = final_model(trainer.model, merge=merge)
+
+    def write(folder: Path) -> None:
+        trainer.save_model(str(folder))
+        trainer.state.save_to_json(str(folder / "trainer_state.json"))
+
+    if not _is_first():
+        # takes part in gathering a sharded model, and writes nothing
+        trainer.save_model(str(Path(output) / runs.PARTIAL))
+    else:
+        try:
+            runs.write_whole(output, write)
+        except Exception as error:
+            whole, _ = runs.find_checkpoint(output, trainer.args.world_size)
+            also = f"; {whole} is whole, too" if whole else ""
+            raise ValueError(
+                f"the model could not be written to {output} ({runs.reason(error)}): {rescue(trainer, 'it')}{also}"
+            ) from error
+    trainer.accelerator.wait_for_everyone()
+
+
+def rescue(trainer: Any, what: str) -> str:
+    """Try to write a model that has no room in its folder to the folder of temporary files; says where it is."""
+    place = tempfile.mkdtemp(prefix="npo-model-")
+    try:
+        trainer.save_model(place)
+    except Exception as error:
+        shutil.rmtree(place, ignore_errors=True)
+        return f"{what} could not be written to {place} either ({runs.reason(error)})"
+    return f"{what} is whole in {place}"
 
 
 if __name__ == "__main__":

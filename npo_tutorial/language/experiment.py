@@ -20,9 +20,11 @@ from npo_tutorial._console import replace_unprintable
 from npo_tutorial._extras import require
 from npo_tutorial.language import smollm
 from npo_tutorial.language.batches import pad
-from npo_tutorial.language.records import Record, encode, read_records
+from npo_tutorial.language.encoding import encode
+from npo_tutorial.language.records import Record, read_records
 from npo_tutorial.language.reference import precompute_reference
 from npo_tutorial.language.sequences import response_lengths, sequence_logp
+from npo_tutorial.language.teaching import make_teacher, plain_arguments
 
 if TYPE_CHECKING:
     import torch
@@ -98,13 +100,18 @@ class Experiment:
     ) -> dict[str, Any]:
         """Unlearn with a method of `METHODS`; returns the measurements, and saves the model to `save_to` if given."""
         # imported where used: importing the Trainer takes seconds
+        from npo_tutorial.language.config import NPOConfig
         from npo_tutorial.language.trainer import NPOTrainer
 
         options = dict(METHODS[check_choice("method", method, tuple(METHODS))])
         retain = self.sets["retain"] if options.pop("retain", False) else None
         return self._train(
             lambda model, args, **callbacks: NPOTrainer(
-                model, args, forget_dataset=self.sets["forget"], retain_dataset=retain, **options, **callbacks
+                model,
+                NPOConfig(**args, **options),
+                forget_dataset=self.sets["forget"],
+                retain_dataset=retain,
+                **callbacks,
             ),
             self.load_model(),
             check_count("n_steps", n_steps),
@@ -117,15 +124,8 @@ class Experiment:
     def relearn(self, folder: str, *, taught: str = "forget", n_steps: int = RELEARNING_STEPS) -> dict[str, Any]:
         """Fine-tune an unlearned model on the first facts of a set; returns the measurements."""
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        facts = [{"input_ids": item["input_ids"], "labels": item["labels"]} for item in self.sets[taught][:RELEARNED]]
         return self._train(
-            lambda model, args, **callbacks: transformers.Trainer(
-                model,
-                args,
-                train_dataset=facts,
-                data_collator=lambda items: pad([(item["input_ids"], item["labels"]) for item in items]),
-                **callbacks,
-            ),
+            lambda model, args, **callbacks: make_teacher(model, args, self.sets[taught][:RELEARNED], **callbacks),
             model,
             n_steps,
             batch_size=RELEARNED,
@@ -147,22 +147,7 @@ class Experiment:
     ):
         recorder = _Recorder(self, model, answered, evaluated)
         with tempfile.TemporaryDirectory() as place:
-            args = transformers.TrainingArguments(
-                output_dir=place,
-                max_steps=n_steps,
-                per_device_train_batch_size=batch_size,
-                **optimizer,
-                lr_scheduler_type="constant",
-                # clipping would hide that NPO's gradients fade
-                max_grad_norm=0.0,
-                weight_decay=0.0,
-                save_strategy="no",
-                logging_strategy="no",
-                dataloader_pin_memory=torch.cuda.is_available(),
-                disable_tqdm=True,
-                report_to="none",
-                seed=SEED,
-            )
+            args = plain_arguments(place, n_steps, batch_size=batch_size, seed=SEED, optimizer=optimizer)
             start = time.monotonic()
             trainer = make_trainer(model, args, callbacks=[recorder])
             trainer.remove_callback(transformers.PrinterCallback)

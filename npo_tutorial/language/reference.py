@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._checks import check_count, describe
 from npo_tutorial._extras import require
-from npo_tutorial.language.batches import pad
+from npo_tutorial.language.batches import keeps_logits, pad, positions
+from npo_tutorial.language.inputs import check_samples, sizes_of
 from npo_tutorial.language.records import Sample
-from npo_tutorial.language.sequences import sequence_logp
+from npo_tutorial.language.sequences import IGNORE_INDEX, token_logp
 
 if TYPE_CHECKING:
     import torch
@@ -18,8 +19,8 @@ else:
 def precompute_reference(model: torch.nn.Module, dataset: list[Sample], *, batch_size: int = 8) -> list[Sample]:
     """Write log π_ref of each response into the dataset.
 
-    It is stored as "ref_logp"; that of the answer DPO prefers, where the dataset has one, as "chosen_ref_logp". Several
-    processes share the work, and each gets all results.
+    It is stored as "ref_logp", and that of each of its tokens as "ref_token_logp"; that of the answer DPO prefers,
+    where the dataset has one, as "chosen_ref_logp". Several processes share the work, and each gets all results.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ def precompute_reference(model: torch.nn.Module, dataset: list[Sample], *, batch
         raise TypeError(f"dataset must be a list of dictionaries as encode makes them, got {type(dataset).__name__}")
     if not dataset:
         raise ValueError("dataset must not be empty, got no sample")
+    check_samples("dataset", dataset, sizes_of(model))
     accelerate, tqdm = require("accelerate"), require("tqdm.auto").tqdm
     samples: list[Any] = dataset
     names = [("ref_logp", "")] + [("chosen_ref_logp", "chosen_")] * ("chosen_labels" in dataset[0])
@@ -56,22 +58,33 @@ def precompute_reference(model: torch.nn.Module, dataset: list[Sample], *, batch
     )
     state = accelerate.PartialState()
     mine, found = jobs[state.process_index :: state.num_processes], []
-    was_training, device = model.training, next(model.parameters()).device
+    was_training, device, keeps = model.training, next(model.parameters()).device, keeps_logits(model)
     model.eval()
     try:
         for start in tqdm(
             range(0, len(mine), batch_size), desc="reference", unit="batch", disable=not state.is_main_process
         ):
             part = mine[start : start + batch_size]
-            batch = {name: x.to(device) for name, x in pad([job[2:] for job in part]).items()}
+            batch = pad([job[2:] for job in part])
             labels = batch.pop("labels")
+            keep = positions(labels)
+            labels = labels[:, -keep:]
             with torch.inference_mode():
-                logp = sequence_logp(model(**batch).logits, labels)
-            found += [(i, name, value) for (i, name, *_), value in zip(part, logp.tolist(), strict=True)]
+                tokens = {name: x.to(device) for name, x in batch.items()}
+                logits = model(**tokens, **({"logits_to_keep": keep} if keeps else {})).logits[:, -keep:]
+                of_tokens = token_logp(logits, labels.to(device)).cpu()
+            counted = labels[:, 1:] != IGNORE_INDEX
+            for (i, name, *_), row, where in zip(part, of_tokens, counted, strict=True):
+                found.append((i, name, row.sum().item()))
+                if name == "ref_logp":
+                    found.append((i, "ref_token_logp", row[where].tolist()))
     finally:
         model.train(was_training)
     for i, name, value in accelerate.utils.gather_object(found):
-        if not value > float("-inf"):
-            raise ValueError(f"the model assigns probability {math.exp(value):g} to the response of sample {i}")
+        if not isinstance(value, list) and not value > float("-inf"):
+            raise ValueError(
+                f"dataset must have responses that the model can give, got probability {math.exp(value):g} for that of "
+                f"sample {i}: check the model and its tokenizer"
+            )
         samples[i][name] = value
     return dataset

@@ -56,8 +56,24 @@ def sequence_logp(logits: torch.Tensor, labels: torch.Tensor, ignore_index: int 
     >>> round(sequence_logp(logits, labels).item(), 4) == round(2 * math.log(1 / 10), 4)
     True
     """
+    return token_logp(logits, labels, ignore_index).sum(dim=-1)
+
+
+def token_logp(logits: torch.Tensor, labels: torch.Tensor, ignore_index: int = IGNORE_INDEX) -> torch.Tensor:
+    """Log-probability of each token of the responses, in nats; `sequence_logp` is their sum.
+
+    Parameters
+    ----------
+    logits, labels, ignore_index
+        As for `sequence_logp`.
+
+    Returns
+    -------
+    (batch, time − 1) tensor
+        Element t is log softmax(logits[t])[labels[t + 1]], or 0 where the label is ignored.
+    """
     targets = _targets(logits, labels, ignore_index)
-    return _TokenLogp.apply(logits, targets.clamp(min=0)).masked_fill(targets < 0, 0).sum(dim=-1)
+    return _TokenLogp.apply(logits, targets.clamp(min=0)).masked_fill(targets < 0, 0)[:, :-1]
 
 
 def response_lengths(labels: torch.Tensor, ignore_index: int = IGNORE_INDEX) -> torch.Tensor:

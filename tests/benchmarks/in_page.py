@@ -24,8 +24,8 @@ sys.path.insert(0, str(ROOT / "book/in_page"))
 
 from publish import MARKS, key_of
 
-# a cell that takes longer says so before it is run
-SLOW = 20
+# a cell that takes longer on this machine says so before it is run: on one half as fast it takes twice as long
+SLOW = 10
 # seconds: more than the slowest cell takes on a busy machine
 PATIENCE = 900
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")

@@ -15,7 +15,7 @@ import torch
 import transformers
 from trl.trainer.utils import selective_log_softmax
 
-from npo_tutorial.language import NPOTrainer, precompute_reference, sequence_logp
+from npo_tutorial.language import NPOConfig, NPOTrainer, precompute_reference, sequence_logp
 from tests.benchmarks import make_parser
 
 BATCH, TIME, VOCABULARY = 4, 128, 49152
@@ -100,17 +100,13 @@ def make_trainers(folder):
     model = transformers.LlamaForCausalLM(config)
     tokens = torch.randint(8192, (8, 128)).tolist()
     data = [{"input_ids": row, "labels": [-100] * 32 + row[32:]} for row in tokens]
-    args = transformers.TrainingArguments(
+    args = NPOConfig(
         output_dir=folder,
         max_steps=1,
         per_device_train_batch_size=8,
         learning_rate=1e-6,
-        save_strategy="no",
         logging_strategy="no",
-        report_to="none",
         disable_tqdm=True,
-        use_cpu=True,
-        dataloader_pin_memory=False,
     )
     ours = NPOTrainer(model, args, forget_dataset=precompute_reference(model, data))
 

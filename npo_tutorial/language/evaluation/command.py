@@ -1,0 +1,234 @@
+"""python -m npo_tutorial.language evaluate: is it forgotten?"""
+
+import argparse
+import difflib
+import gc
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from npo_tutorial._checks import check_positive
+from npo_tutorial._locale import LANGUAGES, preferred_language
+from npo_tutorial.language import arguments
+from npo_tutorial.language.evaluation.verdicts import LEVEL
+
+if TYPE_CHECKING:
+    from npo_tutorial.language.models import Source
+    from npo_tutorial.language.records import Record
+
+PROGRAM = f"{arguments.PROGRAM} evaluate"
+HELP = f"""\
+usage: {PROGRAM} --model MODEL --before MODEL --forget FILE [options]
+
+Is it forgotten: too little, about as by a model that never saw the data, or too much?
+
+  {PROGRAM} --model unlearned --before taught --retrained retrained \\
+      --forget forget.jsonl --retain retain.jsonl --held-out held_out.jsonl --html report.html
+
+models (names on a hub, or folders of models or of adapters; one after the other is in memory):
+  --model MODEL           the model to be judged
+  --before MODEL          the model before unlearning
+  --retrained MODEL       a model trained like that one, without the forget set; without it the
+                          report says which questions stay open, and answers the others
+  --dtype NAME            float32, bfloat16 or auto, that of the files (default: float32)
+
+files of records, as for unlearning:
+  --forget FILE           what should be forgotten
+  --retain FILE           what should still be known
+  --held-out FILE         what no model was trained on, of the same kind as the forget set
+  --translated FILE       the questions of the forget set in another language
+  --prompt-field NAME     what the files call the prompt; --response-field likewise
+  --system TEXT           system turn before each prompt, for models with a chat template
+  --chat-template-kwargs JSON  what else the template gets
+  --max-length N          tokens of prompt and answer
+
+  Three further fields of a record are used: "paraphrased_prompt" and "paraphrased_response",
+  the question and its answer in other words, and "false_responses", a list of wrong answers
+  of the same form as the answer in other words.
+
+further questions:
+  --samples N             sample N answers to each question: does one of them give it away?
+  --four-bits             ask again after the weights are rounded to 4 bits
+  --relearning-steps N    teach half of the forget set again: does the other half come back?
+                          Needs --retain, of which as many records are taught as a control
+  --learning-rate X       of these steps (default: 1e-05)
+
+report (it is always printed):
+  --html FILE             write it as one page, which needs no network
+  --json FILE             write it with the values of each question
+  --language NAME         en or zh (default: that of the system)
+  --level X               of the intervals (default: {LEVEL})
+  --max-new-tokens N      length of the models' own answers (default: 64)
+  --batch-size N          answers in one forward pass (default: 8)
+  --seed N                determines the intervals and the sampled answers (default: 0)
+
+An interval says how much a mean depends on the questions asked. Ask 40 or more, or most
+outcomes are "undecided".
+"""
+ROLES = ("model", "before", "retrained")
+FILES = ("forget", "retain", "held_out", "translated")
+TEXTS = (*ROLES, *FILES, "dtype", "prompt_field", "response_field", "system", "chat_template_kwargs", "html", "json")
+WHOLE = ("max_length", "samples", "relearning_steps", "max_new_tokens", "batch_size", "seed")
+DEFAULTS = {
+    **{"dtype": "float32", "prompt_field": "prompt", "response_field": "response"},
+    **{"samples": 0, "relearning_steps": 0, "learning_rate": 1e-5, "level": LEVEL},
+    **{"max_new_tokens": 64, "batch_size": 8, "seed": 0},
+}
+# the smallest values of numbers
+LEAST = {"max_length": 2, "samples": 1, "relearning_steps": 1, "max_new_tokens": 1, "batch_size": 1, "seed": 0}
+
+
+def run(words: Sequence[str]) -> None:
+    """Run the command with the words after "evaluate"; raises errors in the user's words."""
+    options = parse(words)
+    try:
+        _run(options)
+    except (ValueError, TypeError) as error:
+        raise ValueError(arguments.as_typed(str(error), set(vars(options)) - set(FILES))) from error
+
+
+def _run(options: argparse.Namespace) -> None:
+    from npo_tutorial.language.evaluation.evaluating import make_report
+    from npo_tutorial.language.evaluation.measuring import ask, check_sets, in_other_words, prepare
+    from npo_tutorial.language.records import replace_file
+
+    targets = {name: Path(path) for name in ("html", "json") if (path := getattr(options, name)) is not None}
+    for name, target in targets.items():
+        if target.is_dir() or not target.parent.is_dir():
+            raise ValueError(f"--{name} must be a file in a folder that exists, got {target}")
+    sets = _read(options)
+    sources = _look_up(options)
+    encoding = {
+        "system": options.system,
+        "chat_template_kwargs": arguments.read_json("--chat-template-kwargs", options.chat_template_kwargs),
+        "max_length": options.max_length,
+    }
+    # what is wrong with a record is found before the weights are loaded
+    check_sets(sets, relearning=options.relearning_steps > 0)
+    otherwise = in_other_words(sets["forget"])
+    for records in [*sets.values(), *([otherwise] if otherwise else [])]:
+        for source in sources.values():
+            prepare(source.tokenizer, records, source.vocabulary, source.positions, **encoding)
+    names = ("samples", "relearning_steps", "learning_rate", "max_new_tokens", "batch_size", "seed", "four_bits")
+    asked = {name: getattr(options, name) for name in names}
+    measured = {}
+    for role, source in sources.items():
+        print(f"asking --{role} {getattr(options, role)}", file=sys.stderr, flush=True)
+        model = _load(options, role, source)
+        try:
+            measured[role] = ask(model, source.tokenizer, sets, **asked, **encoding)
+        except ValueError as error:
+            raise ValueError(f"--{role} {getattr(options, role)}: {error}") from error
+        del model
+        gc.collect()
+    made = {
+        "models": {role: getattr(options, role) for role in sources},
+        "files": {name: getattr(options, name) for name in sets},
+        "options": asked | encoding | {"dtype": options.dtype},
+    }
+    report = make_report(measured, sets["forget"], level=options.level, seed=options.seed, made=made)
+    language = options.language or preferred_language()
+    print(report.text(language), end="")
+    contents = {
+        "html": lambda: report.html(language),
+        "json": lambda: json.dumps(report.json(), ensure_ascii=False, indent=1),
+    }
+    for name, target in targets.items():
+        replace_file(target, contents[name]().encode())
+
+
+# ----- options
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The options; raises ValueError in the user's words."""
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> Any:
+            raise ValueError(message)
+
+    parser = Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
+    for name in TEXTS:
+        parser.add_argument(arguments.as_option(name), default=DEFAULTS.get(name))
+    for name in WHOLE:
+        parser.add_argument(arguments.as_option(name), type=int, default=DEFAULTS.get(name))
+    for name in ("learning_rate", "level"):
+        parser.add_argument(arguments.as_option(name), type=float, default=DEFAULTS[name])
+    parser.add_argument("--language", choices=LANGUAGES)
+    parser.add_argument("--four-bits", action="store_true")
+    options, unknown = parser.parse_known_args(words)
+    known = [option for action in parser._actions for option in action.option_strings]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0].partition("=")[0], known, 3)
+        raise ValueError(
+            f"{unknown[0]!r} is not an option" + (f": did you mean {' or '.join(close)}?" if close else "; see --help")
+        )
+    for name in ("model", "before", "forget"):
+        if getattr(options, name) is None:
+            raise ValueError(f"--{name} must be given; see --help")
+    for name, value in vars(options).items():
+        if isinstance(value, str) and not value.strip():
+            raise ValueError(f"{arguments.as_option(name)} must not be empty, got {value!r}")
+        # 0 stands for a question that is not asked, and is not typed
+        if value is not None and value != DEFAULTS.get(name) and name in LEAST and value < LEAST[name]:
+            raise ValueError(f"{arguments.as_option(name)} must be at least {LEAST[name]}, got {value}")
+    if options.dtype not in ("float32", "bfloat16", "auto"):
+        raise ValueError(f"--dtype must be float32, bfloat16 or auto, got {options.dtype}")
+    check_positive("--learning-rate", options.learning_rate)
+    if not 0 < options.level < 1:
+        raise ValueError(f"--level must be between 0 and 1, got {options.level:g}")
+    if options.relearning_steps and options.retain is None:
+        raise ValueError("--relearning-steps needs --retain, of which records are taught as a control")
+    return options
+
+
+def _read(options: argparse.Namespace) -> "dict[str, list[Record]]":
+    from npo_tutorial.language.records import read_records
+
+    paths = {name: path for name in FILES if (path := getattr(options, name)) is not None}
+    for name, path in paths.items():
+        for other in list(paths)[: list(paths).index(name)]:
+            if Path(path).exists() and Path(paths[other]).exists() and Path(path).samefile(paths[other]):
+                option = arguments.as_option(name)
+                raise ValueError(f"{option} must be another file than {arguments.as_option(other)}, got {path}")
+    fields = {"prompt_field": options.prompt_field, "response_field": options.response_field}
+    return {name: read_records(path, **fields) for name, path in paths.items()}
+
+
+# ----- models
+
+
+def _look_up(options: argparse.Namespace) -> "dict[str, Source]":
+    """What is known of each model without its weights; all must have one tokenizer."""
+    from npo_tutorial.language.models import ModelArguments, look_up
+
+    found: dict[str, Source] = {}
+    for role in ROLES:
+        if (name := getattr(options, role)) is not None:
+            try:
+                found[role] = look_up(ModelArguments(model=name, dtype=options.dtype))
+            except ValueError as error:
+                raise ValueError(_of_role(str(error), role)) from error
+            # other tokens, or another template, would be other questions
+            mine, theirs = found["model"].tokenizer, found[role].tokenizer
+            if mine.get_vocab() != theirs.get_vocab() or mine.chat_template != theirs.chat_template:
+                raise ValueError(f"--{role} must have the tokenizer and the chat template of --model, got {name}")
+    return found
+
+
+def _load(options: argparse.Namespace, role: str, source: "Source") -> Any:
+    from npo_tutorial.language.models import ModelArguments, load
+
+    try:
+        # spread over all devices
+        model, _ = load(ModelArguments(model=getattr(options, role), dtype=options.dtype), source, device_map="auto")
+    except ValueError as error:
+        raise ValueError(_of_role(str(error), role)) from error
+    return model
+
+
+def _of_role(message: str, role: str) -> str:
+    """A message of `models`, which knows one option only."""
+    return message.replace("--model", f"--{role}")

@@ -1,0 +1,342 @@
+"""One readable report of an evaluation: for the terminal, and as one HTML file that needs no network."""
+
+import functools
+import html
+import textwrap
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from npo_tutorial._checks import check_choice
+from npo_tutorial._locale import LANGUAGES
+from npo_tutorial.language.evaluation.judging import ROLES, SHOWS_TOO_MUCH, UNJUDGED
+
+FOLDER = Path(__file__).parent
+# what the terminal shows: this many answers, and lines of this length
+SHOWN, COLUMNS = 3, 100
+# below this p-value the forget quality tells two models apart
+TELLS_APART = 0.05
+DEFINED = (*sorted(SHOWS_TOO_MUCH), "extraction_strength", "correct_share", *UNJUDGED, "true_better")
+
+
+@dataclass
+class Report:
+    """Result of `evaluate`."""
+
+    #: What follows from the measurements; `judge` says how.
+    found: dict[str, Any]
+    #: For each model and each set the values of single questions; see `Measured`.
+    measured: dict[str, dict[str, Any]]
+    #: Question and true answer of each record to forget.
+    questions: list[tuple[str, str]]
+    #: How it was made: names of models and files, options, versions.
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def text(self, language: str = "en") -> str:
+        """The report for a terminal, in English ("en") or Chinese ("zh")."""
+        return _as_text(_title(self.found, language), _sections(self, language, SHOWN), language)
+
+    def html(self, language: str = "en") -> str:
+        """The report as one HTML page, which loads nothing else, in English ("en") or Chinese ("zh")."""
+        return _as_html(_title(self.found, language), _sections(self, language, None), language)
+
+    def json(self) -> dict[str, Any]:
+        """The report as a dictionary for JSON: "found", "measured", "questions", "made"."""
+        return {"made": self.made, "found": self.found, "questions": self.questions, "measured": self.measured}
+
+
+class _Section(NamedTuple):
+    """A heading, sentences, and perhaps a table; `pictures` has the values of each of its rows.
+
+    In a terminal a table with pictures has one column for each of these values: the sentences say what the others do.
+    """
+
+    heading: str
+    lines: list[str]
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    pictures: Sequence[Mapping[str, Sequence[float]]] = ()
+
+
+# ----- words
+
+
+@functools.cache
+def _words() -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "words.toml").read_text("utf-8"))
+
+
+def _say(language: str, group: str, name: str, **fields: Any) -> str:
+    text: str = _words()[group][name][language]
+    return text.format(**fields) if fields else text
+
+
+def _metric(language: str, name: str) -> str:
+    leak, _, k = name.partition("@")
+    return _say(language, "metric", leak, k=k) if k else _say(language, "metric", name)
+
+
+def _number(value: float, *, signed: bool = False) -> str:
+    # no minus before zero
+    return f"{round(value, 2) + 0.0:{'+' if signed else ''}.2f}".replace("-", "−")
+
+
+def _interval(values: Sequence[float], *, signed: bool = False) -> str:
+    mean, low, high = (_number(value, signed=signed) for value in values)
+    return f"{mean} [{low}, {high}]"
+
+
+def _capital(text: str, language: str) -> str:
+    return text[:1].upper() + text[1:] if language == "en" else text
+
+
+# ----- what is said
+
+
+def _title(found: Mapping[str, Any], language: str) -> tuple[str, str]:
+    check_choice("language", language, LANGUAGES)
+    return _words()["title"][language], _say(language, "overall", found["overall"] or "unknown")
+
+
+def _sections(report: Report, language: str, shown: int | None) -> list[_Section]:
+    found = report.found
+    say = functools.partial(_say, language)
+    roles = [role for role in ROLES if role in report.measured]
+    level = f"{100 * found['level']:.10g}%"
+    line = say("line", "intervals" if "retrained" in roles else "intervals_before", level=level)
+    # what one set does not show, another may
+    summary = [
+        say("line", "summary", set=_set(name, of_set, language), outcome=say("short", of_set["overall"]))
+        for name, of_set in found["sets"].items()
+        if of_set["overall"]
+    ]
+    sections = [_Section("", [*summary, line])]
+    for name, of_set in found["sets"].items():
+        section = _of_set(name, of_set, roles, language)
+        if name == "control":
+            for role, values in found["relearning"].items():
+                value = _interval(values, signed=True)
+                section.lines.append(_capital(say("line", "relearning", role=say("role", role), value=value), language))
+        sections.append(section)
+    if "utility" in found:
+        utility = found["utility"]
+        values = [_interval(utility["values"][role]) for role in roles]
+        difference = _interval(utility["difference"], signed=True)
+        header = [say("column", "metric"), *(say("role", role) for role in roles), say("column", "difference_before")]
+        row = [say("metric", "utility"), *values, difference]
+        sentence = _capital(say("outcome", utility["outcome"], metric=row[0], difference=difference), language)
+        pictures = [utility["values"]]
+        sections.append(_Section(say("heading", "utility"), [sentence], header, [row], pictures))
+    if "forget_quality" in found:
+        sections.append(
+            _Section(
+                say("heading", "forget_quality"),
+                [_of_test(mean, test, language) for mean, test in found["forget_quality"].items()],
+            )
+        )
+    if "membership" in found:
+        sections.append(_Section(say("heading", "membership"), _of_membership(found["membership"], language)))
+    sections.append(_of_answers(report, roles, language, shown))
+    if found["unanswered"]:
+        sections.append(
+            _Section(say("heading", "unanswered"), [say("unanswered", name) for name in found["unanswered"]])
+        )
+    sections.append(_Section(say("heading", "definitions"), _definitions(found, language)))
+    return sections
+
+
+def _set(name: str, of_set: Mapping[str, Any], language: str) -> str:
+    return _say(language, "set", name, n=of_set["questions"])
+
+
+def _of_set(name: str, of_set: Mapping[str, Any], roles: Sequence[str], language: str) -> _Section:
+    say = functools.partial(_say, language)
+    header = [
+        say("column", "metric"),
+        *(say("role", role) for role in roles),
+        say("column", f"difference_{of_set['reference']}"),
+        say("column", "outcome"),
+    ]
+    rows, lines = list[list[str]](), list[str]()
+    for row in of_set["rows"]:
+        metric, outcome = _metric(language, row["metric"]), row["outcome"]
+        cells = [metric, *(_interval(row["values"][role]) for role in roles)]
+        if outcome is None:
+            rows.append([*cells, "–", "–"])
+            continue
+        difference = _interval(row["difference"], signed=True)
+        rows.append([*cells, difference, say("short", outcome)])
+        margin = None if row["margin"] is None else _number(row["margin"])
+        lines.append(_capital(say("outcome", outcome, metric=metric, difference=difference, margin=margin), language))
+    if of_set["overall"]:
+        lines.insert(0, say("line", "set_overall", overall=say("overall", of_set["overall"])))
+    pictures = [row["values"] for row in of_set["rows"]]
+    return _Section(_set(name, of_set, language), lines, header, rows, pictures)
+
+
+def _of_test(mean: str, test: Mapping[str, float], language: str) -> str:
+    kind = "same" if test["pvalue"] >= TELLS_APART else "little" if test["signed"] < 0 else "much"
+    return _say(
+        language,
+        "line",
+        f"forget_quality_{kind}",
+        mean=_say(language, "mean", mean),
+        p=f"{test['pvalue']:.2g}",
+        statistic=_number(test["statistic"]),
+    )
+
+
+def _of_membership(membership: Mapping[str, Any], language: str) -> list[str]:
+    say = functools.partial(_say, language)
+    lines = [
+        _capital(say("line", "auc", role=say("role", role), value=_interval(values)), language)
+        for role, values in membership["values"].items()
+    ]
+    if "privleak" in membership:
+        leak = membership["privleak"]
+        if leak is None:
+            lines.append(say("line", "privleak_none"))
+        else:
+            value, margin = _interval(leak["difference"], signed=True), f"{leak['margin']:g}"
+            lines.append(say("line", f"privleak_{leak['outcome']}", value=value, margin=margin))
+    return lines
+
+
+def _of_answers(report: Report, roles: Sequence[str], language: str, shown: int | None) -> _Section:
+    say = functools.partial(_say, language)
+    header = [say("column", "question"), say("column", "true"), *(say("role", role) for role in roles)]
+    answers = [report.measured[role]["forget"]["answer"] for role in roles]
+    rows = [
+        [question, true, *(" ".join(text.split()) for text in own)]
+        for (question, true), *own in zip(report.questions, *answers, strict=True)
+    ]
+    return _Section(say("heading", "answers"), [], header, rows[:shown])
+
+
+def _definitions(found: Mapping[str, Any], language: str) -> list[str]:
+    used = {row["metric"].partition("@")[0] for of_set in found["sets"].values() for row in of_set["rows"]}
+    names = [name for name in (*DEFINED, "leak") if name in used]
+    names += [name for name in ("utility", "forget_quality", "membership") if name in found]
+    names += ["privleak"] if found.get("membership", {}).get("privleak") else []
+    parts = [_say(language, "metric", name) for name in found.get("utility", {}).get("parts", ())]
+    comma = {"en": ", ", "zh": "、"}[language]
+    lines = []
+    for name in names:
+        name_of = _say(language, "metric", name, k="k")
+        text = _words()["metric"][name]["definition"][language].format(parts=comma.join(parts), k="k")
+        lines.append(_capital(f"{name_of}{'：' if language == 'zh' else ': '}{text}", language))
+    return lines
+
+
+# ----- terminal
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal; a Chinese character has two."""
+    return sum(1 + (unicodedata.east_asian_width(x) in "WF") for x in text)
+
+
+def _as_text(title: tuple[str, str], sections: Sequence[_Section], language: str) -> str:
+    # Chinese may be broken anywhere, which terminals do themselves
+    fill = textwrap.TextWrapper(COLUMNS if language == "en" else 10**6, break_long_words=False)
+    blocks = [fill.fill("  ".join(title))]
+    for section in sections:
+        lines = [section.heading] * bool(section.heading)
+        if section.rows and section.pictures:
+            n = 1 + len(section.pictures[0])
+            table = [row[:n] for row in (section.header, *section.rows)]
+            widths = [max(_width(row[i]) for row in table) for i in range(n)]
+            for row in table:
+                cells = [text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True)]
+                lines.append(("  " + "  ".join(cells)).rstrip())
+        elif section.rows:
+            # texts are too long for columns
+            for row in section.rows:
+                lines += [f"  {name}: {text}" for name, text in zip(section.header, row, strict=True)] + [""]
+            lines.pop()
+        if section.heading:
+            fill.initial_indent, fill.subsequent_indent = "  ", "    "
+        lines += [fill.fill(line) for line in section.lines]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+# ----- HTML
+
+PAGE = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p class="answer">{answer}</p>
+{body}
+</main>
+</body>
+</html>
+"""
+MARKS = {
+    "before": '<rect x="{x:.1f}" y="2.5" width="5" height="5" transform="translate(-2.5 0)"/>',
+    "model": '<circle cx="{x:.1f}" cy="12" r="3"/>',
+    "retrained": '<path d="M{x:.1f} 15.5l3.5 6h-7z"/>',
+}
+HEIGHTS = {"before": 5, "model": 12, "retrained": 19}
+WIDTH = 150
+
+
+def _picture(values: Mapping[str, Sequence[float]]) -> str:
+    """Means and intervals of the models on one line; the numbers are in the same row of the table."""
+    low, high = min(x for of in values.values() for x in of), max(x for of in values.values() for x in of)
+    scale = (WIDTH - 12) / (high - low) if high > low else 0
+    marks = []
+    for role, of in values.items():
+        mean, left, right = (6 + scale * (x - low) for x in of)
+        y = HEIGHTS[role]
+        line = f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}"/>'
+        marks.append(f'<g class="{role}">{line}{MARKS[role].format(x=mean)}</g>')
+    return f'<svg viewBox="0 0 {WIDTH} 24" width="{WIDTH}" height="24" aria-hidden="true">{"".join(marks)}</svg>'
+
+
+def _as_html(title: tuple[str, str], sections: Sequence[_Section], language: str) -> str:
+    body = []
+    for section in sections:
+        if section.heading:
+            body.append(f"<h2>{html.escape(section.heading)}</h2>")
+        if section.rows:
+            header = [*section.header] + [_say(language, "column", "picture")] * bool(section.pictures)
+            cells = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in header)
+            rows = []
+            for i, row in enumerate(section.rows):
+                rest = "".join(f"<td>{html.escape(text)}</td>" for text in row[1:])
+                picture = f"<td>{_picture(section.pictures[i])}</td>" if section.pictures else ""
+                rows.append(f'<tr><th scope="row">{html.escape(row[0])}</th>{rest}{picture}</tr>')
+            kind = "numbers" if section.pictures else "texts"
+            # a reader without a mouse can scroll it
+            body.append(
+                f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(section.heading)}">\n'
+                f'<table class="{kind}">\n<thead><tr>{cells}</tr></thead>\n<tbody>\n' + "\n".join(rows)
+            )
+            body.append("</tbody>\n</table>\n</div>")
+        if section.lines and section.heading:
+            items = "\n".join(f"<li>{html.escape(line)}</li>" for line in section.lines)
+            body.append(f"<ul>\n{items}\n</ul>")
+        else:
+            body += [f"<p>{html.escape(line)}</p>" for line in section.lines]
+    legend = html.escape(_say(language, "line", "legend"))
+    body.insert(body.index(next(x for x in body if x.startswith("<h2>"))), f"<p>{legend}</p>")
+    return PAGE.format(
+        language={"en": "en", "zh": "zh-Hans"}[language],
+        title=html.escape(title[0]),
+        answer=html.escape(title[1]),
+        style=(FOLDER / "report.css").read_text("utf-8"),
+        body="\n".join(body),
+    )

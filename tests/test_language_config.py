@@ -1,0 +1,328 @@
+"""language/config.py: arguments of the Trainer work or are rejected, and options that would do nothing are named."""
+
+import dataclasses
+import math
+import re
+
+import pytest
+import transformers
+
+from npo_tutorial.language import OBJECTIVES, NPOConfig
+from npo_tutorial.language.checks import NUMBERS
+from npo_tutorial.language.config import FIXED
+from tests.tiny_language import make_datasets, make_model, make_trainer, many_datasets
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+# arguments of the Trainer with a value that must be rejected
+REJECTED = {
+    "label_smoothing_factor": 0.1,
+    "neftune_noise_alpha": 5.0,
+    "logging_nan_inf_filter": True,
+    "auto_find_batch_size": True,
+    "average_tokens_across_devices": False,
+    "remove_unused_columns": False,
+    "label_names": ["y"],
+    "length_column_name": "n",
+    "dataloader_in_order": False,
+    "parallelism_config": object(),
+    "prediction_loss_only": True,
+    "include_for_metrics": ["inputs"],
+    "batch_eval_metrics": True,
+    "eval_do_concat_batches": False,
+    "eval_use_gather_object": True,
+    "do_train": True,
+    "do_predict": True,
+    "resume_from_checkpoint": "checkpoint-1",
+    "train_sampling_strategy": "batch_rebalance",
+    "accelerator_config": {"split_batches": True},
+}
+# arguments with a value that differs from the default, with which a run ends well
+WORKING = {
+    "num_train_epochs": 2.0,
+    "per_device_train_batch_size": 2,
+    "per_device_eval_batch_size": 3,
+    "gradient_accumulation_steps": 2,
+    "learning_rate": 1e-4,
+    "lr_scheduler_type": "polynomial",
+    "lr_scheduler_kwargs": {"power": 2.0},
+    "warmup_steps": 1,
+    "optim": "adamw_torch",
+    "weight_decay": 0.1,
+    "adam_beta1": 0.8,
+    "adam_beta2": 0.9,
+    "adam_epsilon": 1e-6,
+    "max_grad_norm": 0.5,
+    "bf16": True,
+    "tf32": False,
+    "activation_checkpointing": True,
+    "activation_checkpointing_kwargs": {"use_reentrant": False},
+    "torch_empty_cache_steps": 1,
+    "use_cache": True,
+    "logging_strategy": "epoch",
+    "logging_first_step": True,
+    "log_on_each_node": False,
+    "log_level": "warning",
+    "log_level_replica": "error",
+    "include_num_input_tokens_seen": "non_padding",
+    "run_name": "a",
+    "project": "b",
+    "report_to": "none",
+    "disable_tqdm": True,
+    "eval_strategy": "steps",
+    "eval_steps": 2,
+    "eval_delay": 1,
+    "eval_on_start": True,
+    "eval_accumulation_steps": 1,
+    "save_strategy": "steps",
+    "save_steps": 2,
+    "save_total_limit": 1,
+    "save_only_model": True,
+    "save_on_each_node": True,
+    "load_best_model_at_end": True,
+    "metric_for_best_model": "fraction_forgotten",
+    "greater_is_better": True,
+    "restore_callback_states_from_checkpoint": True,
+    "ignore_data_skip": True,
+    "seed": 3,
+    "data_seed": 4,
+    "use_cpu": True,
+    "dataloader_pin_memory": False,
+    "dataloader_drop_last": True,
+    "ddp_find_unused_parameters": True,
+    "ddp_bucket_cap_mb": 10,
+    "ddp_broadcast_buffers": False,
+    "ddp_static_graph": False,
+    "ddp_timeout": 60,
+    "skip_memory_metrics": False,
+    "do_eval": True,
+}
+# more arguments that work, which those above would leave without effect
+APART = {"optim": "rmsprop", "optim_args": "alpha=0.9", "logging_steps": 2}
+# arguments that the Trainer handles alone, and that a small CPU cannot show
+ELSEWHERE = {
+    *(
+        "output_dir",
+        "max_steps",
+        "local_rank",
+        "debug",
+        "full_determinism",
+        "ddp_backend",
+        "enable_jit_checkpoint",
+        "optim_target_modules",
+    ),
+    *("fp16", "fp16_full_eval", "bf16_full_eval", "torch_compile", "torch_compile_backend", "torch_compile_mode"),
+    # tests/two_processes.py uses workers
+    *("dataloader_num_workers", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
+    "dataloader_multiprocessing_context",
+    *("fsdp", "fsdp_config", "deepspeed", "use_liger_kernel", "liger_kernel_config"),
+    # other names of activation_checkpointing
+    *("gradient_checkpointing", "gradient_checkpointing_kwargs"),
+    *("push_to_hub", "hub_token", "hub_private_repo", "hub_model_id", "hub_strategy", "hub_always_push"),
+    *("hub_revision", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id"),
+}
+
+
+def test_every_argument_of_the_trainer_is_in_one_of_the_tables():
+    if tuple(map(int, transformers.__version__.split(".")[:2])) < (5, 24):
+        pytest.skip("the tables are those of the newest version")
+    names = {field.name for field in dataclasses.fields(transformers.TrainingArguments)}
+    assert not names - {*REJECTED, *WORKING, *APART, *ELSEWHERE}
+    assert not set(REJECTED) & set(WORKING) and not {*REJECTED, *WORKING} & ELSEWHERE
+    assert set(FIXED) == set(REJECTED) - {"train_sampling_strategy", "accelerator_config"}
+
+
+@pytest.mark.parametrize("name", sorted(REJECTED))
+def test_what_would_do_nothing_is_rejected(tmp_path, name):
+    if name not in {field.name for field in dataclasses.fields(transformers.TrainingArguments)}:
+        pytest.skip(f"this version of transformers has no {name}")
+    with pytest.raises(ValueError, match=rf"^{name}(\['split_batches'\])? must be ") as raised:
+        NPOConfig(output_dir=str(tmp_path), **{name: REJECTED[name]})
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("working", [WORKING, APART])
+def test_what_works_works_together(tmp_path, working):
+    forget, retain = many_datasets(8, 5)
+    known = {field.name for field in dataclasses.fields(NPOConfig)}
+    options = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
+    options |= {name: value for name, value in working.items() if name in known}
+    trainer = make_trainer(
+        tmp_path, make_model(), forget, max_steps=-1, retain_dataset=retain, eval_dataset=forget, **options
+    )
+    for name, value in options.items():
+        assert getattr(trainer.args, name) == value or name in ("report_to", "warmup_steps")
+    level = transformers.utils.logging.get_verbosity()
+    try:
+        trainer.train()
+    finally:
+        transformers.utils.logging.set_verbosity(level)
+    assert trainer.state.global_step == 4
+
+
+def test_every_field_has_a_help_text():
+    for field in dataclasses.fields(NPOConfig):
+        if field.name in NPOConfig.__annotations__:
+            text = field.metadata["help"]
+            assert text and text[0].islower() and not text.endswith("."), field.name
+    # what --help says about losses is what the table has
+    texts = {field.name: field.metadata["help"] for field in dataclasses.fields(NPOConfig) if "help" in field.metadata}
+    for objective in OBJECTIVES.values():
+        assert f"{objective.name} ({objective.title})" in texts["loss"]
+        if objective.beta is not None:
+            assert f"{objective.beta:g} for {objective.name}" in texts["beta"]
+
+
+def test_the_docstring_names_every_default_that_differs():
+    theirs = {field.name: field.default for field in dataclasses.fields(transformers.TrainingArguments)}
+    for field in dataclasses.fields(NPOConfig):
+        differs = field.name in theirs and field.default != theirs[field.name]
+        assert not differs or f"`{field.name}`" in NPOConfig.__doc__, field.name
+
+
+STEPS = {"eval_strategy": "steps", "eval_steps": 2}
+EVALUATED = "without evaluations, which eval_strategy='steps' and eval_steps ask for, got "
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"warmup_steps": 100},
+            "with lr_scheduler_type='constant', which has no warmup, got 100: use another, such as",
+        ),
+        ({"lr_scheduler_kwargs": {"num_cycles": 2}}, "be options of lr_scheduler_type='constant', which has none, got"),
+        (
+            {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"cycles": 2}},
+            "be options of lr_scheduler_type='cosine', which has num_cycles, got 'cycles'",
+        ),
+        ({"stop_when_forgotten": 0.5, "logging_strategy": "no"}, "with logging_strategy='no' and without evaluations"),
+        ({"load_best_model_at_end": True}, EVALUATED + "True"),
+        ({"load_best_model_at_end": True, **STEPS}, "unless save_strategy and eval_strategy are the same"),
+        ({"metric_for_best_model": "loss"}, EVALUATED + "'loss'"),
+        ({"greater_is_better": True}, EVALUATED + "True"),
+        ({"do_eval": True}, EVALUATED + "True"),
+        ({"eval_delay": 3}, EVALUATED + "3"),
+        ({"save_strategy": "best"}, EVALUATED + "'best'"),
+        ({"eval_steps": 5}, "unless eval_strategy='steps', got 5"),
+        ({"save_steps": 5}, "unless save_strategy='steps', got 5"),
+        ({"logging_steps": 5, "logging_strategy": "epoch"}, "unless logging_strategy='steps', got 5"),
+        ({"save_total_limit": 2}, "without checkpoints, which save_strategy='steps' and save_steps ask for, got 2"),
+        ({"optim": "sgd", "adam_beta1": 0.5}, "with optim='sgd', which has no such option, got 0.5"),
+        ({"optim": "adamw_torch", "optim_args": "foo=1"}, "with optim='adamw_torch', which has no such option, got 'f"),
+        ({"optim": "sgd", "optim_args": "momentum=0.9, foo=1"}, "with optim='sgd', which has no such option, got 'foo"),
+        ({"liger_kernel_config": {"rope": True}}, "without use_liger_kernel, got {'rope': True}"),
+        ({"dataloader_prefetch_factor": 2}, "without dataloader_num_workers, got 2"),
+    ],
+)
+def test_an_option_without_effect_is_named_with_what_it_lacks(tmp_path, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as raised:
+        NPOConfig(output_dir=str(tmp_path), **options)
+    assert re.match(r"\w+ must be (left out|options of) ", str(raised.value))
+
+
+def test_every_number_has_a_range(tmp_path):
+    numbers = {x.name for x in dataclasses.fields(NPOConfig) if re.search(r"\b(int|float)\b", str(x.type))}
+    # the first two are those of the loss
+    assert numbers - NUMBERS.keys() - FIXED.keys() == {"beta", "gamma", "local_rank"}
+    effective = {"dataloader_num_workers": 1, "eval_strategy": "steps", "save_strategy": "steps"}
+    effective |= {"lr_scheduler_type": "linear"}
+    for name in NUMBERS.keys() & numbers:
+        for value in (-0.5, math.nan, math.inf):
+            with pytest.raises((ValueError, TypeError), match=f"^{name} must be "):
+                NPOConfig(output_dir=str(tmp_path), **effective | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_steps": 0}, "max_steps must be at least 1, got 0"),
+        ({"num_train_epochs": 0}, "num_train_epochs must be positive and finite, got 0.0"),
+        (
+            {"save_steps": 0},
+            "save_steps must be a whole number of steps from 1, or a share of all steps between 0 and 1",
+        ),
+        (
+            {"eval_steps": 2.5},
+            "eval_steps must be a whole number of steps from 1, or a share of all steps between 0 an",
+        ),
+        ({"warmup_steps": 1.5}, "warmup_steps must be a whole number of steps from 0, or a share of all steps between"),
+        ({"eval_accumulation_steps": 0}, "eval_accumulation_steps must be at least 1, got 0"),
+        ({"adam_beta2": 1}, "adam_beta2 must be at least 0 and below 1, got 1"),
+        ({"seed": 2**32}, "seed must be between 0 and 2**32 - 1, got 4294967296"),
+        ({"optim_args": "foo"}, "optim_args must be name=value, separated by commas, got 'foo'"),
+        ({"accelerator_config": "{bad"}, "accelerator_config must be a JSON object, got {bad (Expecting property name"),
+        ({"fsdp_config": "nowhere"}, "fsdp_config must be a JSON object, got nowhere (Expecting value, column 1)"),
+        ({"loss": "NPO"}, "loss must be one of 'npo', 'ga', 'dpo', 'simnpo', 'wga', 'tnpo', 'undial', got 'NPO'"),
+        ({"beta": 0}, "beta must be positive and finite, got 0.0"),
+        ({"beta": -0.1}, "beta must be positive and finite, got -0.1"),
+        ({"beta": 0.1, "loss": "ga"}, "beta must be left out with loss='ga', which has none, got 0.1"),
+        ({"gamma": 0.0}, "gamma must be left out with loss='npo', which has none, got 0.0"),
+        ({"gamma": math.inf, "loss": "simnpo"}, "gamma must be finite, got inf"),
+        ({"forget_weight": 0}, "forget_weight must be positive and finite, got 0.0"),
+        ({"retain_weight": -1}, "retain_weight must be at least 0 and finite, got -1"),
+        ({"retain_weight": math.nan}, "retain_weight must be at least 0 and finite, got nan"),
+        ({"retain_term": "kl"}, "retain_term must be one of 'cross_entropy', 'kl_ref_model', 'kl_model_ref', got 'kl'"),
+        ({"retain_reduction": "mean"}, "retain_reduction must be one of 'samples', 'tokens', got 'mean'"),
+        ({"learning_rate": -1e-5}, "learning_rate must be at least 0 and finite, got -1e-05"),
+        ({"per_device_train_batch_size": 0}, "per_device_train_batch_size must be at least 1, got 0"),
+        ({"stop_when_forgotten": 1.5}, "stop_when_forgotten must be at most 1, got 1.5"),
+        ({"stop_when_forgotten": 0}, "stop_when_forgotten must be positive and finite, got 0.0"),
+        ({"batch_size": 12}, "batch_size must be a multiple of the number of processes times per_device_train_batch_s"),
+        (
+            {"batch_size": 16, "gradient_accumulation_steps": 4},
+            "gradient_accumulation_steps must be left out with batch_size=16, which makes it 2, got 4",
+        ),
+    ],
+)
+def test_bad_values_are_named(tmp_path, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        NPOConfig(output_dir=str(tmp_path), **options)
+
+
+def test_a_flag_is_a_flag(tmp_path):
+    with pytest.raises(TypeError, match="disable_dropout must be True or False, got 'no'"):
+        NPOConfig(output_dir=str(tmp_path), disable_dropout="no")
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "micro", "processes", "expected"),
+    [(16, 8, 1, (8, 2)), (4, 8, 1, (4, 1)), (16, 4, 2, (4, 2)), (2, 8, 2, (1, 1)), (None, 8, 1, (8, 3))],
+)
+def test_the_batch_is_divided_among_processes_and_micro_batches(
+    tmp_path, monkeypatch, batch_size, micro, processes, expected
+):
+    monkeypatch.setenv("WORLD_SIZE", str(processes))
+    # without a process group of its own
+    monkeypatch.setattr(transformers.TrainingArguments, "__post_init__", lambda self: None)
+    monkeypatch.setattr(NPOConfig, "accelerator_config", None)
+    options = {"gradient_accumulation_steps": 3} if batch_size is None else {"batch_size": batch_size}
+    config = NPOConfig(output_dir=str(tmp_path), per_device_train_batch_size=micro, **options)
+    assert (config.per_device_train_batch_size, config.gradient_accumulation_steps) == expected
+    # a copy is divided again, to the same
+    again = dataclasses.replace(config, learning_rate=1e-4)
+    assert (again.per_device_train_batch_size, again.gradient_accumulation_steps) == expected
+
+
+def test_a_batch_that_processes_cannot_share_is_rejected(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for batch_size in (1, 7):
+        with pytest.raises(
+            ValueError, match=re.escape(f"per_device_train_batch_size, 2 × {max(1, batch_size // 2)}, got")
+        ):
+            NPOConfig(output_dir=str(tmp_path), batch_size=batch_size)
+
+
+# what is said in one line --------------------------------------------------------------------------------------------
+
+
+def test_retain_samples_that_are_to_be_forgotten_are_counted(tmp_path):
+    forget, retain = make_datasets()
+    with pytest.warns(UserWarning, match="2 of 6 samples of retain_dataset are in forget_dataset as well, and are pul"):
+        make_trainer(tmp_path, make_model(), forget, loss="ga", retain_dataset=retain + forget[:2])
+
+
+def test_a_retain_set_of_weight_0_is_said_to_have_no_effect(tmp_path):
+    forget, retain = make_datasets()
+    with pytest.warns(UserWarning, match="retain_dataset has no effect with retain_weight=0 but costs time: leave it"):
+        make_trainer(tmp_path, make_model(), forget, loss="ga", retain_dataset=retain, retain_weight=0)

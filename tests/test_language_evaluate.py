@@ -1,0 +1,392 @@
+"""Is it forgotten? Models are asked, compared and reported on: values by definition, and a report in both languages."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from npo_tutorial.language import encode, evaluate, evaluation, read_records, write_records
+from npo_tutorial.language.evaluation import (
+    Report,
+    extraction_strength,
+    forget_quality,
+    leak_at_k,
+    measure,
+    min_k,
+    privleak,
+    rouge_l_recall,
+)
+from npo_tutorial.language.evaluation.judging import FORGOTTEN, KEPT, judge, truth_ratios
+from npo_tutorial.language.evaluation.report import DEFINED, _words
+from tests.conftest import ROOT
+from tests.tiny_language import make_model, make_tokenizer, other_model, plain_logp, token_log_softmax
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+OPTIONS = {"max_new_tokens": 6}
+
+
+def make_records(n, start=0, *, false=(2, 3)):
+    """Questions with everything that can be asked; the number of false answers varies."""
+    return [
+        {
+            "prompt": f"Where was {i} born?",
+            "response": f" In {'ABC'[i % 3]}b{i}.",
+            "paraphrased_prompt": f"What town is {i} of?",
+            "paraphrased_response": f" It is Ab{i}.",
+            "false_responses": [f" It is Cd{i + j}." for j in range(false[i % len(false)])],
+        }
+        for i in range(start, start + n)
+    ]
+
+
+SETS = {"forget": make_records(4), "retain": make_records(3, 10), "held_out": make_records(3, 20)}
+
+
+@pytest.fixture(scope="module")
+def report():
+    """Of three random models."""
+    return evaluate(
+        make_model(), make_tokenizer(), SETS, before=other_model(), retrained=make_model(3), samples=3, **OPTIONS
+    )
+
+
+# ----- what a model is asked
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_values_of_questions_by_definition(chat):
+    tokenizer, model, records = make_tokenizer(chat), make_model(), SETS["forget"]
+    found = measure(model, tokenizer, records, **OPTIONS)
+    for i, item in enumerate(encode(records, tokenizer)):
+        tokens, labels = item["input_ids"], item["labels"]
+        logp = plain_logp(model, tokens, labels).item()
+        log_softmax, targets = token_log_softmax(model, tokens, labels)
+        of_tokens = log_softmax[torch.arange(len(targets)), targets]
+        assert found["logp_per_token"][i] == pytest.approx(logp / len(targets))
+        # the token that ends the answer does not count
+        assert tokens[-1] == tokenizer.eos_token_id
+        assert found["min_k"][i] == pytest.approx(min_k(of_tokens[:-1].detach().numpy()))
+        right = (log_softmax.argmax(dim=-1) == targets)[:-1]
+        assert found["extraction_strength"][i] == extraction_strength(right.numpy())
+        # the most probable token after the prompt, then after that one, and so on
+        prompt = [token for token, label in zip(tokens, labels, strict=True) if label < 0]
+        own = []
+        for _ in range(OPTIONS["max_new_tokens"]):
+            token = model(torch.tensor([prompt + own])).logits[0, -1].argmax().item()
+            if token == tokenizer.eos_token_id:
+                break
+            own.append(token)
+        assert found["answer"][i] == tokenizer.decode(own, skip_special_tokens=True)
+        assert found["rouge_l_recall"][i] == rouge_l_recall(records[i]["response"], found["answer"][i])
+
+
+def test_answers_in_other_words_are_given_to_the_question_itself():
+    tokenizer, model, records = make_tokenizer(), make_model(), SETS["forget"]
+    found = measure(model, tokenizer, records, **OPTIONS)
+
+    def mean(prompt, response):
+        (item,) = encode([{"prompt": prompt, "response": response}], tokenizer)
+        return plain_logp(model, item["input_ids"], item["labels"]).item() / (len(response) + 1)
+
+    for record, true, false in zip(
+        records, found["paraphrased_logp_per_token"], found["false_logp_per_token"], strict=True
+    ):
+        assert true == pytest.approx(mean(record["prompt"], record["paraphrased_response"]))
+        assert false == pytest.approx([mean(record["prompt"], text) for text in record["false_responses"]])
+
+
+def test_batches_and_the_state_of_the_model_do_not_matter():
+    tokenizer, model = make_tokenizer(), make_model()
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = measure(model.train(), tokenizer, SETS["forget"], batch_size=1, **OPTIONS)
+    second = measure(model, tokenizer, SETS["forget"], batch_size=3, **OPTIONS)
+    assert model.training and torch.equal(torch.rand(1), expected)
+    assert first["answer"] == second["answer"]
+    assert first["logp_per_token"] == pytest.approx(second["logp_per_token"])
+    assert np.ravel(first["min_k"]) == pytest.approx(second["min_k"])
+
+
+def test_sampled_answers_have_the_frequencies_of_the_model():
+    """One token, drawn often: within four standard errors of its probability; top-k would cut the tail."""
+    tokenizer, model = make_tokenizer(), make_model()
+    records = [{"prompt": "Letter?", "response": " a"}, {"prompt": "Letter!", "response": " a"}]
+    found = measure(model, tokenizer, records, samples=400, max_new_tokens=1, seed=1)
+    again = measure(model, tokenizer, records, samples=400, max_new_tokens=1, seed=1)
+    assert found["sampled_rouge"] == again["sampled_rouge"]
+    prompt = tokenizer(records[0]["prompt"])["input_ids"]
+    p = model(torch.tensor([prompt])).logits[0, -1].softmax(dim=-1)[tokenizer.convert_tokens_to_ids("a")].item()
+    assert abs(np.mean(found["sampled_rouge"][0]) - p) < 4 * math.sqrt(p * (1 - p) / 400) + 1e-9
+
+
+# ----- what follows
+
+
+def made_up(rng, shift, n=40, m=30):
+    """Measurements of a model whose log-probabilities are shifted."""
+
+    def of_set(size, shift):
+        true = rng.normal(-2, 0.3, size) + shift
+        return {
+            "logp_per_token": list(true),
+            "min_k": list(true - 1),
+            "extraction_strength": list(np.clip(rng.normal(0.3, 0.05, size) + shift / 4, 0, 1)),
+            "rouge_l_recall": list(np.clip(rng.normal(0.4, 0.02, size) + shift / 4, 0, 1)),
+            "answer": ["?"] * size,
+            "paraphrased_logp_per_token": list(true),
+            "false_logp_per_token": [list(rng.normal(-2, 0.1, 1 + i % 3)) for i in range(size)],
+        }
+
+    return {"forget": of_set(n, shift), "retain": of_set(m, 1.5), "held_out": of_set(m, 0)}
+
+
+@pytest.fixture
+def measured(rng):
+    return {"before": made_up(rng, 1.9), "model": made_up(rng, 1.0), "retrained": made_up(rng, 0)}
+
+
+def test_too_little_is_found_by_every_metric(measured):
+    found = judge(measured)
+    outcomes = {row["metric"]: row["outcome"] for row in found["sets"]["forget"]["rows"]}
+    assert outcomes == {
+        **dict.fromkeys(("logp_per_token", "rouge_l_recall", "extraction_strength", "correct_share"), "too_little"),
+        "closer_to_1_better": None,
+    }
+    assert found["overall"] == found["sets"]["forget"]["overall"] == "too_little"
+    kept = {row["metric"]: row["outcome"] for row in found["sets"]["retain"]["rows"]}
+    assert kept["logp_per_token"] == "no_change" and "true_better" in kept
+    json.dumps(found)
+
+
+def test_tests_and_attacks_are_those_of_their_functions(measured):
+    found = judge(measured)
+    model, retrained = measured["model"], measured["retrained"]
+    for mean in ("geometric", "arithmetic"):
+        peer = forget_quality(*(truth_ratios(x["forget"], mean) for x in (model, retrained)))
+        assert found["forget_quality"][mean] == peer._asdict() and peer.signed < 0
+    aucs = {}
+    for role, of_role in measured.items():
+        members, others = of_role["forget"]["min_k"], of_role["held_out"]["min_k"]
+        aucs[role] = roc_auc_score([1] * len(members) + [0] * len(others), members + others)
+        value, low, high = found["membership"]["values"][role]
+        assert value == pytest.approx(aucs[role]) and low <= value <= high
+    leak = found["membership"]["privleak"]
+    assert leak["difference"][0] == pytest.approx(privleak(aucs["model"], aucs["retrained"]))
+    assert leak["outcome"] == "too_little"
+
+
+def test_utility_is_the_harmonic_mean_of_means_with_questions_drawn_whole(measured):
+    found = judge(measured)["utility"]
+    of_set = measured["model"]["retain"]
+    columns = [
+        np.exp(of_set["logp_per_token"]),
+        np.array(of_set["rouge_l_recall"]),
+        np.maximum(0, 1 - truth_ratios(of_set, "geometric")),
+    ]
+    assert found["values"]["model"][0] == pytest.approx(stats.hmean([column.mean() for column in columns]))
+    draws = np.random.default_rng(1).integers(0, 30, (4000, 30))
+    values = stats.hmean([column[draws].mean(axis=1) for column in columns])
+    assert found["values"]["model"][1:] == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.01)
+    # a model that knows one of the three not at all is of no use
+    measured["model"]["retain"]["rouge_l_recall"] = [0.0] * 30
+    assert judge(measured)["utility"]["values"]["model"] == [0, 0, 0]
+
+
+def test_leaks_are_estimated_for_powers_of_two_and_all_samples(measured, rng):
+    rows = {role: rng.random((40, 6)).tolist() for role in measured}
+    for role, of_role in measured.items():
+        of_role["forget"]["sampled_rouge"] = rows[role]
+    found = {row["metric"]: row["values"]["model"][0] for row in judge(measured)["sets"]["forget"]["rows"]}
+    for k in (1, 2, 4, 6):
+        assert found[f"leak@{k}"] == pytest.approx(np.mean([leak_at_k(row, k) for row in rows["model"]]))
+    assert [name for name in found if name.startswith("leak")] == ["leak@1", "leak@2", "leak@4", "leak@6"]
+
+
+def test_what_comes_back_is_compared_with_the_control(measured, rng):
+    for role, shift in {"before": 0.1, "model": 0.8, "retrained": 0.0}.items():
+        of_set = made_up(rng, 0)["forget"]
+        higher = np.array(of_set["logp_per_token"]) + shift + 0.01 * rng.standard_normal(40)
+        measured[role] |= {"control": of_set, "relearned": of_set | {"logp_per_token": list(higher)}}
+    found = judge(measured)
+    for role, shift in {"before": 0.1, "model": 0.8, "retrained": 0.0}.items():
+        mean, low, high = found["relearning"][role]
+        assert abs(mean - shift) < 0.01 and low < mean < high < low + 0.02
+    text = " ".join(Report(found, measured, [("?", "!")] * 40).text("en").split())
+    assert re.search(r"Model: after half of the forget set was taught, [^:]* than in the control by \+0\.80 \[", text)
+
+
+def test_without_a_retrained_model_changes_are_told_and_questions_stay_open(measured):
+    del measured["retrained"]
+    found = judge(measured)
+    assert found["overall"] is None and "forget_quality" not in found and "privleak" not in found["membership"]
+    assert found["unanswered"][:3] == ["too_little_or_too_much", "forget_quality", "privleak"]
+    outcomes = {row["metric"]: row["outcome"] for row in found["sets"]["forget"]["rows"]}
+    assert outcomes["logp_per_token"] == "lower"
+    for of_role in measured.values():
+        of_role.pop("retain"), of_role.pop("held_out")
+    assert set(judge(measured)["unanswered"]) >= {"membership", "utility"}
+
+
+def test_an_attack_that_needs_no_membership_gives_no_privleak(measured):
+    """The held-out questions differ from the forget set in kind: the retrained model finds them all."""
+    measured["retrained"]["held_out"]["min_k"] = [-99.0] * 30
+    assert judge(measured)["membership"]["privleak"] is None
+
+
+# ----- the report
+
+
+def test_a_report_has_all_sets_and_numbers(report):
+    assert isinstance(report, Report)
+    assert set(report.found["sets"]) == {"forget", "otherwise", "retain", "held_out"}
+    assert report.questions[1] == ("Where was 1 born?", " In Bb1.")
+    # with the same models as before, nothing has changed
+    same = evaluate(make_model(), make_tokenizer(), {"forget": SETS["forget"]}, before=make_model(), **OPTIONS)
+    rows = same.found["sets"]["forget"]["rows"]
+    assert {row["outcome"] for row in rows} == {"no_change", None}
+    assert all(row["difference"] in ([0, 0, 0], None) for row in rows)
+    assert json.loads(json.dumps(report.json())) == json.loads(json.dumps(report.json()))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_number_in_the_text_has_an_interval_and_every_open_question_a_remedy(report, language):
+    text = report.text(language)
+    table = [line for line in text.splitlines() if "[" in line and ("ROUGE" in line or "leak@" in line)]
+    assert len(table) > 5
+    for line in table:
+        assert len(re.findall(r"[+−]?\d+\.\d\d \[[+−]?\d+\.\d\d, [+−]?\d+\.\d\d\]", line)) in (1, 3), line
+    assert language == "zh" or max(map(len, text.splitlines())) <= 110
+    assert "--four-bits" in text and "--relearning-steps" in text and "--retrained" not in text
+    assert "Where was 1 born?" in text
+    assert bool(re.search("[一-鿿]", text)) == (language == "zh")
+
+
+def test_columns_of_chinese_are_as_wide_as_their_characters(report):
+    lines = report.text("zh").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.split() == ["指标", "遗忘前", "模型", "重训练"])
+    places = set()
+    for line in lines[start : start + 4]:
+        cells = re.split(r"(?<=\S)  +", line.strip())
+        head = line[: line.index(cells[1])]
+        places.add(sum(2 if "一" <= x <= "鿿" or x in "（），" else 1 for x in head))
+    assert len(places) == 1
+
+
+def test_all_words_are_in_both_languages_and_all_outcomes_have_words():
+    def leaves(words):
+        if "en" in words or "zh" in words:
+            yield words
+        for value in words.values():
+            if isinstance(value, dict):
+                yield from leaves(value)
+
+    words = _words()
+    for pair in leaves(words):
+        assert {"en", "zh"} <= pair.keys()
+        fields = [sorted(re.findall(r"{(\w+)}", pair[language])) for language in ("en", "zh")]
+        assert fields[0] == fields[1], pair["en"]
+    outcomes = {"too_little", "as_retrained", "too_much", "not_too_little", "undecided", "nothing_to_forget"}
+    assert words["outcome"].keys() == outcomes | {"lower", "higher", "no_change"} <= words["short"].keys()
+    assert words["overall"].keys() == outcomes - {"not_too_little"} | {"both", "unknown"}
+    assert words["set"].keys() == {*FORGOTTEN, *KEPT}
+    assert words["metric"].keys() >= set(DEFINED)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_needs_no_network_and_escapes_what_models_say(report, language):
+    said = '<script>alert("1")</script> & <b>'
+    report.measured["model"]["forget"]["answer"][0] = said
+    page = report.html(language)
+    soup = BeautifulSoup(page, "html.parser")
+    assert soup.html["lang"] == {"en": "en", "zh": "zh-Hans"}[language]
+    assert not soup.find_all(["script", "link", "img", "iframe", "b"]) and said in soup.get_text()
+    assert not re.search(r"(?:src|href)\s*=|url\(|@import|https?://", page)
+    assert len(soup.find_all("h1")) == 1 and soup.title.string == soup.h1.string
+    for table in soup.find_all("table"):
+        widths = {len(row.find_all(["th", "td"])) for row in table.find_all("tr")}
+        assert len(widths) == 1 and all(cell.get("scope") for cell in table.find_all("th"))
+    # a picture is as wide as its scale
+    xs = [float(line[side]) for line in soup.find_all("line") for side in ("x1", "x2")]
+    assert xs and min(xs) >= 6 and max(xs) <= 144
+
+
+def test_every_public_name_is_in_the_api_reference():
+    page = (ROOT / "book/api.md").read_text("utf-8")
+    entries = re.findall(r"^\.\. (?:auto\w+:: npo_tutorial\.language\.evaluation\.|py:data:: )(\w+)$", page, re.MULTILINE)
+    for name in evaluation.__all__:
+        assert entries.count(name) == 1, name
+        assert getattr(evaluation, name).__doc__ or name.isupper(), name
+
+
+# ----- bad input
+
+
+def changed(i, **fields):
+    records = [dict(record) for record in make_records(3)]
+    for name, value in fields.items():
+        if value is None:
+            del records[i][name]
+        else:
+            records[i][name] = value
+    return records
+
+
+WRONG = {
+    "no forget set": ({"retain": make_records(3)}, "sets must be a dict with the records to forget as 'forget'"),
+    "another set": ({"forget": make_records(3), "test": make_records(3)}, "sets must have the names .*, got 'test'"),
+    "one record": ({"forget": make_records(1)}, "forget must have at least 2 records for an interval, got 1"),
+    "false answers missing": (
+        {"forget": changed(1, false_responses=None)},
+        'record 1: "false_responses" must be a list of texts, because the first record has one, got None',
+    ),
+    "a false answer that is no text": (
+        {"forget": changed(2, false_responses=[" a", 3])},
+        r"record 2: \"false_responses\" must be a list of texts, .*, got \[' a', 3\]",
+    ),
+    "an empty paraphrase": (
+        {"forget": changed(1, paraphrased_response=" ")},
+        "record 1: \"paraphrased_response\" must be a text, because the first record has one, got ' '",
+    ),
+    "an answer without words": (
+        {"forget": changed(1, response=" ?!")},
+        'record 1: "response" must contain a word, or ROUGE-L has no value',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_records_are_said_in_one_sentence(case):
+    sets, message = WRONG[case]
+    with pytest.raises(ValueError, match=f"^{message}"):
+        evaluate(make_model(), make_tokenizer(), sets, before=make_model(), **OPTIONS)
+
+
+def test_a_record_of_a_file_is_named_with_its_line(tmp_path):
+    write_records(tmp_path / "forget.jsonl", [*make_records(3), {**make_records(1)[0], "false_responses": [" x" * 99]}])
+    records = read_records(tmp_path / "forget.jsonl")
+    with pytest.raises(ValueError, match=r"forget\.jsonl, line 4 has \d+ tokens, but the model has only 128 positions"):
+        measure(make_model(), make_tokenizer(), records)
+
+
+def test_damaged_weights_are_said(rng):
+    model = make_model()
+    with torch.no_grad():
+        model.lm_head.weight[7] = math.nan
+    with pytest.raises(ValueError, match=r"^log-probabilities must be finite, got nan or inf: the model's weights"):
+        measure(model, make_tokenizer(), SETS["forget"])
+
+
+NUMBERS = {"samples": -1, "max_new_tokens": 0, "batch_size": 0, "seed": -1}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_wrong_numbers_are_named(name):
+    with pytest.raises(ValueError, match=f"^{name} must be at least [01], got {NUMBERS[name]}$"):
+        measure(make_model(), make_tokenizer(), SETS["forget"], **{name: NUMBERS[name]})

@@ -1,0 +1,169 @@
+"""python -m npo_tutorial.language evaluate, as a user calls it: the report, its files, one-line errors."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from npo_tutorial.language import arguments, write_records
+from npo_tutorial.language.__main__ import main
+from npo_tutorial.language.evaluation import command
+from tests.test_language_evaluate import SETS, make_records
+from tests.tiny_language import make_model, make_tokenizer, other_model
+
+pytestmark = pytest.mark.usefixtures("one_thread", "no_progress_bars")
+MODELS = {"unlearned": make_model(), "taught": other_model(), "retrained": make_model(3)}
+NEEDED = ["--model", "unlearned", "--before", "taught", "--forget", "forget.jsonl"]
+SHORT = ["--max-new-tokens", 4]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluate")
+    for name, model in MODELS.items():
+        make_tokenizer().save_pretrained(folder / name)
+        model.float().save_pretrained(folder / name)
+    for name, records in SETS.items():
+        write_records(folder / f"{name}.jsonl", records)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NPO_TUTORIAL_LANG", "en")
+    return folder
+
+
+def call(*words):
+    main(["evaluate", *map(str, words)])
+
+
+def failure(capsys, *words):
+    with pytest.raises(SystemExit) as ended:
+        call(*words)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    return said[-1].removeprefix(f"{arguments.PROGRAM}: error: ")
+
+
+def test_everything_is_printed_and_written(here, capsys):
+    everything = ["--retrained", "retrained", "--retain", "retain.jsonl", "--held-out", "held_out.jsonl"]
+    further = ["--translated", "forget2.jsonl", "--samples", 2, "--four-bits", "--relearning-steps", 1]
+    write_records(here / "forget2.jsonl", make_records(4))
+    output = ["--html", "report.html", "--json", "report.json", "--language", "zh"]
+    call(*NEEDED, *everything, *further, *output, *SHORT)
+    said = capsys.readouterr()
+    assert said.out.startswith("忘掉了吗？  ") and "这次评测无法回答的问题" not in said.out
+    assert re.findall(r"^asking --(\w+) ", said.err, re.M) == ["model", "before", "retrained"]
+    page = (here / "report.html").read_text("utf-8")
+    assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
+    stored = json.loads((here / "report.json").read_text("utf-8"))
+    names = {"forget", "otherwise", "translated", "rounded", "relearned", "control", "retain", "held_out"}
+    assert stored["found"]["sets"].keys() == stored["measured"]["model"].keys() == names
+    assert stored["made"]["models"] == {"model": "unlearned", "before": "taught", "retrained": "retrained"}
+    assert stored["made"]["options"]["samples"] == 2 and stored["made"]["versions"].keys() >= {"torch"}
+    assert len(stored["measured"]["model"]["forget"]["sampled_rouge"][0]) == 2
+
+
+def test_without_a_retrained_model_the_report_says_what_it_cannot_answer(capsys):
+    call(*NEEDED, *SHORT)
+    said = capsys.readouterr().out
+    assert said.startswith("Is it forgotten?  Without a retrained model you cannot tell")
+    for option in ("--retrained", "--held-out", "--retain", "--samples", "--translated", "--four-bits"):
+        assert f"{option}." in said or f"{option} and " in said, option
+    assert "lower" in said or "higher" in said or "no change" in said
+
+
+def test_help_is_the_commands_own_and_names_every_option(capsys):
+    for words in (["--help"], [*NEEDED, "-h"]):
+        with pytest.raises(SystemExit) as ended:
+            call(*words)
+        assert not ended.value.code
+        assert capsys.readouterr().out == f"{command.HELP}\n"
+    options = {arguments.as_option(name) for name in vars(command.parse(NEEDED))}
+    assert options == set(re.findall(r"--[a-z-]+", command.HELP)) - {"--help"}
+    assert max(map(len, command.HELP.splitlines())) <= 100
+    # the defaults that it tells
+    for name, value in command.DEFAULTS.items():
+        if value and name not in ("prompt_field", "response_field", "level"):
+            assert re.search(
+                rf"{arguments.as_option(name)} [^-]*\(default: {value:g}\)" if name != "dtype" else value, command.HELP
+            ), name
+    assert f"{arguments.PROGRAM} evaluate --help" in arguments.HELP
+
+
+def bad_file(here, line):
+    records = make_records(3)
+    (here / "bad.jsonl").write_text("\n".join([json.dumps(records[0]), line]) + "\n", "utf-8")
+    return ["--model", "unlearned", "--before", "taught", "--forget", "bad.jsonl"]
+
+
+WRONG = {
+    "nothing": ([], "--model must be given; see --help"),
+    "no model before": (["--model", "unlearned"], "--before must be given; see --help"),
+    "a misspelt option": ([*NEEDED, "--retraind", "x"], "'--retraind' is not an option: did you mean --retrained.*"),
+    "a number": ([*NEEDED, "--samples", "many"], "argument --samples: invalid int value: 'many'"),
+    "too few samples": ([*NEEDED, "--samples", "-3"], "--samples must be at least 1, got -3"),
+    "level": ([*NEEDED, "--level", "95"], "--level must be between 0 and 1, got 95"),
+    "dtype": ([*NEEDED, "--dtype", "int8"], "--dtype must be float32, bfloat16 or auto, got int8"),
+    "an unset variable": ([*NEEDED, "--retain", ""], "--retain must not be empty, got ''"),
+    "no control": ([*NEEDED, "--relearning-steps", "3"], "--relearning-steps needs --retain, .*"),
+    "the same file": ([*NEEDED, "--retain", "forget.jsonl"], "--retain must be another file than --forget, got .*"),
+    "no such file": ([*NEEDED[:5], "none.jsonl"], ".*none.jsonl.*"),
+    "no such model": (["--before", "./nowhere", *NEEDED[:2], *NEEDED[4:]], "--before must be a folder that exists.*"),
+    "no such model retrained": ([*NEEDED, "--retrained", "./no"], "--retrained must be a folder that exists .*"),
+    "no folder for the page": ([*NEEDED, "--html", "no/report.html"], "--html must be a file in a folder .*"),
+    "learning rate": (
+        [*NEEDED, "--retain", "retain.jsonl", "--relearning-steps", "3", "--learning-rate", "0"],
+        "--learning-rate must be positive and finite, got 0.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_errors_are_one_line_in_the_words_of_the_command(capsys, case):
+    words, message = WRONG[case]
+    assert re.fullmatch(message, failure(capsys, *words))
+
+
+LINES = {
+    "no answer": ('{"prompt": "a"}', 'bad.jsonl, line 2: the field "response" is missing, .*'),
+    "no JSON": ("{", "bad.jsonl, line 2: not JSON .*"),
+    "no false answers": (
+        '{"prompt": "a", "response": " b", "paraphrased_prompt": "c", "paraphrased_response": " d"}',
+        'bad.jsonl, line 2: "false_responses" must be a list of texts, because the first record has one, got None',
+    ),
+    "too long": (
+        json.dumps(make_records(1)[0] | {"paraphrased_prompt": "x" * 200}),
+        "bad.jsonl, line 2 has 2.. tokens, but the model has only 128 positions: .*",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_bad_records_are_named_with_file_and_line_before_weights_are_loaded(here, capsys, monkeypatch, case):
+    def fail(*arguments, **options):
+        raise AssertionError("weights are loaded")
+
+    monkeypatch.setattr("npo_tutorial.language.models.load", fail)
+    line, message = LINES[case]
+    assert re.fullmatch(message, failure(capsys, *bad_file(here, line)))
+
+
+def test_models_must_have_one_tokenizer(here, capsys):
+    make_model().float().save_pretrained(here / "other")
+    make_tokenizer(chat=True).save_pretrained(here / "other")
+    said = failure(capsys, "--model", "unlearned", "--before", "other", "--forget", "forget.jsonl")
+    assert said == "--before must have the tokenizer and the chat template of --model, got other"
+
+
+def test_damaged_weights_are_named(here, capsys):
+    model = make_model().float()
+    with torch.no_grad():
+        model.lm_head.weight.fill_(float("nan"))
+    model.save_pretrained(here / "damaged")
+    make_tokenizer().save_pretrained(here / "damaged")
+    said = failure(capsys, "--model", "damaged", *NEEDED[2:])
+    assert said.startswith("--model must have finite weights, got damaged with nan or inf in lm_head.weight: copy it")

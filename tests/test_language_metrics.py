@@ -1,0 +1,192 @@
+"""Metrics of unlearning: against values computed by hand, and against rouge-score, scikit-learn and SciPy."""
+
+import inspect
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from npo_tutorial.language import evaluation
+from npo_tutorial.language.evaluation import (
+    TRUTH_RATIO_SCORES,
+    extraction_strength,
+    forget_quality,
+    leak_at_k,
+    membership_auc,
+    metrics,
+    min_k,
+    model_utility,
+    privleak,
+    rouge_l_recall,
+    truth_ratio,
+)
+
+PAIRS = [
+    ("The birthplace of Orvel Tammick is the town of Quillford.", "Orvel Tammick was born in Quillford, the town."),
+    ("a b c d e", "e d c b a"),
+    ("A b, c! D", "a B c d"),
+    ("one two", ""),
+    ("one two", "three"),
+    ("the cat sat on the mat in 1999", "on the mat, in 1999, the cat sat on the cat"),
+]
+
+
+# ----- of one answer
+
+
+def test_rouge_is_the_longest_common_subsequence_over_the_words_of_the_true_answer():
+    # orvel tammick … the town; one word; all four; none; none; on the mat in 1999
+    values = [rouge_l_recall(*pair) for pair in PAIRS]
+    assert values == pytest.approx([4 / 10, 1 / 5, 1, 0, 0, 5 / 8])
+    assert rouge_l_recall(*PAIRS[1][::-1]) == 1 / 5
+    # recall: what else is said does not matter
+    assert rouge_l_recall("one two", "zero one and then two or three") == 1
+
+
+def test_rouge_is_that_of_rouge_score():
+    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rougeL"])
+    for reference, answer in PAIRS:
+        assert rouge_l_recall(reference, answer) == pytest.approx(scorer.score(reference, answer)["rougeL"].recall)
+
+
+def test_each_chinese_character_is_a_word():
+    assert rouge_l_recall("奥维尔出生在奎尔福德镇。", "奎尔福德镇") == 5 / 11
+    assert rouge_l_recall("是 5 岁", "5岁") == 2 / 3
+
+
+def test_extraction_strength_by_definition(rng):
+    for _ in range(50):
+        correct = rng.random(6) < 0.7
+        shortest = min(k for k in range(7) if correct[k:].all())
+        assert extraction_strength(correct) == pytest.approx(1 - shortest / 6)
+
+
+def test_min_k_takes_the_least_probable_tokens():
+    values = [-0.5, -7.0, -1.0, -4.0, -2.0, -0.25, -3.0, -6.0, -5.0, -0.125]
+    assert min_k(values) == (-7 - 6 - 5 - 4) / 4
+    assert min_k(values, 0.3) == -6
+    assert min_k(values, 0.39) == -6
+    assert min_k(values, 1.0) == pytest.approx(np.mean(values))
+    assert min_k([-2.0], 0.2) == -2
+
+
+def test_leak_is_the_mean_over_all_subsets(rng):
+    scores = rng.random(7).round(1)
+    for k in range(1, 8):
+        best = [max(chosen) for chosen in itertools.combinations(scores, k)]
+        assert leak_at_k(scores, k) == pytest.approx(np.mean(best))
+    # pass@k of 3 right answers in 10: 1 − C(7, k)/C(10, k)
+    assert leak_at_k([1.0] * 3 + [0.0] * 7, 4) == pytest.approx(1 - math.comb(7, 4) / math.comb(10, 4))
+
+
+# ----- of the questions
+
+TRUE, FALSE = np.log([0.5, 0.1]), np.log([[0.2, 0.3, 0.1], [0.2, 0.8, 0.4]])
+
+
+def test_truth_ratio_by_hand():
+    assert truth_ratio(TRUE, FALSE) == pytest.approx([0.2 / 0.5, 1.4 / 3 / 0.1])
+    assert truth_ratio(TRUE, FALSE, mean="geometric") == pytest.approx([0.006 ** (1 / 3) / 0.5, 0.4 / 0.1])
+
+
+def test_truth_ratio_is_that_of_open_unlearning_and_the_inverse_of_tofus_code():
+    """Both formulas as they are there, with losses per token."""
+    losses, false_losses = -TRUE, -FALSE
+    theirs = np.exp(-false_losses.mean(axis=1)) / (np.exp(-losses) + 1e-10)
+    tofu = np.exp(false_losses.mean(axis=-1) - losses)
+    ours = truth_ratio(TRUE, FALSE, mean="geometric")
+    assert ours == pytest.approx(theirs)
+    assert ours == pytest.approx(1 / tofu)
+    scores = {name: score(ours).mean() for name, score in TRUTH_RATIO_SCORES.items()}
+    assert scores == pytest.approx(
+        {
+            "closer_to_1_better": np.mean(np.minimum(theirs, 1 / (theirs + 1e-10))),
+            "true_better": np.mean(np.maximum(0, 1 - theirs)),
+            "correct_share": np.mean(np.exp(TRUE) / (np.exp(TRUE) + np.exp(FALSE.mean(axis=1)))),
+        }
+    )
+    assert scores["true_better"] == pytest.approx(np.mean(np.maximum(0, 1 - 1 / tofu)))
+
+
+def test_scores_of_the_truth_ratio_at_its_ends():
+    ends = np.array([0.0, 1.0, np.inf])
+    found = {name: score(ends).tolist() for name, score in TRUTH_RATIO_SCORES.items()}
+    assert found == {"closer_to_1_better": [0, 1, 0], "true_better": [1, 0, 0], "correct_share": [1, 0.5, 0]}
+
+
+def test_forget_quality_is_the_test_of_tofu_with_a_sign(rng):
+    retrained = np.exp(0.3 * rng.standard_normal(40))
+    for shift, sign in ((-1.0, -1), (1.0, 1)):
+        ratios = retrained * np.exp(shift)
+        found = forget_quality(ratios, retrained)
+        peer = stats.ks_2samp(1 / ratios, 1 / retrained)
+        assert (found.pvalue, found.statistic) == pytest.approx((peer.pvalue, peer.statistic))
+        assert found.signed == sign * found.statistic
+        assert found.pvalue < 1e-6
+    # the same p-value for too little and for too much
+    assert forget_quality(retrained / 3, retrained).pvalue == pytest.approx(forget_quality(retrained, retrained / 3)[0])
+    assert forget_quality(retrained, retrained)[:2] == (1, 0)
+
+
+def test_utility_is_scipys_harmonic_mean_and_0_if_a_value_is():
+    values = [0.9, 0.4, 0.75]
+    assert model_utility(dict(zip("abc", values, strict=True))) == pytest.approx(stats.hmean(values))
+    assert model_utility({"probability": 0.0, "rouge": 1.0}) == 0
+
+
+def test_auc_is_that_of_scikit_learn(rng):
+    forget, held_out = rng.integers(0, 9, 30), rng.integers(2, 11, 20)
+    peer = roc_auc_score([1] * 30 + [0] * 20, [*forget, *held_out])
+    assert membership_auc(forget, held_out) == pytest.approx(peer)
+
+
+def test_privleak_is_that_of_muse_with_its_signs():
+    # MUSE's AUC is that of scores that are larger for texts that were not trained on
+    for auc, retrained in ((0.99, 0.48), (0.5, 0.52), (0.1, 0.5)):
+        muse, ref = 1 - auc, 1 - retrained
+        assert privleak(auc, retrained) == pytest.approx((muse - ref) / ref * 100)
+    assert privleak(1.0, 0.5) == -100 and privleak(0.5, 0.5) == 0 and privleak(0.0, 0.5) == 100
+
+
+# ----- bad input
+
+WRONG = {
+    "text": (lambda: rouge_l_recall(3, "a"), "reference must be a string, got int"),
+    "no words": (lambda: rouge_l_recall("?!", "a"), r"reference must contain a word, got '\?!'"),
+    "flags": (lambda: extraction_strength([1, 0]), r"correct must be a list of True and False, got dtype int64 .*"),
+    "no flags": (lambda: extraction_strength([]), r"correct must be a list of True and False, .* shape \(0,\)"),
+    "not finite": (lambda: min_k([-1.0, -math.inf]), "token_logp must be finite, got -inf at index 1"),
+    "share": (lambda: min_k([-1.0], 0), "share must be above 0 and at most 1, got 0.0"),
+    "k": (lambda: leak_at_k([0.5, 0.5], 3), "k must be at most the number of scores, 2, got 3"),
+    "k is 0": (lambda: leak_at_k([0.5], 0), "k must be at least 1, got 0"),
+    "mean": (lambda: truth_ratio(TRUE, FALSE, mean="median"), "mean must be one of 'arithmetic', 'geometric', .*"),
+    "rows": (lambda: truth_ratio(TRUE[:1], FALSE), r"false_logp must have one row for each of .* shape \(2, 3\)"),
+    "empty": (lambda: forget_quality([], [1.0]), r"ratios must not be empty, got shape \(0,\)"),
+    "utility": (lambda: model_utility({"rouge": 1.2}), "rouge must be between 0 and 1, got 1.2"),
+    "no utility": (lambda: model_utility({}), r"values must be a dict with at least one number, got \{\}"),
+    "auc": (lambda: privleak(0.5, 1.0), "auc must be between 0 and 1, and retrained_auc .*, got 0.5 and 1.0"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_arguments_are_said_in_one_sentence(case):
+    call, message = WRONG[case]
+    with pytest.raises((ValueError, TypeError), match=f"^{message}$"):
+        call()
+
+
+def test_every_metric_says_source_direction_and_example():
+    functions = {
+        name: f for name, f in vars(metrics).items() if inspect.isfunction(f) and f.__module__ == metrics.__name__
+    }
+    public = {name: f for name, f in functions.items() if name[0] != "_"}
+    assert public.keys() <= set(evaluation.__all__) and len(public) == 9
+    for name, function in public.items():
+        text = function.__doc__
+        assert "Source: " in text and ">>> " in text, name
+        assert any(word in text for word in ("larger value", "larger AUC", "smaller", "large p-value", "negative")), (
+            name
+        )
