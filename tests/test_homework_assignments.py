@@ -143,8 +143,16 @@ def test_languages_share_their_code_and_differ_in_their_texts(name, form):
 def test_the_package_is_installed_where_it_is_missing(form):
     package = "npo-tutorial[torch] @ git+https://example.org/npo"
     notebook = make_notebook(parts("losses"), form, "en", package=package)
-    assert f'%pip install -q "{package}"' in code(notebook)[0]
+    assert f'\n    "{package}",\n' in code(notebook)[0]
     assert (package in notebook.cells[0].source) == (form == "otter")
+
+
+def test_several_requirements_are_tried_in_their_order_and_none_is_an_error():
+    notebook = make_notebook(parts("losses"), "otter", "en", package=["first", "second"])
+    assert '\n    "first",\n    "second",\n' in code(notebook)[0]
+    assert "- first\n" in notebook.cells[0].source and "second" not in notebook.cells[0].source
+    with pytest.raises(ValueError, match=r"package must be a requirement or a list of them, got an empty list"):
+        make_notebook(parts("losses"), "student", "en", package=[])
 
 
 def test_the_command_writes_every_version(tmp_path, capsys):

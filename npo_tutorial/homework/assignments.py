@@ -27,15 +27,29 @@ if TYPE_CHECKING:
     import nbformat
 
 PACKAGE = "npo-tutorial[torch]"
-SETUP = """\
+SETUP = '''\
 import os
+from importlib.util import find_spec
 
 os.environ["{variable}"] = "{language}"  # for the messages of the checks
-try:
-    import npo_tutorial
-except ImportError:
-    %pip install -q "{package}"
-"""
+for package in ({packages}
+):
+    if find_spec("npo_tutorial"):
+        break
+    %pip install -q "{{package}}"
+if not find_spec("npo_tutorial"):
+    raise SystemExit("""\\
+{failed}""")
+'''
+FAILED = {
+    "en": """\
+The package npo-tutorial could not be installed: the messages of pip above say why. If your network cannot reach an
+address, ask for npo-tutorial.zip, which the first page of the course offers. Put its file that ends in .whl next to
+this notebook and run %pip install "./NAME.whl", with the file's name for NAME.""",
+    "zh": """\
+没能装上程序包 npo-tutorial，原因见上面 pip 的提示。如果你的网络连不上其中的地址，就请别人从本书首页下载
+npo-tutorial.zip，把其中以 .whl 结尾的文件放到这个笔记本旁边，再运行 %pip install "./文件名.whl"。""",
+}
 SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION\n(.*?)^ *# END SOLUTION$", re.M | re.S)
 MARKER = re.compile(r"# (BEGIN|END) SOLUTION")
 STUB = r"\1raise NotImplementedError"
@@ -194,7 +208,7 @@ def _is_hidden(cell):
 
 
 def make_notebook(
-    parts: Sequence[Part], form: Form, language: Language, *, package: str = PACKAGE
+    parts: Sequence[Part], form: Form, language: Language, *, package: str | Sequence[str] = PACKAGE
 ) -> "nbformat.NotebookNode":
     """One version of an assignment.
 
@@ -207,8 +221,9 @@ def make_notebook(
         generate_assignment``.
     language : {"en", "zh"}
         Language of the texts and of the checks' messages.
-    package : str
-        Requirement that the notebook installs by pip if ``npo_tutorial`` is missing; otter-grader installs it as well.
+    package : str or list of str
+        Requirements, such as ``"npo-tutorial[torch]"``, that the notebook tries to install by pip, one after the other,
+        until ``npo_tutorial`` is there; otter-grader installs the first.
 
     Returns
     -------
@@ -218,7 +233,7 @@ def make_notebook(
     Raises
     ------
     ValueError
-        An unknown form or language.
+        An unknown form or language, or no requirement.
     ImportError
         ``nbformat`` is not installed.
     """
@@ -227,7 +242,11 @@ def make_notebook(
     check_choice("language", language, LANGUAGES)
     own = [part for part in parts if not isinstance(part, Text) or part.language == language]
     first_code = next(i for i, part in enumerate(own) if not isinstance(part, Text))
-    setup = SETUP.format(variable=VARIABLE, language=language, package=package)
+    packages = [package] if isinstance(package, str) else list(package)
+    if not packages:
+        raise ValueError("package must be a requirement or a list of them, got an empty list")
+    listed = "".join(f'\n    "{requirement}",' for requirement in packages)
+    setup = SETUP.format(variable=VARIABLE, language=language, packages=listed, failed=FAILED[language])
     own.insert(first_code, Code(setup.rstrip()))
     make = {
         "code": nbformat.v4.new_code_cell,
@@ -237,7 +256,7 @@ def make_notebook(
     return nbformat.v4.new_notebook(
         cells=[
             make[kind](source, id=f"cell-{i}", metadata=metadata)
-            for i, (kind, source, metadata) in enumerate(FORMS[form](own, package))
+            for i, (kind, source, metadata) in enumerate(FORMS[form](own, packages[0]))
         ],
         metadata={
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

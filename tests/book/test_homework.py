@@ -3,22 +3,27 @@
 import nbformat
 import pytest
 
+import npo_tutorial
 from npo_tutorial.homework.assignments import Question, make_notebook, read_assignment
-from tests.book.pages import EDITIONS, REPOSITORY, parse
+from tests.book.pages import BASE, EDITIONS, REPOSITORY, parse
 from tests.conftest import ROOT
 
 SOURCES = sorted((ROOT / "book/homework").glob("*.md"))
 
 
 def test_the_site_holds_what_students_get(site):
-    written = {path.relative_to(site / "homework").as_posix() for path in (site / "homework").rglob("*.*")}
+    written = {path.relative_to(site / "homework").as_posix() for path in (site / "homework").rglob("*.ipynb")}
     expected = {f"{edition}/{source.stem}.ipynb" for edition in EDITIONS for source in SOURCES}
     assert written == expected, "homework/ of the site has each assignment of book/homework, for students only"
-    package = f"npo-tutorial[torch] @ git+{REPOSITORY}"
+    # the site's own wheel first; neither address needs git
+    wheel = f"npo_tutorial-{npo_tutorial.__version__}-py3-none-any.whl"
+    packages = [
+        f"npo-tutorial[torch] @ {place}" for place in (BASE + wheel, f"{REPOSITORY}/archive/refs/heads/main.zip")
+    ]
     for source in SOURCES:
         for edition in EDITIONS:
             notebook = nbformat.read(site / f"homework/{edition}/{source.stem}.ipynb", as_version=4)
-            assert notebook == make_notebook(read_assignment(source), "student", edition, package=package)
+            assert notebook == make_notebook(read_assignment(source), "student", edition, package=packages)
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
