@@ -29,7 +29,7 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 BASE = CONFIG["html"]["baseurl"]
 SETTINGS = Settings.read(CONFIG["sphinx"]["config"]["booksite"])
 # what only a screen can show, and where to get what the reader has
-LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf"
+LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf, .site-epub"
 # the paragraph that offers the zip of the site, and the one that offers the PDF
 OFFERS = re.compile(r'(<p class="site-archive">.*?</p>)(\s*<p class="site-pdf">.*?</p>)?', re.S)
 # a glyph and the radical that it is said to be, in a font's table of characters
@@ -94,11 +94,12 @@ def read(site, edition):
 def bind(pages, site):
     """A link to a page of the book leads within the book, any other one to the published site or elsewhere."""
     inside = {page.address: page for page in pages}
+    ids = {tag["id"] for page in pages for tag in [page.article, *page.article.select("[id]")]}
     for page in pages:
         for link in page.article.select("a[href]"):
             target = urljoin(page.address, link["href"])
             address, fragment = urldefrag(target)
-            if address in inside:
+            if address in inside and inside[address].id(unquote(fragment)) in ids:
                 link["href"] = "#" + inside[address].id(unquote(fragment))
             else:
                 link["href"] = target.replace(site.as_uri() + "/", BASE)
@@ -142,10 +143,10 @@ def everyday(glyph):
     return b"%s<%04X>" % (glyph[1], ord(character))
 
 
-def write(browser, site, edition, target):
-    """Print an edition of the site into the file `target`."""
+def write(browser, site, edition, target, parts=None):
+    """Print an edition of the site, or some parts of it, into the file `target`."""
     site = site.resolve()
-    parts = read(site, edition)
+    parts = parts or read(site, edition)
     pages = [page for _, part in parts for page in part]
     bind(pages, site)
     template = Environment(autoescape=True).from_string(TEMPLATE.read_text("utf-8"))

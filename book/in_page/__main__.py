@@ -8,6 +8,7 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from runpy import run_path
 
 from fetch import Missing, core, wheels
 from offline import list_files, offer
@@ -41,6 +42,8 @@ def main():
         files = wheels(options.files, pyodide)
         shutil.rmtree(options.to, ignore_errors=True)
         shutil.copytree(options.site, options.to)
+        # before the pages change, and before what a reader can keep is listed
+        run_path(str(ROOT / "book/quiz/__main__.py"))["write"](options.to)
         listing = pack(pyodide, files, ROOT, options.to / FOLDER)
         pages = publish(options.to)
         offer(options.to)

@@ -11,6 +11,7 @@ STATIC = HERE / "static"
 # files that no page of the site shows
 LEFT = (
     "_sources/",
+    "llms.txt",
     "objects.inv",
     "robots.txt",
     "sitemap.xml",
@@ -26,12 +27,12 @@ SCRIPT = """
 def kept_files(site):
     files = [path for path in sorted(site.rglob("*")) if path.is_file()]
     named = [(path.relative_to(site).as_posix(), path) for path in files]
-    # ZIPs and PDFs of the whole course are other ways to take it along
-    return [
-        (name, path)
-        for name, path in named
-        if not name.startswith(LEFT) and not (path.suffix in (".zip", ".pdf") and "/" not in name)
-    ]
+    return [(name, path) for name, path in named if not (name.startswith(LEFT) or is_elsewhere(path.suffix, name))]
+
+
+def is_elsewhere(suffix, name):
+    """ZIP, PDF and EPUB are other ways to take the course along; wheels and texts are for notebooks and assistants."""
+    return suffix == ".md" or (suffix in (".zip", ".pdf", ".epub", ".whl") and "/" not in name)
 
 
 def offer(site):

@@ -13,6 +13,13 @@ STATIC = HERE / "static"
 MARKS = HERE / "marks.json"
 CELL = re.compile(r'(<div class="cell_input [^>]*)(>.*?<pre>(.*?)</pre>)', re.S)
 TAG = re.compile(r"<[^>]*>")
+# the menu of the places where the page's code runs, and its entry for the page itself
+MENU = re.compile(r'<div class="dropdown dropdown-launch">.*?<ul class="dropdown-menu">', re.S)
+HERE_ENTRY = """
+<li><a href="#run-here" class="btn btn-sm dropdown-item" title="{here_tip}">
+<span class="btn__icon-container"></span>
+<span class="btn__text-container">{here}</span>
+</a></li>"""
 
 
 def key_of(code):
@@ -30,6 +37,13 @@ def mark_cells(html, marks):
         return f"{cell[1]}{told}{cell[2]}"
 
     return CELL.sub(mark, html), found
+
+
+def offer_run(html, words):
+    """Make the page itself the first place in the menu, which leads to the first cell."""
+    entry = HERE_ENTRY.format(here=escape(words["here"]), here_tip=escape(words["here_tip"]))
+    html = MENU.sub(lambda menu: menu[0] + entry, html, count=1)
+    return html.replace('<div class="cell_input ', '<div id="run-here" class="cell_input ', 1)
 
 
 def publish(site):
@@ -70,6 +84,7 @@ def publish(site):
             html, keys = mark_cells(html, marks)
             unknown -= keys
             html = add_fields(html, page.relative_to(site), assignments)
+            html = offer_run(html, words[page.parent.name])
             html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)
         page.write_text(html, "utf-8", newline="\n")
     if unknown:

@@ -1,5 +1,6 @@
 """The configuration of the site, the sources of its pages, and the built pages, parsed once."""
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -64,8 +65,11 @@ def source(edition, name):
     return read(ROOT / f"book/{edition}/{name}.md")
 
 
-def cells(edition, name):
+def cells(edition, name, in_page=False):
+    """The code cells of a page's source; with `in_page` without those that the page leaves out."""
     found = CELL.findall(source(edition, name))
+    if in_page:
+        found = [cell for cell in found if not cell.startswith(":tags: [remove-cell]\n")]
     return [re.sub(r"^:.*\n", "", cell, flags=re.M) for cell in found]
 
 
@@ -87,6 +91,12 @@ def all_pages(site):
     return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if "_static" not in path.parts)
 
 
+def half(pages):
+    """The pages once, each in one of its editions by turns: for what hardly depends on the language."""
+    turns = {f"book/{edition}/{name}.html" for i, name in enumerate(NAMES) for edition in [list(EDITIONS)[i % 2]]}
+    return [page for page in pages if page not in TWINS or page in turns]
+
+
 @cache
 def parse(path: Path):
     return BeautifulSoup(read(path), "html.parser")
@@ -101,3 +111,10 @@ def places(path: Path):
 def article(site, edition, name):
     """The part of a page that its author wrote."""
     return parse(site / f"book/{edition}/{name}.html").select_one("article.bd-article")
+
+
+def search_titles(site, edition):
+    """Title, page's title and terms of each piece in the index, by Pagefind's name of the piece."""
+    tag = EDITIONS[edition].lower()
+    pages = json.loads((site / f"pagefind/titles.{tag}.json").read_text("utf-8"))
+    return {f"{tag}_{name}": [title, page, terms] for page, rows in pages.items() for title, name, terms in rows}

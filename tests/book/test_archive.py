@@ -25,8 +25,8 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_contains_every_file_of_the_site_except_itself_and_the_pdfs(site, unpacked):
-    downloads = {f"{NAME}.zip", *(path.name for path in site.glob("*.pdf"))}
+def test_contains_every_file_of_the_site_except_itself_and_pdfs_and_epubs(site, unpacked):
+    downloads = {f"{NAME}.zip", *(path.name for form in ("pdf", "epub") for path in site.glob(f"*.{form}"))}
     assert files(unpacked) == files(site) - downloads
     for name in files(unpacked):
         if not name.endswith(".html"):
@@ -38,8 +38,10 @@ def test_both_first_pages_link_to_it_and_its_own_pages_do_not(site, unpacked):
         page = f"book/{edition}/index.html"
         assert parse(site / page).select(f"p.site-archive a[href$='/{NAME}.zip']")
         text = (site / page).read_text("utf-8")
-        assert (unpacked / page).read_text("utf-8") == re.sub(r'<p class="site-(archive|pdf)">.*?</p>\s*', "", text)
-    assert not [name for name in all_pages(unpacked) if f"{NAME}.zip" in (unpacked / name).read_text("utf-8")]
+        assert (unpacked / page).read_text("utf-8") == re.sub(
+            r'<p class="site-(archive|pdf|epub)">.*?</p>\s*', "", text
+        )
+    assert not [name for name in all_pages(unpacked) if f'{NAME}.zip"' in (unpacked / name).read_text("utf-8")]
 
 
 @pytest.mark.nightly

@@ -1,6 +1,8 @@
 """The notebooks of the site: their form, their links, and that every one of them runs."""
 
 import re
+import subprocess
+import sys
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -85,7 +87,13 @@ def test_cells_are_those_of_the_source(site, edition, name):
         assert all(
             line.lstrip().startswith("for ") or "glue(" in line or not line for line in left if line not in lines
         ), left
-    assert f'%pip install -q "npo-tutorial[fast,llm,torch,widgets] @ git+{REPOSITORY}"' in first
+    # the site's own wheel first; neither address needs git
+    wheel = f"npo_tutorial-{npo_tutorial.__version__}-py3-none-any.whl"
+    places = BASE + wheel, f"{REPOSITORY}/archive/refs/heads/main.zip"
+    assert re.findall(r'^    "(.*)",$', first, re.M) == [
+        f"npo-tutorial[fast,llm,torch,widgets] @ {at}" for at in places
+    ]
+    assert f'%pip install "./{wheel}[fast,llm,torch,widgets]"' in first
     assert not any("glue" in source for source in cells)
 
 
@@ -102,8 +110,9 @@ def test_editions_have_the_same_cells_in_the_same_places(site, name):
     zh, en = (load(site, edition, name) for edition in EDITIONS)
     kinds = [[cell.cell_type for cell in notebook.cells] for notebook in (zh, en)]
     assert kinds[0] == kinds[1], f"book/zh/{name}.md and book/en/{name}.md must have their cells in the same places"
-    # the first cell sets the language of the demos
-    assert code(zh)[0].replace('"NPO_TUTORIAL_LANG"] = "zh"', '"NPO_TUTORIAL_LANG"] = "en"') == code(en)[0]
+    # the first cell sets the language of the demos, and says in it what to do if the package cannot be installed
+    firsts = [re.sub(r'""".*?"""', '""', code(notebook)[0], flags=re.S) for notebook in (zh, en)]
+    assert firsts[0].replace('"NPO_TUTORIAL_LANG"] = "zh"', '"NPO_TUTORIAL_LANG"] = "en"') == firsts[1]
     assert code(zh)[0] != code(en)[0]
     same = code(zh)[1:] == code(en)[1:]
     assert same, f"book/zh/{name}.md and book/en/{name}.md must have code cells that are identical to the byte"
@@ -144,6 +153,56 @@ def test_the_page_offers_it_for_download(site, edition, name):
     buttons = parse(site / f"book/{edition}/{name}.html").select("a.btn-download-notebook-button")
     assert [button["href"] for button in buttons] == [f"../../notebooks/{edition}/{name}.ipynb"]
     assert buttons[0].has_attr("download") and not buttons[0].has_attr("target")
+
+
+# runs a first cell as IPython does; its %pip counts, and "installs" the package at the call of that number
+FIRST_CELL = """
+import sys
+
+# an editable install is hidden
+sys.meta_path[:] = [finder for finder in sys.meta_path if not finder.__module__.startswith("__editable__")]
+from IPython.core.interactiveshell import InteractiveShell
+
+cell, succeeds, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+shell, calls = InteractiveShell.instance(), []
+
+def pip(line):
+    calls.append(line)
+    print("pip:", line)
+    if len(calls) == succeeds:
+        sys.path.insert(0, folder)
+
+shell.register_magic_function(pip)
+if succeeds == 0:
+    sys.path.insert(0, folder)
+shell.run_cell(cell)
+"""
+
+
+@pytest.mark.parametrize(("succeeds", "tried"), [(0, 0), (1, 1), (2, 2), (3, 2)])
+@pytest.mark.parametrize(("edition", "said"), [("en", "could not be installed"), ("zh", "没能装上")])
+def test_the_first_cell_tries_one_address_after_the_other_and_says_if_none_works(
+    site, tmp_path, edition, said, succeeds, tried
+):
+    (tmp_path / "folder/npo_tutorial").mkdir(parents=True)
+    (tmp_path / "folder/npo_tutorial/__init__.py").write_text("", "utf-8")
+    homework = nbformat.read(site / f"homework/{edition}/losses.ipynb", as_version=4)
+    for cell in (code(load(site, edition, "npo"))[0], code(homework)[0]):
+        # isolated: neither this folder nor PYTHONPATH has the package
+        script = f"import sys; sys.path[:] = {hidden()!r}\n{FIRST_CELL}"
+        command = [sys.executable, "-I", "-c", script, cell, str(succeeds), str(tmp_path / "folder")]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment(tmp_path), cwd=tmp_path)
+        calls = re.findall(r'^pip: install -q "(.*)"$', done.stdout, re.M)
+        assert calls == re.findall(r'^    "(.*)",$', cell, re.M)[:tried]
+        assert (said in done.stdout + done.stderr) == (succeeds > 2)
+        # one message, not the way to it
+        assert "Traceback" not in done.stdout + done.stderr
+
+
+def hidden():
+    """The places of modules without those that have the package."""
+    root = str(Path(npo_tutorial.__file__).parents[1])
+    return [place for place in sys.path if place and place != root and not Path(place, "npo_tutorial").is_dir()]
 
 
 @pytest.mark.parametrize("name", ["npo", *nightly(*(name for name in NAMES if name != "npo"))])

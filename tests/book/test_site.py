@@ -21,6 +21,7 @@ from tests.book.pages import (
     article,
     parse,
     places,
+    search_titles,
 )
 from tests.conftest import ROOT
 from tests.project import ask_git, project_files
@@ -258,6 +259,12 @@ def test_footer_says_how_to_cite_when_it_changed_and_where_to_report(site, page)
     assert any(a["href"].startswith(f"{REPOSITORY}/issues/new?") for a in foot.select("a"))
 
 
+def test_no_two_pages_are_cited_by_one_key(site):
+    entries = [tag.get_text() for page in all_pages(site) for tag in parse(site / page).select(".cite pre")]
+    keys = [re.match(r"@misc\{(.+),", entry)[1] for entry in entries]
+    assert len(keys) > len(TWINS) and len({*keys}) == len(keys)
+
+
 def test_large_unused_scripts_are_not_loaded(site):
     unused = re.compile("thebe|fontawesome.js|require.js", re.I)
     assert not unused.search(" ".join(SCRIPTS))
@@ -277,7 +284,7 @@ def test_sphinx_s_own_search_is_neither_built_nor_linked(site):
 
 def test_search_index_contains_exactly_the_pages_of_its_language(site):
     for edition, tag in EDITIONS.items():
-        titles = json.loads((site / f"pagefind/titles.{tag.lower()}.json").read_text("utf-8"))
+        titles = search_titles(site, edition)
         fragments = {path.stem for path in (site / "pagefind/fragment").glob(f"{tag.lower()}_*")}
         assert set(titles) == fragments
         pages = []

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.visit import DESKTOP, STILL, Visit, wait_until
+from tests.browser.visit import DESKTOP, STILL, Visit, next_picture, wait_until
 
 # KaTeX hides the visual copy of a formula from screen readers, and it has the colour of the text around it
 CONTEXT = {"exclude": [".katex-html"]}
@@ -29,7 +29,6 @@ SHORTEN = """() => {
 REACHABLE = """(deadline) => performance.now() > deadline || ![...document.querySelectorAll("pre, article div")].some(
   (box) => box.tabIndex < 0 && box.scrollWidth > box.clientWidth
     && ["auto", "scroll"].includes(getComputedStyle(box).overflowX))"""
-PICTURE = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @contextmanager
@@ -48,12 +47,12 @@ def violations(page, widths=WIDTHS, themes=tuple(RULES)):
     page.evaluate("document.documentElement.classList.add('laid-out')")
     for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate(PICTURE)
+        next_picture(page)
         wait_until(page, REACHABLE, page.evaluate("performance.now() + 1500"))
         for theme in themes:
             page.emulate_media(color_scheme=theme)
             # the page learns of the change with its next frame
-            page.evaluate(PICTURE)
+            next_picture(page)
             for broken in Axe().run(page, CONTEXT, OPTIONS | RULES[theme]).response["violations"]:
                 found += [f"{theme}, {width} px: {broken['id']}: {node['html'][:200]}" for node in broken["nodes"]]
     return found

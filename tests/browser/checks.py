@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 from matplotlib.colors import to_rgb
 
 from tests.book.pages import CHAPTERS, EDITIONS, NAMES
-from tests.browser.axe import PICTURE, SHORTEN, violations
+from tests.browser.axe import SHORTEN, violations
 from tests.browser.demos import demos_of, mounted
 from tests.browser.letters import lost_characters
 from tests.browser.styles import lost_rules
-from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, too_wide
+from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, next_picture, too_wide
 from tests.browser.weight import too_heavy
 from tests.colors import contrast, in_dark_mode
 from tests.figures import smallest_letter, texts
@@ -50,7 +50,7 @@ SCROLLING = """(selector) => [...document.querySelectorAll(selector)]
   .filter((box) => box.scrollWidth > box.clientWidth + 1)
   .map((box) => (box.rows?.[0].innerText ?? box.textContent).split("\\n"))
   .map((lines) => lines.reduce((one, other) => (other.length > one.length ? other : one)))"""
-# the lines of text that begin with a closing sign or end with an opening one, and titles that break off their last sign
+# lines that begin with a closing sign or end with an opening one; titles that break off their last sign or their number
 BROKEN = r"""() => {
   const range = document.createRange(), found = [];
   const texts = (root) => {
@@ -82,17 +82,35 @@ BROKEN = r"""() => {
     if (begins) found.push(`a line begins with ${text.data.slice(0, 40)}`);
     if (ends) found.push(`a line ends with ${text.data.slice(-40)}`);
   }
-  for (const title of document.querySelectorAll("article :is(h1, h2, h3, h4), .prev-next-title")) {
+  for (const title of document.querySelectorAll("article :is(h1, h2, h3, h4, .admonition-title), .prev-next-title")) {
     if (title.querySelector(".math")) continue;
     const signs = texts(title).flatMap((text) => [...text.data].map((sign, i) => [sign, box(text, i)]))
       .filter(([sign, { width }]) => sign.trim() && width);
     // lines of a title may overlap, but their tops are apart
     const end = signs.at(-1)?.[1].top;
     const [above, below] = [true, false].map((up) => signs.filter(([, { top }]) => top < end - 4 === up).length);
-    if (above && below === 1) found.push(`a title breaks off its last sign: ${title.textContent}`);
+    // a Chinese character and the mark after it are one sign
+    const marked = /[\u3400-\u9fff][，。；：！？）”]\s*$/.test(title.textContent);
+    if (above && below <= 1 + marked) found.push(`a title breaks off its last sign: ${title.textContent}`);
+    const first = signs.filter(([, { top }]) => top < signs[0][1].top + 4).map(([sign]) => sign).join("");
+    if (above && /^[\d.]+$/.test(first)) found.push(`a title begins a line behind its number: ${title.textContent}`);
   }
   return found;
 }"""
+# signatures with a line that begins with a comma
+COMMAS = """() => [...document.querySelectorAll("dt.sig")].filter((sig) => [...sig.childNodes].some((node) => {
+  if (node.nodeType !== Node.TEXT_NODE || !node.data.startsWith(",")) return false;
+  const range = document.createRange();
+  range.setStart(node, 0);
+  range.setEnd(node, 1);
+  return range.getBoundingClientRect().top >= [...node.previousSibling.getClientRects()].at(-1).bottom - 4;
+})).map((sig) => sig.innerText.slice(0, 80))"""
+# formulas in the head of a table, or in the first cell of a row, that take more than one line
+SPLIT = """() => [...document.querySelectorAll("article :is(th, td:first-child) span.math")].filter((formula) => {
+  const lefts = [...formula.querySelectorAll(".katex-base")]
+    .map((base) => base.getBoundingClientRect().left);
+  return lefts.some((left, i) => i && left <= lefts[i - 1]);
+}).map((formula) => formula.querySelector("annotation").textContent.slice(0, 80))"""
 # lines of code with a background of their own
 HIGHLIGHTED = """() => [...document.querySelectorAll(".cell_input .hll")]
   .filter((line) => getComputedStyle(line).backgroundColor !== "rgba(0, 0, 0, 0)").map((line) => line.textContent)"""
@@ -183,7 +201,7 @@ def figures(visit, name, site):
     visit.page.add_style_tag(content=STILL)
     for theme in FILTERS:
         visit.page.emulate_media(color_scheme=theme)
-        visit.page.evaluate(PICTURE)
+        next_picture(visit.page)
         for file, filter, ground in visit.page.evaluate(STANDING):
             if filter != FILTERS[theme][0]:
                 yield f"{theme}: {file} has the filter {filter}, not {FILTERS[theme][0]}"
@@ -209,7 +227,7 @@ def themes(visit, name, site):
         yield f"is shown {shown}, not {asked}"
     other = {"dark": "light", "light": "dark"}[asked]
     visit.page.emulate_media(color_scheme=other)
-    visit.page.evaluate(PICTURE)
+    next_picture(visit.page)
     if (shown := visit.page.evaluate(THEME)) != other:
         yield f"stays {shown} when the system turns {other}"
 
@@ -220,7 +238,7 @@ def narrow(visit, name, site):
     visit.page.evaluate("document.documentElement.classList.add('laid-out')")
     for size in (PHONE["viewport"], ENLARGED):
         visit.page.set_viewport_size(size)
-        visit.page.evaluate(PICTURE)
+        next_picture(visit.page)
         yield from (f"at {size['width']} px: {what}" for what in too_wide(visit.page))
     visit.page.set_viewport_size(PHONE["viewport"])
 
@@ -246,7 +264,7 @@ def whole_figures(visit, name, site):
 
 
 def code(visit, name, site):
-    """What a cell prints must fit a phone: 44 characters a line, or, for sentences, the tag `wrap-output`."""
+    """Code breaks its lines; what a cell prints must fit a phone: 44 characters a line, or the tag `wrap-output`."""
     return [f"scrolls: {line}" for line in visit.page.evaluate(SCROLLING, "article pre")]
 
 
@@ -254,7 +272,7 @@ def folded(visit, name, site):
     """Code that only draws must look like the rest of its cell when its fold is open: no line is highlighted."""
     for theme in FILTERS:
         visit.page.emulate_media(color_scheme=theme)
-        visit.page.evaluate(PICTURE)
+        next_picture(visit.page)
         yield from (f"{theme}: highlighted: {line}" for line in visit.page.evaluate(HIGHLIGHTED))
     visit.page.emulate_media(color_scheme="light")
 
@@ -267,6 +285,16 @@ def tables(visit, name, site):
 def lines(visit, name, site):
     """A line must not begin with a comma or end with an opening bracket, nor a title break off its last sign."""
     return visit.page.evaluate(BROKEN)
+
+
+def signatures(visit, name, site):
+    """A line of a signature must not begin with a comma."""
+    return [f"begins a line with a comma: {signature}" for signature in visit.page.evaluate(COMMAS)]
+
+
+def split(visit, name, site):
+    """A formula in the head of a table, or that names a row, must stay in one line."""
+    return [f"is broken: {formula}" for formula in visit.page.evaluate(SPLIT)]
 
 
 def covered(visit, name, site):
@@ -293,7 +321,7 @@ def axe(visit, name, site):
 
 
 # in this order, because opening folds and replacing fonts or formulas cannot be undone
-ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, axe)
+ON_A_DESKTOP = (weight, styles, figures, paper, letters, demos, code, split, axe)
 ON_A_PHONE = (
     weight,
     themes,
@@ -305,6 +333,7 @@ ON_A_PHONE = (
     folded,
     tables,
     lines,
+    signatures,
     covered,
     narrow,
     axe,

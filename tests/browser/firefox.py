@@ -29,7 +29,10 @@ PREFERENCES = {
 # collects a page's complaints before any of its scripts runs
 LISTEN = """() => {
   window.complaints = [];
-  addEventListener("error", (e) => complaints.push(`error: ${e.message ?? e.target.src ?? e.target.href}`), true);
+  addEventListener("error", (e) => {
+    // Firefox fetches the next page before it is asked for, and gives up when something else is loaded, such as a frame
+    if (e.target.rel !== "next") complaints.push(`error: ${e.message ?? e.target.src ?? e.target.href}`);
+  }, true);
   addEventListener("unhandledrejection", (e) => complaints.push(`rejection: ${e.reason}`));
   addEventListener("securitypolicyviolation", (e) => complaints.push(`${e.effectiveDirective}: ${e.blockedURI}`));
 }"""

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from npo_tutorial.homework.assignments import Question, read_assignment
-from tests.benchmarks.in_page import run_cells
+from tests.benchmarks.in_page import MARKS, run_cells
 from tests.browser.axe import SHORTEN, opened, violations
 from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
 from tests.conftest import ROOT
@@ -26,6 +26,8 @@ LOSSES, DYNAMICS = (
     [part for part in read_assignment(ROOT / f"book/homework/{name}.md") if isinstance(part, Question)]
     for name in ("losses", "dynamics")
 )
+# how the sentence begins that is shown once
+FIRST_RUN = WORDS["en"]["before"].partition("{")[0]
 ENDLESS = "while True:\n    pass\n"
 
 
@@ -169,10 +171,65 @@ def test_a_cell_is_stopped_and_runs_again(browser, python_server):
             if number == 0:
                 button(cell(page, 0), say["reset"]).click()
         assert place.locator("textarea").input_value() == ENDLESS
-        write(place, "6 * 7")
-        assert press(page, place, say["run"]).startswith(say["ran"].partition("{")[0])
+        write(place, "import time\ntime.sleep(1)\n6 * 7")
+        place.locator(".run-bar button").first.click()
+        assert not page.get_by_text(FIRST_RUN).count(), "Python starts again, but it is there"
+        page.wait_for_function("place => place.querySelector('.live pre')", arg=place.element_handle())
         assert place.locator(".live .run-text").inner_text().strip() == "42"
         assert not visit.complaints
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("edition", ["en", "zh"])
+def test_how_much_and_how_long_is_said_at_the_beginning(browser, python_server, edition):
+    say, marks = WORDS[edition], json.loads(MARKS.read_text("utf-8")).values()
+    minutes = round(sum(mark.get("seconds", 0) for mark in marks if mark["page"] == "synthetic") / 60)
+    assert minutes > 1
+    with Visit(browser, python_server, service_workers="block", **DESKTOP) as visit:
+        page = visit.open(f"{python_server}book/{edition}/synthetic.html")
+        page.evaluate("document.querySelectorAll('article details').forEach((fold) => (fold.open = true))")
+        # the last one that is slow: all others are above it
+        place = page.locator("article .cell:has(> .cell_input[data-mark*=seconds])").last
+        place.locator(".run-bar button").first.click()
+        counted = "place => place.querySelector('.run-loaded').textContent"
+        counted = page.wait_for_function(counted, arg=place.element_handle()).json_value()
+        announced = re.search(r"(\d+) MB", place.locator(".run-note").inner_text())[1]
+        assert float(re.findall(r"[\d.]+", counted)[1]) >= int(announced), "more is said than is counted"
+        status = place.locator(".run-status")
+        page.wait_for_function(
+            "([status, start]) => status.textContent.startsWith(start)",
+            arg=[status.element_handle(), say["above"].partition("{")[0]],
+            timeout=60_000,
+        )
+        assert status.inner_text().endswith(say["in_all"].format(minutes=minutes))
+        place.locator(".run-bar button").first.click()
+        assert status.inner_text() == say["stopped"]
+
+
+def test_an_editor_opens_at_its_beginning_and_chinese_sentences_have_no_gap(browser, python_server):
+    with Visit(browser, python_server, **PHONE) as visit:
+        page = visit.open(f"{python_server}book/zh/npo.html")
+        button(cell(page), WORDS["zh"]["edit"]).click()
+        place = "area => [area === document.activeElement, area.selectionStart, area.scrollLeft, area.scrollTop]"
+        assert cell(page).locator("textarea").evaluate(place) == [True, 0, 0, 0]
+        said = page.locator(".run-status").all_text_contents()
+        assert any(said) and not [text for text in said if "。 " in text]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE])
+def test_an_output_stands_where_the_recorded_one_stood(browser, python_server, screen):
+    with Visit(browser, python_server, **screen) as visit:
+        page = visit.open(f"{python_server}book/en/npo.html")
+        # from the place's edge to the first letter
+        left = """(pre) => {
+          const range = document.createRange();
+          range.selectNodeContents(pre);
+          return [pre.getBoundingClientRect().left, range.getBoundingClientRect().left];
+        }"""
+        recorded = cell(page).locator(".cell_output:not(.live) pre").evaluate(left)
+        press(page, cell(page), WORDS["en"]["run"])
+        assert cell(page).locator(".live pre").evaluate(left) == recorded
 
 
 @pytest.mark.nightly
@@ -278,6 +335,8 @@ def test_outputs_are_those_of_a_notebook(browser, python_server):
         assert shown("for i in range(3):\n    print(f'\\rstep {i}', end='')\nprint()") == "step 2\n"
         assert shown("import numpy as np\ndisplay('x')\nnp.eye(2)") == "'x'\narray([[1., 0.],\n       [0., 1.]])\n"
         assert shown("6 * 7;") == "" and shown("None") == ""
+        seconds = float(re.search(r"[\d.]+", place.locator(".run-status").inner_text())[0])
+        assert 0 < seconds < 1, "nothing takes no time"
         assert shown("import warnings\nwarnings.warn('careful')", "warning").startswith("<cell 1>:2: UserWarning")
         assert "input" in shown("input('?')", "error").splitlines()[-1]
         # a page shows only the beginning of a flood, and goes on
@@ -297,6 +356,7 @@ def test_outputs_are_those_of_a_notebook(browser, python_server):
         # and what ran before it is not shown as its output
         run.click()
         assert place.locator(".run-status").inner_text() == say["stopped"]
+        assert other.locator(".run-status").inner_text() == "", "no cell is still running"
         assert not place.locator(".live > *").count()
         assert not visit.complaints
 

@@ -167,6 +167,26 @@ def test_what_has_arrived_is_not_fetched_again(browser, copy):
         assert len(before & again) <= 6
 
 
+def test_one_tab_at_a_time_keeps_the_course_and_the_others_say_so(browser, python_site):
+    with serving(python_site) as address, Visit(browser, address, **DESKTOP) as visit:
+        page, held = visit.open(f"{address}book/en/npo.html"), []
+        page.route("**/book/zh/npo.html?kept=*", lambda route: held.append(route))
+        choose(page, WORDS["en"]["keep"])
+        says(page, WORDS["en"]["keeping"])
+        # opened meanwhile: nothing here has failed, and nothing can be pressed
+        other = visit.context.new_page()
+        other.goto(f"{address}book/zh/npo.html")
+        says(other, WORDS["zh"]["elsewhere"])
+        assert not other.locator(f"{CONTROL} button").count()
+        while not held:
+            page.wait_for_timeout(50)
+        for route in held:
+            route.continue_()
+        for tab, edition in ((page, "en"), (other, "zh")):
+            says(tab, WORDS[edition]["kept"])
+        assert not visit.complaints
+
+
 def test_a_full_disk_is_said_before_anything_is_fetched(browser, python_site):
     asked = []
     with serving(python_site, asked=asked) as address, Visit(browser, address, **DESKTOP) as visit:

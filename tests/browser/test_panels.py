@@ -267,7 +267,7 @@ def test_without_scripts_the_picture_names_the_choice(browser, folder):
     with opened(browser, folder, "zh.html", java_script_enabled=False) as page:
         picture = page.locator("figure svg")
         assert picture.bounding_box()["height"] > 400
-        assert "方法 = NPO; 幂 = 2" in picture.get_attribute("aria-label")
+        assert "方法 = NPO；幂 = 2" in picture.get_attribute("aria-label")
 
 
 def test_a_step_of_the_slider_moves_both_panels(browser, folder):

@@ -49,7 +49,7 @@ def test_a_page_prints_light_and_what_is_open_and_is_unchanged_afterwards(browse
     assert ("Shortanswer" in whole) == everything
     # neither sidebars nor buttons
     on_screen = letters(parse(site / "book/en/npo.html").get_text())
-    for words in ("SearchCtrl+K", "Embed", "Reportanerror", "Alllanguages", "Showallofthecode", "@misc"):
+    for words in ("SearchCtrl+K", "Embed", "Reportanerror", "Alllanguages", "Therestofthecode", "@misc"):
         assert words in on_screen and words not in whole
     assert not re.search("Clickto|Comments", whole)
     # page numbers at the bottom, the citation at the end

@@ -27,6 +27,10 @@ SHIFT = """new Promise((done) => new PerformanceObserver((list, watch) => {
   watch.disconnect();
   done(list.getEntries().reduce((sum, { value }) => sum + value, 0));
 }).observe({ type: "layout-shift", buffered: true }) ?? setTimeout(() => done(0), 300))"""
+PICTURE = """new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
+  setTimeout(() => done(false), 10000);
+})"""
 
 
 class Visit:
@@ -84,6 +88,13 @@ def wait_until(page, expression, argument=None):
         if time.monotonic() > deadline:
             pytest.fail(f"does not become true: {expression}")
         page.wait_for_timeout(20)
+
+
+def next_picture(page):
+    """Wait until the page has drawn once more; on a machine that is starved, headless Chromium may stop drawing."""
+    if not page.evaluate(PICTURE):
+        # makes it draw, or fails after its own time
+        page.screenshot()
 
 
 def scripts_ready(page):

@@ -106,7 +106,6 @@ def site_of(app):
     return Site(
         root=Path(app.outdir),
         source=Path(app.srcdir),
-        memory=Path(app.doctreedir),
         settings=config.booksite,
         base=config.html_baseurl,
         repository=config.html_theme_options["repository_url"],

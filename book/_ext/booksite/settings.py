@@ -37,9 +37,11 @@ class Settings:
     picture: dict  # of Open Graph: `path` in the site, and `alt`
     base: str = ""  # the published address of the site: `baseurl`
     concept_map: dict = field(default_factory=dict)  # `page` to write, `data` to read
-    launch: dict = field(default_factory=dict)  # name of a service → pattern of an address
-    homework: dict = field(default_factory=dict)  # `sources`, the `module` that reads them, the `package` to install
+    install: list = field(default_factory=list)  # what a notebook installs where the package is missing, in this order
+    launch: dict = field(default_factory=dict)  # name of a service → its `icon`, pattern of an `address`, its own `ids`
+    homework: dict = field(default_factory=dict)  # `sources`, the `module` that reads them, what to `install`
     comments: dict = field(default_factory=dict)  # `host` of giscus and what it asks for, in its own words
+    contact: str = ""  # an address besides GitHub, for errors and comments
     embeds: dict = field(default_factory=dict)  # `module` of the demos, `folder` of their pages, `height` and `heights`
     mount_script: str = ""  # the script that mounts widgets, in the source folder
     archive: str = ""  # name of the ZIP with the whole site

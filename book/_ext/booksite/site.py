@@ -45,7 +45,6 @@ class Site:
 
     root: Path
     source: Path  # the folder of the sources
-    memory: Path  # a folder that the next build finds again
     settings: Settings
     base: str = "http://127.0.0.1/"  # the published address of the site
     repository: str = ""  # and that of its repository

@@ -24,6 +24,13 @@
 
   const newest = async () => (await fetch(LISTING, { cache: "no-cache" })).json();
 
+  // one tab at a time keeps or removes the course; the others say so, and go on when it has finished
+  async function inTurn(task) {
+    const { held } = await navigator.locks.query();
+    if (held.some(({ name }) => name === SITE)) show(words.elsewhere);
+    return navigator.locks.request(SITE, task);
+  }
+
   async function serve() {
     const { serviceWorker } = navigator;
     await serviceWorker.register(`${root}sw.js`, { scope: root });
@@ -109,7 +116,7 @@
     async () => {
       show(words.starting);
       try {
-        await keep((sentence) => (text.textContent = sentence));
+        await inTurn(() => keep(show));
         await look();
       } catch (error) {
         console.warn(error);
@@ -120,13 +127,14 @@
   const toRemove = [
     "remove",
     async () => {
-      await remove();
+      await inTurn(remove);
       await look();
       text.textContent = words.removed;
     },
   ];
 
   async function look() {
+    await inTurn(() => {});
     const listing = await kept();
     if (!listing) {
       // what a run has kept of Python, or a call that was interrupted of the course

@@ -14,6 +14,9 @@
     made.append(...children);
     return made;
   };
+  // between sentences
+  const GAP = language === "zh" ? "" : " ";
+  const join = (...sentences) => sentences.filter(Boolean).join(GAP);
   const note = (...parts) => element("p", { className: "run-note" }, ...parts);
 
   const places = [...document.querySelectorAll("article .cell")].filter((place) => place.querySelector(".cell_input pre"));
@@ -63,7 +66,9 @@
   const cells = [];
   // different answers after which the solution is shown
   const ATTEMPTS = 3;
-  let busy;
+  let busy, waiting;
+  // until Python has started once
+  let isFirst = true;
   // for screen readers: what ran, and what came out
   const voice = element("div", { className: "run-voice" });
   voice.setAttribute("role", "status");
@@ -86,7 +91,12 @@
       this.live.setAttribute("aria-label", say("output", this));
       this.word = "run";
       this.run = this.button("run", () => (busy === this ? end(words.stopped) : runTo(this)));
-      this.edit = this.button("edit", () => this.open().focus());
+      this.edit = this.button("edit", () => {
+        const area = this.open();
+        // not at the end, where a phone would show the ends of the lines
+        area.setSelectionRange(0, 0);
+        area.focus();
+      });
       this.reset = this.button("reset", () => this.restore());
       this.reset.hidden = true;
       this.status = element("span", { className: "run-status" });
@@ -96,9 +106,12 @@
       this.input.after(this.bar, this.live);
       const mark = JSON.parse(this.input.dataset.mark ?? "{}");
       if (mark.needs) {
-        this.status.append(say(mark.needs), " ", element("a", { href: notebook, textContent: words.notebook }));
+        this.status.append(say(mark.needs), GAP, element("a", { href: notebook, textContent: words.notebook }));
         this.run.disabled = this.edit.hidden = true;
-      } else if (mark.seconds) this.status.textContent = say("slow", mark);
+      }
+      this.seconds = mark.seconds ?? 0;
+      this.slow = mark.seconds ? say("slow", mark) : "";
+      if (this.slow) this.status.textContent = this.slow;
     }
 
     button(word, press) {
@@ -210,7 +223,9 @@
     hearLoading({ file, bytes, share }) {
       this.sizes.set(file, { bytes, share: Math.min(1, share) });
       const sum = (of) => [...this.sizes.values()].reduce((total, size) => total + of(size), 0) / 1e6;
-      const [got, all] = [sum((size) => size.bytes * size.share).toFixed(1), sum((size) => size.bytes).toFixed(1)];
+      // what the first run has said; a later part may come on top
+      const whole = Math.max(sum((size) => size.bytes), isFirst ? megabytes : 0);
+      const [got, all] = [sum((size) => size.bytes * size.share), whole].map((size) => size.toFixed(1));
       this.loaded.textContent = got === all ? "" : say("loading", { got, all });
     }
 
@@ -274,7 +289,7 @@
     async execute() {
       const { well, seconds } = await this.perform({ task: "run" });
       this.hasRun = well;
-      this.report(well ? say("ran", { seconds: seconds.toFixed(seconds < 10 ? 1 : 0) }) : words.raised, this.summary);
+      this.report(well ? say("ran", { seconds: seconds < 1 ? seconds.toPrecision(1) : seconds.toFixed(seconds < 10 ? 1 : 0) }) : words.raised, this.summary);
       return well;
     }
 
@@ -347,8 +362,16 @@
     }
   }
 
+  // what a cell was told while another ran is no longer true
+  function stopWaiting() {
+    if (waiting) waiting.status.textContent = waiting.slow;
+    waiting = undefined;
+  }
+
   async function runTo(cell) {
     if (busy) {
+      stopWaiting();
+      waiting = cell;
       cell.report(say("busy", busy));
       return;
     }
@@ -358,20 +381,22 @@
     cell.report(words.starting);
     cell.reset.disabled = true;
     const first = note(say("before", { megabytes }));
-    if (!started) cell.bar.after(first);
+    if (isFirst) cell.bar.after(first);
     const failed = [];
     let isReady = false;
     try {
       await start((said) => cell.hear(said));
       isReady = true;
       const before = cell.isAlone ? [] : cells.slice(0, cell.index).filter((other) => !other.hasRun && !other.run.disabled && !other.isAlone);
+      const seconds = [...before, cell].reduce((sum, { seconds }) => sum + seconds, 0);
+      const inAll = seconds < 60 ? "" : say("in_all", { minutes: Math.round(seconds / 60) });
       for (const [n, other] of before.entries()) {
-        cell.report(say("above", { n: n + 1, all: before.length }));
+        cell.report(join(say("above", { n: n + 1, all: before.length }), inAll));
         if ((await other.prepare()) === false) failed.push(`[${other.number}]`);
       }
-      cell.report(words.running);
+      cell.report(join(words.running, cell.slow));
       await cell.execute();
-      if (failed.length) cell.report(`${cell.status.textContent} ${say("failed_above", { cells: failed.join(" ") })}`, cell.summary);
+      if (failed.length) cell.report(join(cell.status.textContent, say("failed_above", { cells: failed.join(" ") })), cell.summary);
     } catch (error) {
       if (error instanceof Stopped) cell.report(error.message);
       else {
@@ -382,6 +407,8 @@
       }
     } finally {
       busy = undefined;
+      if (isReady) isFirst = false;
+      stopWaiting();
       first.remove();
       cell.loaded.textContent = "";
       cell.reset.disabled = false;

@@ -4,8 +4,10 @@
 const root = registration.scope;
 const [SITE, PYTHON] = [`npo-site ${root} `, `npo-python ${root}`];
 const LISTING = `${root}python/offline.json`;
-const NOWHERE = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>npo-tutorial</title>
-<p>This page is not kept on this device, and there is no network.</p><p lang="zh-Hans">本机没有保存这个网页，现在又连不上网络。</p>`;
+const NOWHERE = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<title>npo-tutorial</title><style>body { max-width: 36em; margin: 2em auto; padding: 0 1em; font: 1em/1.6 sans-serif; }</style>
+<p>This page is not kept on this device, and there is no network. Once you are online again, you can keep the whole course: the button is at the foot of every page.</p>
+<p lang="zh-Hans">本机没有保存这个网页，现在又连不上网络。联网之后，可以把整本书保存下来：按钮在每一页的末尾。</p>`;
 
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));

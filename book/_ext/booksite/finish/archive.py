@@ -1,8 +1,8 @@
 """The whole site as one ZIP, for readers without a network; the same site makes the same bytes.
 
-A page leads to it with a paragraph `<p class="site-archive">`, and to a PDF that was made of the site with a paragraph
-`<p class="site-pdf">`. In the ZIP itself both paragraphs are missing, and so are the PDFs: it cannot contain itself,
-and readers who have it have the pages already.
+A page leads to it with a paragraph `<p class="site-archive">`, and to a PDF or an EPUB that was made of the site with a
+paragraph `<p class="site-pdf">` or `<p class="site-epub">`. In the ZIP itself these paragraphs are missing, and so are
+PDFs and EPUBs: it cannot contain itself, and readers who have it have the pages already.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-PARAGRAPH = re.compile(r'<p class="site-(?:archive|pdf)">.*?</p>\s*', re.S)
+PARAGRAPH = re.compile(r'<p class="site-(?:archive|pdf|epub)">.*?</p>\s*', re.S)
 # no entry can be older
 OLDEST = 315532800
 # an ordinary file that everybody may read, whatever the rights of its source
@@ -20,13 +20,12 @@ UNIX = 3
 
 
 def pack_archive(site):
-    name = site.settings.archive
-    if not name:
+    if not (name := site.settings.archive):
         return
     date = time.gmtime(max(OLDEST, int(os.environ.get("SOURCE_DATE_EPOCH") or OLDEST)))[:6]
     files = {path.relative_to(site.root).as_posix() for path in site.root.rglob("*") if path.is_file()}
     with ZipFile(site.root / name, "w") as archive:
-        for place in sorted(place for place in {*files, *site.pages} if not place.endswith((".pdf", name))):
+        for place in sorted(place for place in {*files, *site.pages} if not place.endswith((".pdf", ".epub", name))):
             page = site.pages.get(place)
             content = (site.root / place).read_bytes() if page is None else PARAGRAPH.sub("", page)
             entry = ZipInfo(f"{Path(name).stem}/{place}", date)

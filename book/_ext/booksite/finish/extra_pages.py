@@ -30,13 +30,12 @@ def write_sitemap(site):
 
 def write_homework(site):
     """The notebooks that students get: `homework/<edition>/<assignment>.ipynb`."""
-    settings = site.settings.homework
-    if not settings:
+    if not (settings := site.settings.homework):
         return
     module = import_module(settings["module"])
-    package = settings["package"].format(repository=site.repository)
+    packages = [pattern.format(site=site.base, repository=site.repository) for pattern in settings["install"]]
     for source in sorted((site.source / settings["sources"]).glob("*.md")):
         parts = module.read_assignment(source)
         for edition in site.settings.editions:
-            notebook = module.make_notebook(parts, "student", edition.key, package=package)
+            notebook = module.make_notebook(parts, "student", edition.key, package=packages)
             site.write(f"homework/{edition.key}/{source.stem}.ipynb", nbformat.writes(notebook) + "\n")

@@ -9,7 +9,6 @@ each Han character is a word here, and `static/search.js` asks for phrases of th
 """
 
 import gzip
-import hashlib
 import json
 import os
 import re
@@ -18,13 +17,11 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from booksite.finish import search_pieces
+from booksite.finish.search_pieces import pieces
 
-FOLDER = "pagefind"
 HAN = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 # of which Pagefind would make one word: Bradley–Terry
 DASH = re.compile(r"(?<=[^\W\d])–(?=[^\W\d])")
@@ -50,22 +47,14 @@ def as_document(piece, tag):
     )
 
 
-def articles(site):
-    """What the authors wrote: each document with the part of its page."""
-    for document in site.documents:
-        if document.name != site.root_document:
-            html = site.pages[document.file]
-            yield document, html[html.index("<article") : html.rindex("</article>")]
-
-
 def write_documents(site, folder):
-    """A file for each piece and language, from whose name the script can tell the address; and what it sorts them by.
-
-    The titles of piece and page, and the terms that the piece defines; None in the API, which the editions share.
-    """
+    """A file for each piece and language, from whose name the script can tell the address; and titles and terms."""
     titles = {}
-    for document, html in articles(site):
-        found = search_pieces.pieces(html)
+    for document in site.documents:
+        if document.name == site.root_document:
+            continue
+        html = site.pages[document.file]
+        found = pieces(html[html.index("<article") : html.rindex("</article>")])
         for edition in [document.edition] if document.edition else site.settings.editions:
             place = Path(edition.key, document.file)
             Path(folder, place).mkdir(parents=True)
@@ -74,32 +63,31 @@ def write_documents(site, folder):
                 Path(folder, name).write_text(as_document(piece, edition.tag), "utf-8")
                 # the piece that is the page itself has no need to name it
                 title = found[0].title if number else ""
+                # the API, which the editions share, defines no terms
                 titles[f"/{name.as_posix()}"] = [piece.title, title, document.edition and piece.terms]
     return titles
 
 
 def write_titles(folder, titles):
-    """In each language the titles, by Pagefind's names of the pieces, and the Latin words, the most frequent first."""
-    by_language, words = defaultdict(dict), defaultdict(Counter)
+    """In each language the rows of titles, name (Pagefind's) and terms by page, and the Latin words by frequency."""
+    by_language, words = defaultdict(lambda: defaultdict(list)), defaultdict(Counter)
     for path in sorted((folder / "fragment").iterdir()):
-        language = path.stem.rpartition("_")[0]
+        language, _, name = path.stem.rpartition("_")
         piece = json.loads(gzip.decompress(path.read_bytes()).removeprefix(SIGNATURE))
-        by_language[language][path.stem] = titles[piece["url"]]
+        title, page, terms = titles[piece["url"]]
+        by_language[language][page].append([title, name, terms])
         words[language].update(LATIN.findall(piece["content"].lower()))
-    for language, own in by_language.items():
+    for language, pages in by_language.items():
+        # like titles beside each other pack better
+        own = {page: sorted(pages[page]) for page in sorted(pages)}
         for name, facts in (("titles", own), ("words", [word for word, _ in words[language].most_common()])):
             text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
             (folder / f"{name}.{language}.json").write_text(text, "utf-8")
 
 
 def index_for_search(site):
-    programs = [version("pagefind"), *(Path(file).read_bytes() for file in (__file__, search_pieces.__file__))]
-    wanted = hashlib.sha256(repr([*programs, *articles(site)]).encode()).hexdigest()
-    stamp, target = site.memory / "search-index", site.root / FOLDER
+    target = site.root / "pagefind"
     entry = target / "pagefind-entry.json"
-    if entry.is_file() and stamp.is_file() and stamp.read_text("utf-8") == wanted:
-        return
-    stamp.unlink(missing_ok=True)
     shutil.rmtree(target, ignore_errors=True)
     with TemporaryDirectory() as folder:
         titles = write_documents(site, folder)
@@ -108,9 +96,7 @@ def index_for_search(site):
         utf8 = {"encoding": "utf-8", "errors": "replace", "env": os.environ | {"PYTHONUTF8": "1"}}
         made = subprocess.run(command, capture_output=True, **utf8)
     if made.returncode or not entry.is_file():
-        site.warn(f"search: Pagefind made no index:\n{made.stdout}{made.stderr}")
-        return
+        return site.warn(f"search: Pagefind made no index:\n{made.stdout}{made.stderr}")
     write_titles(target, titles)
     # Pagefind lists the languages in any order
     entry.write_text(json.dumps(json.loads(entry.read_text("utf-8")), ensure_ascii=False, sort_keys=True), "utf-8")
-    stamp.write_text(wanted, "utf-8")

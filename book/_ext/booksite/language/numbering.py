@@ -20,9 +20,8 @@ class Numbers(TocTreeCollectorWithStyles):
             edition = app.config.booksite.edition_of(docname)
             for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
                 for target, (*chapter, _) in numbers.items():
-                    series = (edition, kind, *chapter)
-                    counts[series] += 1
-                    numbers[target] = (*chapter, counts[series])
+                    counts[edition, kind, *chapter] += 1
+                    numbers[target] = (*chapter, counts[edition, kind, *chapter])
         return [docname for docname, numbers in numbers_of(env).items() if numbers != before[docname]]
 
 

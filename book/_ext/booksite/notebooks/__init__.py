@@ -28,8 +28,10 @@ def write_notebook(page):
     for other in page.settings.editions:
         if other != page.edition and (name := page.twin(other)):
             links.append(f"[{other.name}]({Page(page.app, name).address})")
-    repository = page.app.config.html_theme_options["repository_url"]
-    setup = new_code_cell(SETUP.format(language=page.edition.key, repository=repository))
+    addresses = {"site": page.settings.base, "repository": page.app.config.html_theme_options["repository_url"]}
+    packages = "".join(f'\n    "{pattern.format(**addresses)}",' for pattern in page.settings.install)
+    failed = words["failed"].strip()
+    setup = new_code_cell(SETUP.format(language=page.edition.key, packages=packages, failed=failed))
     pieces = [f"{title}\n\n{' · '.join(links)}", setup, *grouped(pieces)]
     cells = [new_markdown_cell(piece) if isinstance(piece, str) else piece for piece in pieces]
     for i, cell in enumerate(cells):

@@ -1,24 +1,20 @@
-"""Buttons above a page with cells: open its notebook on Binder or on Colab, or download it."""
+"""Buttons above a page with cells: open its notebook elsewhere, in the places of `_config.yml`, or download it."""
 
 from urllib.parse import urlparse
-
-ICONS = {"Binder": "_static/images/logo_binder.svg", "Colab": "_static/images/logo_colab.png"}
 
 
 def add_buttons(page):
     if page.notebook is None:
         return
     words, groups, options = page.words("launch"), page.context["header_buttons"], page.app.config.html_theme_options
-    # Binder builds the repository, and the notebooks with it; Colab takes those of the published site
-    facts = {
-        "repository": urlparse(options["repository_url"]).path.strip("/"),
-        "branch": options["repository_branch"],
-        "notebook": page.notebook,
-    }
-    launch = [
-        link(pattern.format(**facts), service, ICONS[service], words["button"].format(service=service))
-        for service, pattern in page.settings.launch.items()
-    ]
+    facts = {"repository": urlparse(options["repository_url"]).path.strip("/"), "branch": options["repository_branch"]}
+    launch = []
+    for service, place in page.settings.launch.items():
+        # a service may know notebooks by ids of its own
+        ids = place["ids"] or {} if "ids" in place else {page.notebook: ""}
+        if page.notebook in ids:
+            address = place["address"].format(**facts, notebook=page.notebook, id=ids[page.notebook])
+            launch.append(link(address, service, place["icon"], words["button"].format(service=service)))
     download = link(page.path(page.notebook), ".ipynb", "fas fa-code", page.words("notebooks")["download"])
     for group in groups:
         # the theme's own

@@ -9,7 +9,7 @@
   const parted = (text) => text.replace(/(\p{L})[-–](\p{L})/gu, "$1 $2");
   const LETTERS = [..."αβγδεζηθικλμνξοπρστυφχψω"];
   const NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega".split(" ");
-  const SHOWN = 12;
+  const SHOWN = 8;
   // milliseconds without a key before a search starts
   const PAUSE = 150;
   // length of an excerpt in words; a Han character counts as one
@@ -18,13 +18,16 @@
 
   const load = () =>
     (engine ??= import(new URL("pagefind/pagefind.js", root)).then(async ({ createInstance }) => {
-      const read = (name) => fetch(new URL(`pagefind/${name}.${document.documentElement.lang.toLowerCase()}.json`, root), { cache: "no-cache" }).then((answer) => answer.json());
-      const [index, titles] = await Promise.all([
+      const language = document.documentElement.lang.toLowerCase();
+      const read = (name) => fetch(new URL(`pagefind/${name}.${language}.json`, root), { cache: "no-cache" }).then((answer) => answer.json());
+      const [index, pages] = await Promise.all([
         // an index this small needs no worker, which would be a second script to load
         createInstance({ basePath: new URL("pagefind/", root).pathname, noWorker: true }),
         read("titles"),
       ]);
-      return { index, titles, read };
+      // title, page and terms of each piece, by Pagefind's name of it
+      const rows = Object.entries(pages).flatMap(([page, rows]) => rows.map(([title, name, terms]) => [`${language}_${name}`, [title, page, terms]]));
+      return { index, titles: Object.fromEntries(rows), read };
     }));
   const say = (text, values = {}) => (status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
   const bare = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
@@ -42,10 +45,11 @@
     const whole = loose.filter(({ id }) => found.every((places) => places.has(id)));
     return whole.map((result) => Object.assign(result, { phrases: found.flatMap((places) => places.get(result.id)) }));
   };
-  // If no word begins with the query, Pagefind shortens it, down to a letter. Such matches are not results.
+  // If no word begins with the query, Pagefind shortens it, down to a letter. Such matches are not results. A single Han
+  // character cannot be shortened.
   const answers = async (index, query) => {
     const results = await matches(index, query);
-    if (!results.length) return results;
+    if (!results.length || /^\p{Script=Han}+$/u.test(query)) return results;
     const { content, locations } = await results[0].data();
     const text = content.split(/\s+/);
     const marked = bare(locations.map((at) => text[at]).join(" "));
