@@ -76,7 +76,7 @@ def lines(
         Label of a curve → pair (lower, upper) of (k,) arrays over the abscissae of that curve, drawn in its colour with
         thin edges in its dashes.
     x_scale, y_scale : {"linear", "log", "symlog"}
-        "symlog" is logarithmic with a linear stretch around 0.
+        "symlog" is logarithmic with a linear stretch between −1 and 1.
     y_limits : (float, float), optional
         Limits of the vertical axis.
 
@@ -253,13 +253,11 @@ def _draw(
             axes.fill_between(mean_x, *edges, color=look["color"], alpha=0.13, linewidth=0)
             for edge in edges:
                 axes.plot(mean_x, edge, **look, linewidth=0.8)
-    axes.set(
-        xlabel=x_label,
-        ylabel=y_label,
-        xscale=check_choice("x_scale", x_scale, SCALES),
-        yscale=check_choice("y_scale", y_scale, SCALES),
-        ylim=y_limits,
-    )
+    for name, scale, set_scale in (("x_scale", x_scale, axes.set_xscale), ("y_scale", y_scale, axes.set_yscale)):
+        # without it the labels of 0 and ±1 would be half a decade apart, and touch
+        stretch = {"linthresh": 1} if scale == "symlog" else {}
+        set_scale(check_choice(name, scale, SCALES), **stretch)
+    axes.set(xlabel=x_label, ylabel=y_label, ylim=y_limits)
     axes.margins(x=0.01)
     return handles
 

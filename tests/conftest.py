@@ -77,6 +77,14 @@ def rng():
     return np.random.default_rng(20260401)
 
 
+@pytest.fixture(scope="module")
+def no_progress_bars():
+    """Turn off the Trainer's progress bars, which are meant for people who wait."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+
+
 @pytest.fixture
 def one_thread():
     """PyTorch on one core: with tensors this small a second thread only waits."""

@@ -26,6 +26,7 @@ from npo_tutorial import (
     npo_gap,
     npo_loss,
     npo_weight,
+    results,
     synthetic,
     unlearn,
 )
@@ -34,7 +35,6 @@ from npo_tutorial.explore import Explorer, Grid, Marker, Path, Points, explore
 from npo_tutorial.theory import divergence_bounds
 from tests import plain_synthetic
 from tests.book.glossary import AVOIDED, SLIPS
-from tests.conftest import ROOT
 
 EVERY_DEMO = pytest.mark.parametrize("name", package.__all__)
 MOST_BYTES = 40_000
@@ -454,7 +454,7 @@ def test_pareto(rng):
 
 def test_answers(rng):
     made = demo("answers")
-    found = json.loads((ROOT / "npo_tutorial/results/language_model.json").read_text("utf-8"))
+    found = results.load("language_model")
     assert made.grids["method"] == list(found["runs"])
     for index, values in made.some_points(rng, 12):
         run, step = found["runs"][values["method"]], int(values["step"])

@@ -332,7 +332,15 @@ def test_a_saved_page_names_what_is_chosen(tmp_path):
     method = Grid(["a", "b"], label="loss", names={"a": {"en": "first", "zh": "第一"}})
     save_html(explore(lengths, X, **WORDS, method=method), tmp_path / "page.html", title="T", language="zh")
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "(loss = 第一)" in page and 'aria-label="波 (loss = 第一). "' in page
+    assert "（loss = 第一）" in page and 'aria-label="波（loss = 第一）"' in page
+
+
+def test_what_a_saved_page_says_has_the_punctuation_of_its_language(tmp_path):
+    explorer = explore(lambda x, u, v: {"line": x * u + v}, X, **WORDS, u=[-2.0, -1.0], v=[1.0, 2.0])
+    for language, said in {"en": " (u = −2; v = 1) ", "zh": "（u = −2；v = 1）"}.items():
+        save_html(explorer, tmp_path / "page.html", title="T", language=language)
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert f"</strong>{said}" in page and f"{WORDS['title'][language]}{said}" in page
 
 
 def assert_told(shown, passages):
@@ -800,7 +808,7 @@ def test_saved_page_holds_its_widgets_and_nothing_foreign(tmp_path):
     page = (tmp_path / "page.html").read_text("utf-8")
     assert '<html lang="zh">' in page and "<title>A &lt; B</title>" in page
     assert one.model_id in page and two.model_id in page and other.model_id not in page
-    assert page.count("<figure") == 2 and "<strong>波</strong> (k = 2) &lt;/script&gt;&lt;b&gt;" in page
+    assert page.count("<figure") == 2 and "<strong>波</strong>（k = 2）&lt;/script&gt;&lt;b&gt;" in page
     # tags that were written, and those of mount.js
     assert page.count("</script>") == 4
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)

@@ -49,6 +49,16 @@ def test_first_four_colours_are_distinct_for_colour_blind_readers(kind):
         assert np.linalg.norm(one - other) > 25
 
 
+def test_the_numbers_of_a_symlog_axis_do_not_touch():
+    x = np.linspace(1, 10, 5)
+    curves = {"GA": 100 * (x - 2)}
+    figure = plots.lines(x, curves, x_label="$t$", y_label="$d$", y_scale="symlog", y_limits=(-100, 1000))
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels() if label.get_text()]
+    assert len(boxes) == 8
+    assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(boxes))
+
+
 def test_lines_draws_what_it_is_given():
     x = np.linspace(1, 10, 5)
     figure = plots.lines(

@@ -18,6 +18,7 @@ WORKFLOWS = {path.stem: yaml.load(path.read_text("utf-8"), yaml.BaseLoader) for 
 JOBS = {f"{name}/{job}": content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="no git on this machine, and publishing is a push")
 STEPS = [step for job in JOBS.values() for step in job.get("steps", [])]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def test_workflows_follow_the_schema():
@@ -77,14 +78,13 @@ def test_scripts_are_bash_that_stops_at_the_first_error(script):
 
 
 def test_every_supported_version_of_python_is_tested_and_named():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    versions = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    versions = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["classifiers"]))
     rule = f"the classifiers in pyproject.toml name Python {', '.join(versions)}, and so does"
     matrix = JOBS["tests/package"]["strategy"]["matrix"]["python"]
     assert matrix == versions, f"{rule} the workflow tests.yml, got {matrix}"
     first, last = versions[0], versions[-1]
     bounds = f">={first},<3.{int(last.removeprefix('3.')) + 1}"
-    assert project["requires-python"] == bounds, f"{rule} requires-python: {bounds}, got {project['requires-python']}"
+    assert PROJECT["requires-python"] == bounds, f"{rule} requires-python: {bounds}, got {PROJECT['requires-python']}"
     readme = (ROOT / "README.md").read_text("utf-8")
     assert readme.count(f"{first}–{last}") == 2, f"{rule} README, as {first}–{last}, in both languages"
     setup = (ROOT / "setup.py").read_text("utf-8")
@@ -95,6 +95,17 @@ def test_every_supported_version_of_python_is_tested_and_named():
         assert named == versions, f"{rule} the table in book/{edition}/how-to-run.md, got {named}"
     tested = {job["strategy"]["matrix"]["include"][i]["python"] for job in [JOBS["versions/versions"]] for i in (0, 1)}
     assert tested == {first, last}, f"versions.yml tests the oldest and the newest Python, {first} and {last}: {tested}"
+
+
+def test_tools_that_the_oldest_versions_keep_are_no_dependencies_of_the_package():
+    tools = set(re.search("^tools='(.*)'$", (ROOT / ".ci/versions").read_text("utf-8"), re.M)[1].split("|"))
+    extras = PROJECT["optional-dependencies"]
+    bounds = [
+        *PROJECT["dependencies"],
+        *(bound for name in ("fast", "llm", "peft", "widgets") for bound in extras[name]),
+    ]
+    both = tools & {re.match(r"[\w.-]+", bound)[0] for bound in bounds}
+    assert not both, f".ci/versions would pin these twice, to the oldest and to the tool's: {both}"
 
 
 def test_no_workflow_downloads_cuda():

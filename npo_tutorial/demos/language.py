@@ -12,9 +12,9 @@ SETS: dict[str, str | dict[str, str]] = {
     "held_out": {"en": "held-out questions", "zh": "留出问题"},
 }
 MARKS = {
-    "forget": {"en": "to forget", "zh": "要忘掉"},
-    "retain": {"en": "to retain", "zh": "要留下"},
-    "held_out": {"en": "held out", "zh": "留出"},
+    "forget": {"en": " (to forget)", "zh": "（要忘掉）"},
+    "retain": {"en": " (to retain)", "zh": "（要留下）"},
+    "held_out": {"en": " (held out)", "zh": "（留出）"},
 }
 
 
@@ -44,7 +44,7 @@ def answers() -> Explorer:
     def passages(method, step):
         return [
             Passage(
-                {language: f"{question['prompt']} ({MARKS[question['set']][language]})" for language in ("en", "zh")},
+                {language: question["prompt"] + MARKS[question["set"]][language] for language in ("en", "zh")},
                 pieces,
                 np.array(per_cent) / 100,
             )
@@ -71,7 +71,7 @@ def answers() -> Explorer:
         say=say,
         passages=passages,
         passages_label={
-            "en": "The model's own answers, cut off after 20 tokens; above each token its probability in per cent.",
+            "en": "The model’s own answers, cut off after 20 tokens; above each token its probability in per cent.",
             "zh": "模型自己的回答，最多 20 个词元；每个词元上方是它的概率（百分数）。",
         },
         method=Grid(list(runs), label={"en": "method", "zh": "方法"}),

@@ -92,14 +92,14 @@ def dpo_to_npo() -> Explorer:
         weight = rounded(npo_weight([-20.0 - u_chosen], [-20.0], beta=beta)[0], 2)
         if u_chosen == 0:
             return {
-                "en": "The winner has not moved, u_chosen = 0: twice the DPO loss is the NPO loss, at every u. "
+                "en": "The winner has not moved, its log-ratio is 0: twice the DPO loss is the NPO loss, at every u. "
                 f"At u = 0 both push the rejected response down with weight {weight}, as gradient ascent does.",
-                "zh": "优选回答停在原处，u_chosen = 0：在每个 u 处，两倍的 DPO 损失就是 NPO 损失。"
+                "zh": "优选回答停在原处，对数比是 0：在每个 u 处，两倍的 DPO 损失就是 NPO 损失。"
                 f"在 u = 0 处，两者都以权重 {weight} 压低劣选回答，与梯度上升一样。",
             }
         return {
             "en": f"The winner has gained {u_chosen:g} nats. At u = 0, where nothing is forgotten yet, twice DPO "
-            f"pushes the rejected response down with weight {weight}, NPO with 1.00: DPO counts the winner's gain, "
+            f"pushes the rejected response down with weight {weight}, NPO with 1.00: DPO counts the winner’s gain, "
             "NPO has no winner.",
             "zh": f"优选回答的对数概率升高了 {u_chosen:g} 奈特。在 u = 0 处，什么都还没有忘掉，"
             f"两倍的 DPO 压低劣选回答的权重是 {weight}，NPO 的是 1.00："

@@ -58,7 +58,7 @@ def divergence() -> Explorer:
         return {
             "en": f"After 10000 steps GA has moved the logits by {ga}, NPO by {npo}. The theorem with uniform "
             f"constants puts NPO between {lo} and {hi}, the sharper one between {sharp_lo} and {sharp_hi}. The last "
-            f"ten-fold increase of t added {added} to NPO's distance; for large t the prediction is (√n/β) log 10 = "
+            f"ten-fold increase of t added {added} to NPO’s distance; for large t the prediction is (√n/β) log 10 = "
             f"{predicted}.",
             "zh": f"10000 步之后，对数几率移动的距离，GA 是 {ga}，NPO 是 {npo}。对于 NPO，"
             f"用统一常数的定理给出的范围是 {lo} 到 {hi}，更精细的定理给出 {sharp_lo} 到 {sharp_hi}。"

@@ -71,14 +71,20 @@ function written(value, step) {
   return `${mantissa}×10${raised}`.replace(/^(-?)1×/, "$1").replace("-", "−");
 }
 
-// About `most` ticks at most, between two limits on the axis' scale: [[position, text], …].
+// About `most` ticks at most, and two at least, between two limits on the axis' scale: [[position, text], …].
 function linearTicks([lo, hi], most) {
   const rough = (hi - lo) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((digit) => digit * power).find((candidate) => candidate >= 0.999 * rough);
-  const ticks = [];
-  for (let i = Math.ceil(lo / step - 1e-9); i <= hi / step + 1e-9; i++) ticks.push([i * step, written(i * step, step)]);
-  return ticks;
+  const steps = [0.5, 1, 2, 5, 10].map((digit) => digit * power);
+  const ticksAt = (step) => {
+    const ticks = [];
+    for (let i = Math.ceil(lo / step - 1e-9); i <= hi / step + 1e-9; i++) ticks.push([i * step, written(i * step, step)]);
+    return ticks;
+  };
+  const k = steps.findIndex((step) => step >= 0.999 * rough);
+  const ticks = ticksAt(steps[k]);
+  // one number alone would not tell the scale
+  return ticks.length > 1 ? ticks : ticksAt(steps[k - 1]);
 }
 function logTicks([lo, hi], most) {
   const every = Math.ceil((hi - lo) / most);
@@ -201,7 +207,6 @@ function chartOf(panel, { model, images, id, title, lang, words, inLanguage }) {
     // never narrower than before, or the plot would jump from one grid point to the next
     left = Math.max(left, unit * (10 + 7.5 * Math.max(...yTicks.map(([, words]) => words.length))));
     box = { width: Math.max(40, width - left - 16), height: height - 32 * unit };
-    // one number alone would not tell the scale
     const xTicks = x.ticks(x.limits, Math.max(2.5, box.width / (70 * unit)));
     const [xPixel, yPixel] = [pixels(x.limits, 0, box.width), pixels(y.limits, box.height, 0)];
     at = { x: (v) => xPixel(x.at(v)), y: (v) => yPixel(y.at(v)), shared: sharedX, height: box.height };

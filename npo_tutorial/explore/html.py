@@ -166,9 +166,9 @@ def revived(models: Mapping[str, Any], model_id: str) -> Iterator[Explorer]:
 def words(explorer: Explorer, language: str) -> tuple[str, str, str]:
     """What an explorer shows in words: its title, the values of its parameters, and its sentence."""
     chart = explorer.chart
-    settings = "; ".join(
+    settings = ("；" if language == "zh" else "; ").join(
         f"{in_language(grid['label'], language)} = "
-        + (in_language(grid["names"][i], language) if grid["names"] else f"{grid['values'][i]:g}")
+        + (in_language(grid["names"][i], language) if grid["names"] else f"{grid['values'][i]:g}".replace("-", "−"))
         for grid, i in zip(chart["grids"], explorer.index, strict=True)
     )
     return in_language(chart["title"], language), settings, in_language(explorer.sentence or "", language)
@@ -177,13 +177,14 @@ def words(explorer: Explorer, language: str) -> tuple[str, str, str]:
 def _figure(explorer, lang, svg):
     """The picture of an explorer, with its title, parameters, sentence and passages in words."""
     title, settings, said = map(html.escape, words(explorer, lang))
-    image = inline_svg(svg, f"{title} ({settings}). {said}", f"npo-{explorer.model_id[:6]}") if svg else ""
+    settings = f"（{settings}）" if lang == "zh" else f" ({settings}) "
+    image = inline_svg(svg, f"{title}{settings}{said}", f"npo-{explorer.model_id[:6]}") if svg else ""
     passages = "".join(
         f"<dt>{html.escape(in_language(passage.title, lang))}</dt><dd>{html.escape(''.join(passage.pieces))}</dd>"
         for passage in explorer.passages()
     )
     passages = f"<dl>{passages}</dl>" if passages else ""
-    caption = f"<figcaption><strong>{title}</strong> ({settings}) {said}{passages}</figcaption>"
+    caption = f"<figcaption><strong>{title}</strong>{settings}{said}{passages}</figcaption>"
     return f'<figure dir="ltr">{image}{caption}</figure>'
 
 
