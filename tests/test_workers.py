@@ -39,6 +39,16 @@ def test_of_something_that_is_not_wanted():
     pass
 """
 
+GROUPED = """
+import os
+import pytest
+@pytest.mark.xdist_group("a thing")
+@pytest.mark.parametrize("i", range(12))
+def test_it(i):
+    with open("workers.txt", "a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + "\\n")
+"""
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -62,6 +72,12 @@ def test_shared_things_are_made_once_and_slow_tests_are_left_and_counted(run, tm
     assert "6 passed, 2 skipped" in said
     assert "2 slow tests are left to .ci/nightly" in said
     assert (tmp_path / "made.txt").read_text("utf-8") == "made "
+
+
+def test_a_group_stays_with_one_worker(run, tmp_path):
+    (tmp_path / "test_small.py").write_text(GROUPED, "utf-8")
+    assert "12 passed" in run("-n", "3", "--dist", "loadgroup")
+    assert len(set((tmp_path / "workers.txt").read_text("utf-8").split())) == 1
 
 
 def test_the_nightly_run_has_the_rest(run):
