@@ -120,6 +120,8 @@ def test_setting_the_trait_moves_slider_and_drawing(notebook):
 def test_the_notebook_leaves_arrow_keys_to_the_slider(notebook):
     notebook.cells.nth(1).locator(".jp-InputPrompt").click()
     notebook.selects([1])
+    # the cell gets the focus a moment after it is selected; until then keys go where they went before
+    notebook.page.wait_for_function("document.activeElement.matches('.jp-Notebook *:not(input)')")
     # a check that cannot fail is worthless
     notebook.page.keyboard.press("ArrowUp")
     notebook.selects([0])

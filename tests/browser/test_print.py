@@ -164,7 +164,9 @@ def test_its_text_has_characters_and_not_the_radicals_that_look_like_them(book):
     # extracted by glyphs, as most viewers do; every tenth page
     text = "".join(page.extract_text() for page in book.reader.pages[::10])
     assert not re.findall("[\u2e80-\u2fdf]", text)
-    assert ("长" in text and "大" in text) == (book.edition == "zh")
+    # the English book has a few Chinese sentences too, in the API reference
+    if book.edition == "zh":
+        assert "长" in text and "大" in text
 
 
 def test_its_chapters_are_those_of_the_sidebar_in_order(book, site):
