@@ -164,12 +164,6 @@ class Samples(torch.utils.data.Dataset):
 
 
 def train(model, folder, *, resume=None, **options):
-    names = ("activation_checkpointing", "gradient_checkpointing")
-    found = next(name for name in names if hasattr(transformers.TrainingArguments, name))
-    options = {
-        name.replace("checkpointing", found, 1) if name.startswith("checkpointing") else name: value
-        for name, value in options.items()
-    }
     args = transformers.TrainingArguments(
         output_dir=folder,
         max_steps=4,
@@ -199,7 +193,8 @@ def test_recomputed_activations_train_the_adapter_of_every_layer(here, kwargs): 
         torch.manual_seed(0)
         model, _ = load(ModelArguments(model="model", lora=True, dtype="float32"))
         before = weights(model)
-        options = {"checkpointing": checkpointing} | ({"checkpointing_kwargs": kwargs} if checkpointing else {})
+        options = {"activation_checkpointing": checkpointing}
+        options |= {"activation_checkpointing_kwargs": kwargs} if checkpointing else {}
         train(model, "trained", **options)
         after = weights(model)
         moved = {name for name, x in after.items() if not torch.equal(x, before[name])}

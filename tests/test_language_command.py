@@ -274,6 +274,103 @@ def test_what_this_machine_lacks_is_found_before_the_model_is_loaded(here, capsy
     assert not Path("new").exists()
 
 
+# optimizers that need a package which is not among those of the tests
+ELSEWHERE = ["adamw_8bit", "paged_lion_8bit", "rmsprop_bnb", "galore_adamw", "apollo_adamw", "lomo", "grokadamw"]
+ELSEWHERE += ["schedule_free_adamw", "stable_adamw", "adamw_anyprecision", "adamw_torch_xla", "adamw_torch_npu_fused"]
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("optimizer", ELSEWHERE)
+def test_an_optimizer_that_is_missing_is_found_before_the_model_is_loaded(here, capsys, optimizer):
+    said = failure(capsys, *FILES, *SETTINGS, "--output", "new", "--optim", optimizer)
+    assert f"error: --optim must be an optimizer that can be used here, got '{optimizer}' (" in said
+    assert not Path("new").exists()
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (["--deepspeed", "{}"], "--deepspeed needs the package of this name: pip install deepspeed"),
+        (["--fsdp", "true"], "--fsdp needs several processes, got one: start them by torchrun --nproc-per-node N"),
+        (["--fp16", "--use-cpu"], "--fp16 needs a GPU, got none: use --bf16 or leave it out"),
+        (["--fp16", "--bf16"], "--fp16 must be left out with --bf16: computations have one precision, got True"),
+        (["--push-to-hub"], "--push-to-hub needs a token of the hub, got none: run hf auth login, or pass --hub-token"),
+        (
+            ["--lr-scheduler-type", "warmup_stable_decay"],
+            "--lr-scheduler-kwargs must have 'num_decay_steps' with --lr-scheduler-type warmup_stable_decay, got nothin",
+        ),
+        (
+            ["--lr-scheduler-type", "cosine_with_min_lr"],
+            "--lr-scheduler-kwargs must be options that --lr-scheduler-type cosine_with_min_lr can use, got nothing (On",
+        ),
+        (
+            ["--lr-scheduler-type", "warmup_stable_decay", "--lr-scheduler-kwargs", '{"num_decay_steps": "x"}'],
+            "--lr-scheduler-kwargs must be options that --lr-scheduler-type warmup_stable_decay can use, got {'num_deca",
+        ),
+        (
+            ["--lr-scheduler-type", "polynomial", "--warmup-steps", "6"],
+            "--lr-scheduler-type polynomial must have a learning rate at every step, got none at step 6 of 6 (division",
+        ),
+        (
+            ["--lr-scheduler-type", "reduce_lr_on_plateau"],
+            "--lr-scheduler-type must be left out without evaluations, which --eval-strategy steps and --eval-steps as",
+        ),
+        (
+            ["--optim", "rmsprop", "--optim-args", "alpha=-1"],
+            "--optim-args must be options that --optim rmsprop can use, got 'alpha=-1' (Invalid alpha value: -1.0)",
+        ),
+        (
+            ["--optim", "sgd", "--optim-args", "momentum=much"],
+            "--optim-args must be options that --optim sgd can use, got 'momentum=much' (could not convert string to f",
+        ),
+        (
+            ["--eval-steps", "1", "--save-strategy", "best"],
+            "--metric-for-best-model must be given with --save-strategy best, got None",
+        ),
+        (
+            ["--eval-steps", "1", "--save-strategy", "best", "--metric-for-best-model", "forget_loss"],
+            "--greater-is-better must be given with --metric-for-best-model forget_loss, of which neither direction alo",
+        ),
+        (
+            ["--eval-steps", "1", "--save-strategy", "best", "--metric-for-best-model", "loss"],
+            "--metric-for-best-model must be one of forget_loss, forget_logp_per_token, forget_fraction_forgotten, reta",
+        ),
+        (
+            ["--dataloader-num-workers", "1", "--dataloader-multiprocessing-context", "thread"],
+            "--dataloader-multiprocessing-context must be one of ",
+        ),
+    ],
+)
+def test_what_no_model_is_needed_for_is_found_before_it_is_loaded(here, capsys, monkeypatch, changed, message):
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    said = failure(capsys, *FILES, *SETTINGS, "--output", "new/inner", *changed)
+    assert f"error: {message}" in said
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("name", ["left", "left/behind"])
+def test_a_run_that_fails_before_its_beginning_leaves_nothing(here, capsys, monkeypatch, name):
+    def fails(*arguments, **options):
+        # no other run may use the folder now
+        assert Path(name, runs.LOCK).exists()
+        raise ValueError("no such weights")
+
+    monkeypatch.setattr("npo_tutorial.language.models.load", fails)
+    assert failure(capsys, *FILES, *SETTINGS, "--output", name).endswith("no such weights")
+    assert not Path("left").exists()
+    # a folder that was there stays, and so does that of a run
+    name = "empty"
+    Path(name).mkdir()
+    assert failure(capsys, *FILES, *SETTINGS, "--output", name).endswith("no such weights")
+    assert not list(Path(name).iterdir())
+    Path(name).rmdir()
+    name = "one"
+    before = sorted(path.name for path in Path(name).iterdir())
+    assert failure(capsys, *FILES, *SETTINGS, "--save-steps", 3, "--resume", "--output", name).endswith("such weights")
+    assert sorted(path.name for path in Path(name).iterdir()) == before
+
+
 def test_the_contents_of_files_count_and_not_their_names(here):
     copy_run("moved", "checkpoint-6", "*.safetensors", "config.json")
     shutil.copytree("model", "elsewhere/model")
@@ -338,7 +435,7 @@ def test_a_generation_config_that_cannot_be_repaired_is_refused_before(here, cap
     )
     said = failure(capsys, "--model", "contradiction", *FILES[2:], *SETTINGS, "--output", "nothing-lost")
     assert "--model must have a generation_config.json that can be saved" in said and "length_penalty" in said
-    assert not Path("nothing-lost/npo_run.json").exists()
+    assert not Path("nothing-lost").exists()
 
 
 def test_a_tokenizer_that_cannot_be_saved_is_found_before_the_first_step(here, capsys, monkeypatch):
@@ -349,7 +446,7 @@ def test_a_tokenizer_that_cannot_be_saved_is_found_before_the_first_step(here, c
     monkeypatch.setattr(transformers.Trainer, "training_step", lambda *_: pytest.fail("a step was made"))
     said = failure(capsys, *FILES, *SETTINGS, "--output", "unsaved")
     assert said.endswith("this tokenizer cannot be saved")
-    assert [path.name for path in Path("unsaved").iterdir()] == [runs.LOCK]
+    assert not Path("unsaved").exists()
 
 
 def test_a_metric_that_no_evaluation_has_is_found_before_the_first_step(here, capsys, monkeypatch):
@@ -756,6 +853,9 @@ def test_messages_about_arguments_are_in_the_users_words():
         "pass --max-length 3 (in Python max_length)": "pass --max-length 3",
         "--output_dir='o' requires bf16=True": "--output o requires --bf16",
         "--max-length 3 and the model of --output": "--max-length 3 and the model of --output",
+        "`args.max_length` must be provided": "--max-length must be provided",
+        "args.bf16 and `retain_weight`": "--bf16 and --retain-weight",
+        "to use `bf16` with the `loss` 'ga'": "to use --bf16 with the --loss 'ga'",
     }.items():
         assert arguments.as_typed(said, names) == typed
 

@@ -5,6 +5,7 @@ import math
 import re
 
 import pytest
+import torch
 import transformers
 
 from npo_tutorial.language import OBJECTIVES, NPOConfig
@@ -124,8 +125,6 @@ ELSEWHERE = {
 
 
 def test_every_argument_of_the_trainer_is_in_one_of_the_tables():
-    if tuple(map(int, transformers.__version__.split(".")[:2])) < (5, 24):
-        pytest.skip("the tables are those of the newest version")
     names = {field.name for field in dataclasses.fields(transformers.TrainingArguments)}
     assert not names - {*REJECTED, *WORKING, *APART, *ELSEWHERE}
     assert not set(REJECTED) & set(WORKING) and not {*REJECTED, *WORKING} & ELSEWHERE
@@ -134,8 +133,6 @@ def test_every_argument_of_the_trainer_is_in_one_of_the_tables():
 
 @pytest.mark.parametrize("name", sorted(REJECTED))
 def test_what_would_do_nothing_is_rejected(tmp_path, name):
-    if name not in {field.name for field in dataclasses.fields(transformers.TrainingArguments)}:
-        pytest.skip(f"this version of transformers has no {name}")
     with pytest.raises(ValueError, match=rf"^{name}(\['split_batches'\])? must be ") as raised:
         NPOConfig(output_dir=str(tmp_path), **{name: REJECTED[name]})
     assert "\n" not in str(raised.value)
@@ -144,9 +141,7 @@ def test_what_would_do_nothing_is_rejected(tmp_path, name):
 @pytest.mark.parametrize("working", [WORKING, APART])
 def test_what_works_works_together(tmp_path, working):
     forget, retain = many_datasets(8, 5)
-    known = {field.name for field in dataclasses.fields(NPOConfig)}
-    options = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
-    options |= {name: value for name, value in working.items() if name in known}
+    options = {"num_train_epochs": 2, "per_device_train_batch_size": 4} | working
     trainer = make_trainer(
         tmp_path, make_model(), forget, max_steps=-1, retain_dataset=retain, eval_dataset=forget, **options
     )
@@ -204,6 +199,8 @@ EVALUATED = "without evaluations, which eval_strategy='steps' and eval_steps ask
         ({"do_eval": True}, EVALUATED + "True"),
         ({"eval_delay": 3}, EVALUATED + "3"),
         ({"save_strategy": "best"}, EVALUATED + "'best'"),
+        ({"lr_scheduler_type": "greedy"}, EVALUATED + "'greedy'"),
+        ({"fp16": True, "bf16": True}, "with bf16=True: computations have one precision, got True"),
         ({"eval_steps": 5}, "unless eval_strategy='steps', got 5"),
         ({"save_steps": 5}, "unless save_strategy='steps', got 5"),
         ({"logging_steps": 5, "logging_strategy": "epoch"}, "unless logging_strategy='steps', got 5"),
@@ -219,6 +216,124 @@ def test_an_option_without_effect_is_named_with_what_it_lacks(tmp_path, options,
     with pytest.raises(ValueError, match=re.escape(message)) as raised:
         NPOConfig(output_dir=str(tmp_path), **options)
     assert re.match(r"\w+ must be (left out|options of) ", str(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("metric", "greater"),
+    [
+        ("loss", False),
+        ("eval_loss", False),
+        ("fraction_forgotten", True),
+        ("eval_forget_fraction_forgotten", True),
+        ("retain_loss", False),
+        ("retain_logp_per_token", True),
+        # the Trainer's guess would keep the model that spares least of what is to be retained
+        ("retain_fraction_forgotten", False),
+        # of neither does its name say which is better
+        ("forget_loss", None),
+        ("forget_logp_per_token", None),
+        ("eval_forget_logp_per_token", None),
+        ("mean_weight", None),
+        ("held_out_loss", None),
+        ("held_out_fraction_forgotten", None),
+        # a metric of the user's own, as the Trainer describes it
+        ("rouge", True),
+    ],
+)
+def test_the_direction_of_a_metric_is_not_guessed(tmp_path, metric, greater):
+    options = {"output_dir": str(tmp_path), "eval_strategy": "steps", "save_strategy": "best"}
+    options |= {"metric_for_best_model": metric}
+    for given in (True, False):
+        assert NPOConfig(**options, greater_is_better=given).greater_is_better is given
+    if greater is not None:
+        assert NPOConfig(**options).greater_is_better is greater
+        return
+    shown = metric.removeprefix("eval_")
+    message = (
+        f"^greater_is_better must be given with metric_for_best_model='{shown}', of which neither direction alone "
+    )
+    with pytest.raises(ValueError, match=message):
+        NPOConfig(**options)
+
+
+@pytest.mark.parametrize("schedule", ["reduce_lr_on_plateau", "greedy"])
+def test_a_schedule_follows_the_metric_in_its_direction(tmp_path, schedule):
+    options = {"output_dir": str(tmp_path), "eval_strategy": "steps", "lr_scheduler_type": schedule}
+    options |= {"metric_for_best_model": "fraction_forgotten"}
+    message = "lr_scheduler_kwargs must have the mode 'max' with metric_for_best_model='fraction_forgotten', of which "
+    with pytest.raises(ValueError, match=f"^{message}the greater is better, got 'min'"):
+        NPOConfig(**options)
+    NPOConfig(**options, lr_scheduler_kwargs={"mode": "max"})
+    # the default is the loss
+    options.pop("metric_for_best_model")
+    NPOConfig(**options)
+    with pytest.raises(ValueError, match="must have the mode 'min' .* of which the smaller is better, got 'max'"):
+        NPOConfig(**options, lr_scheduler_kwargs={"mode": "max"})
+
+
+SCHEDULES = {
+    "warmup_stable_decay": {"num_decay_steps": 2},
+    "cosine_with_min_lr": {"min_lr_rate": 0.1},
+    "cosine_warmup_with_min_lr": {"min_lr": 1e-6},
+}
+
+
+@pytest.mark.parametrize("schedule", list(transformers.SchedulerType))
+@pytest.mark.parametrize("max_steps", [-1, 3])
+def test_every_schedule_can_be_used(tmp_path, schedule, max_steps):
+    state = torch.random.get_rng_state()
+    options = {"output_dir": str(tmp_path), "eval_strategy": "steps", "max_steps": max_steps}
+    NPOConfig(**options, lr_scheduler_type=schedule, lr_scheduler_kwargs=SCHEDULES.get(schedule.value))
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"lr_scheduler_type": "warmup_stable_decay"},
+            "lr_scheduler_kwargs must have 'num_decay_steps' with lr_scheduler_type='warmup_stable_decay', got nothing",
+        ),
+        (
+            {"lr_scheduler_type": "cosine_warmup_with_min_lr", "lr_scheduler_kwargs": {"num_cycles": 1}},
+            "can use, got {'num_cycles': 1} (One of min_lr or min_lr_rate should be set",
+        ),
+        (
+            {"lr_scheduler_type": "polynomial", "learning_rate": 0},
+            "can use, got nothing (lr_end (1e-07) must be smaller than initial lr (0",
+        ),
+        (
+            {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"num_cycles": "many"}, "max_steps": 9},
+            "can use, got {'num_cycles': 'many'} (could not convert string to float: 'many')",
+        ),
+        (
+            {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"num_cycles": "many"}, "warmup_steps": 2},
+            "lr_scheduler_type='cosine' must have a learning rate at every step, got none at step 2 of 1004 (could not ",
+        ),
+        (
+            {"lr_scheduler_type": "polynomial", "warmup_steps": 9, "max_steps": 9},
+            "got none at step 9 of 9 (division by zero): change warmup_steps or lr_scheduler_kwargs",
+        ),
+        (
+            {"optim": "sgd", "optim_args": "nesterov=true"},
+            "optim_args must be options that optim='sgd' can use, got 'nesterov=true' (Nesterov momentum requires",
+        ),
+    ],
+)
+def test_what_schedule_and_optimizer_cannot_use_is_named(tmp_path, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        NPOConfig(output_dir=str(tmp_path), **options)
+
+
+def test_a_schedule_without_a_last_rate_is_found_before_the_first_step(tmp_path):
+    forget, _ = many_datasets(4)
+    options = {"num_train_epochs": 3, "max_steps": -1, "lr_scheduler_type": "polynomial"}
+    trainer = make_trainer(tmp_path, make_model(), forget, **options, warmup_steps=3)
+    with pytest.raises(
+        ValueError, match=r"must have a learning rate at every step, got none at step 3 of 3 \(division"
+    ):
+        trainer.train()
+    assert trainer.state.global_step == 0
 
 
 def test_every_number_has_a_range(tmp_path):

@@ -51,6 +51,7 @@ def test_the_metric_of_the_best_model_is_one_that_evaluations_have(trainer, name
     held_out, retain = many_datasets(9, 4)
     sets = {"forget": held_out, "retain": retain} if named else held_out
     options = {"loss": loss, "beta": None, "eval_dataset": sets, "eval_strategy": "steps", "eval_steps": 1}
+    options |= {"greater_is_better": True}
     metrics = {name.removeprefix("eval_") for name in trainer(**options).evaluate()}
     metrics = {name for name in metrics if not name.endswith(("_time", "runtime", "_per_second"))} - {"epoch"}
     for metric in metrics:

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,44 @@ def test_two_runs_cannot_share_a_folder_and_a_killed_one_frees_it(tmp_path, monk
         process.kill()
     runs.lock(str(tmp_path / "out")).release()
     runs.lock(str(tmp_path / "out")).release()
+
+
+def test_a_lock_without_a_run_leaves_nothing_of_its_own(tmp_path):
+    (tmp_path / "there").mkdir()
+    for name, left in (("new", False), ("there/in/side", True), ("there", True)):
+        output = str(tmp_path / name)
+        new = runs.new_folders(output)
+        runs.unlock(runs.lock(output), output, new)
+        assert not Path(output).exists() or not list(Path(output).iterdir()), name
+        assert (tmp_path / name.partition("/")[0]).exists() == left
+    assert not list((tmp_path / "there").iterdir())
+    # a folder that is not empty, and that of a run, stay
+    for name in ("notes.txt", runs.RECORD):
+        output = tmp_path / f"with-{name}"
+        lock = runs.lock(str(output))
+        (output / name).write_text("{}", "utf-8")
+        runs.unlock(lock, str(output), [output])
+        assert (output / name).exists()
+        assert (output / runs.LOCK).exists() == (name == runs.RECORD)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_a_run_that_waits_for_a_lock_that_is_removed_locks_the_folder(tmp_path):
+    output = str(tmp_path / "out")
+    new = runs.new_folders(output)
+    lock = runs.lock(output)
+
+    def wait():
+        later = runs.lock(output)
+        found = Path(output, runs.LOCK).exists()
+        later.release()
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait)
+        time.sleep(0.2)
+        runs.unlock(lock, output, new)
+        assert waiting.result(timeout=60)
 
 
 # ----- what a run remembers

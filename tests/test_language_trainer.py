@@ -360,6 +360,64 @@ def test_a_sample_has_a_label_for_each_token_and_fits_the_model(train):
         train(make_model(), many_datasets(4)[0], n_steps=0, retain_dataset=long)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("input_ids", -3, "must have tokens, integers of at least 0 in 'input_ids', got -3 in sample 2"),
+        ("input_ids", -100, "must have tokens, integers of at least 0 in 'input_ids', got -100 in sample 2"),
+        ("input_ids", 1.0, "must have tokens, integers of at least 0 in 'input_ids', got 1.0 in sample 2"),
+        ("labels", -1, "must have tokens, integers of at least 0, or -100, in 'labels', got -1 in sample 2"),
+        ("labels", "a", "must have tokens, integers of at least 0, or -100, in 'labels', got 'a' in sample 2"),
+        ("chosen_input_ids", -3, "must have tokens, integers of at least 0 in 'chosen_input_ids', got -3 in sample 2"),
+        ("chosen_labels", -2, "must have tokens, integers of at least 0, or -100, in 'chosen_labels', got -2 in sam"),
+    ],
+)
+def test_a_token_that_no_model_has_is_named(train, field, value, message):
+    forget, retain = make_datasets(chosen=True)
+    spoilt = copy.deepcopy(forget)
+    spoilt[2][field][-1] = value
+    with pytest.raises(ValueError, match=f"^forget_dataset {re.escape(message)}"):
+        train(make_model(), spoilt, n_steps=0, loss="ga")
+    with pytest.raises(ValueError, match=f"^dataset {re.escape(message)}"):
+        precompute_reference(make_model(), spoilt)
+    with pytest.raises(ValueError, match=f"^retain_dataset {re.escape(message)}"):
+        train(make_model(), forget, n_steps=0, loss="ga", retain_dataset=spoilt)
+    # integers of NumPy are integers
+    for item in retain:
+        item["input_ids"] = list(np.array(item["input_ids"]))
+    train(make_model(), forget, n_steps=1, loss="ga", retain_dataset=retain)
+
+
+def test_a_model_that_is_made_later_is_checked_when_it_is_made(train):
+    forget, retain = many_datasets(4)
+    high, kl = copy.deepcopy(forget), {"retain_dataset": retain, "retain_term": "kl_ref_model"}
+    high[1]["input_ids"][0] = 999
+    long = encode([{"prompt": 200 * "a", "response": " b"}], make_tokenizer())
+    config = copy.deepcopy(make_model().config)
+    config.vocab_size = 300
+    made = make_model()
+    for samples, options, message in (
+        (high, {}, "forget_dataset: record 1 has token 999, but the model has only 260"),
+        (forget, {"retain_dataset": long}, "retain_dataset: record 0 has 204 tokens, but the model has only 128 posi"),
+        (forget, {"eval_dataset": high}, "eval_dataset: record 1 has token 999"),
+        (forget, {"eval_dataset": {"other": long}}, "eval_dataset['other']: record 0 has 204 tokens"),
+        (forget, kl, "ref_model must be given for retain_term='kl_ref_model'"),
+        (forget, kl | {"ref_model": transformers.LlamaForCausalLM(config)}, "ref_model must have the vocabulary of mo"),
+        (forget, kl | {"ref_model": made, "model_init": lambda: made}, "ref_model must not share weights with model"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+            train(None, samples, n_steps=0, **{"model_init": lambda: make_model()} | options)
+    # the same run as with a model that is there
+    found = []
+    for model, options in ((make_model(), {}), (None, {"model_init": lambda: make_model()})):
+        trainer = train(model, forget, n_steps=2, ref_model=other_model(), **kl, **options)
+        found.append(logged(trainer))
+        # what is evaluated later has the sizes of the model, too
+        with pytest.raises(ValueError, match="^test_dataset: record 1 has token 999"):
+            trainer.predict(high)
+    assert found[0] == found[1]
+
+
 def test_a_model_that_cannot_be_trained_is_named(train):
     forget, retain = many_datasets(4)
     nan = make_model()

@@ -253,8 +253,11 @@ def unlearn(
     source: "Source",
     datasets: "dict[str, list[Sample]]",
 ) -> None:
+    from npo_tutorial.language.checks import check_machine
+
     check_machine(config)
     check_references(config, datasets)
+    check_best_model(config, datasets)
     output, first = str(config.output_dir), _is_first()
     checkpoint = None
     with claim(files, loading, config, source, datasets) if first else nullcontext() as record:
@@ -270,24 +273,22 @@ def unlearn(
         train(trainer, checkpoint, merge=loading.merge)
 
 
-def check_machine(config: "NPOConfig") -> None:
-    """Whether what some options need is here; the Trainer would find out after the model is loaded."""
-    if config.use_liger_kernel and config.use_cpu:
-        raise ValueError("--use-liger-kernel needs a GPU, got none: leave it out")
-    for name in config.report_to or ():
-        try:
-            for callback in require("transformers.integrations").get_reporting_integration_callbacks([name]):
-                callback()
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(
-                f"--report-to must be a package that is installed, got {name} ({runs.reason(error)})"
-            ) from None
-
-
 def check_references(config: "NPOConfig", datasets: "dict[str, list[Sample]]") -> None:
     if os.environ.get("ACCELERATE_USE_FSDP") == "true" and lacks_references(config, datasets["forget"]):
         # until the trainer shards the weights, only the first process may have them
         raise ValueError("--forget must contain references for a sharded model: run with --write-references first")
+
+
+def check_best_model(config: "NPOConfig", datasets: "dict[str, list[Sample]]") -> None:
+    """Whether evaluations will have the metric of the best model, as the trainer finds out after the references."""
+    from npo_tutorial.language.objectives import OBJECTIVES
+    from npo_tutorial.language.trainer import check_metric
+
+    if config.eval_strategy != "no":
+        sets: dict[str, Any] = dict(datasets)
+        if lacks_references(config, datasets["forget"]):
+            sets["forget"] = [{"ref_logp": 0.0}]
+        check_metric(config.metric_for_best_model, sets, OBJECTIVES[config.loss], has_retain="retain" in sets)
 
 
 def lacks_references(config: "NPOConfig", dataset: "list[Sample]") -> bool:
@@ -313,6 +314,7 @@ def claim(
     places = [place for place in (source.base, source.adapter) if place is not None]
     models = [Path(place) for place in places if Path(place).exists()]
     runs.check_folder(output, models, resume=files.resume, overwrite=files.overwrite)
+    new = runs.new_folders(output)
     lock = runs.lock(output)
     try:
         # another run may have ended while this one waited for the lock
@@ -335,7 +337,7 @@ def claim(
             record = stored
         yield record
     finally:
-        lock.release()
+        runs.unlock(lock, output, new)
 
 
 def find_checkpoint(output: str, record: dict[str, Any], config: "NPOConfig") -> str | None:

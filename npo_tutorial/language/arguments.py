@@ -212,11 +212,10 @@ def parse(words: Sequence[str]) -> "tuple[FileArguments, ModelArguments, NPOConf
     """The three dataclasses, and the names of the fields that were typed; raises ValueError in the user's words."""
     parser = make_parser()
     known = {option for action in parser._actions for option in action.option_strings}
-    aliases = {short: option for short, option in ALIASES.items() if option in known}
-    words = ["=".join([aliases.get(name, name), *value]) for name, *value in (word.split("=", 1) for word in words)]
+    words = ["=".join([ALIASES.get(name, name), *value]) for name, *value in (word.split("=", 1) for word in words)]
     namespace, unknown = parser.parse_known_args(words)
     if unknown:
-        close = difflib.get_close_matches(unknown[0].partition("=")[0], sorted(known | set(aliases)), 3)
+        close = difflib.get_close_matches(unknown[0].partition("=")[0], sorted(known | set(ALIASES)), 3)
         raise ValueError(
             f"{unknown[0]!r} is not an option" + (f": did you mean {' or '.join(close)}?" if close else "; see --help")
         )
@@ -237,7 +236,7 @@ def parse(words: Sequence[str]) -> "tuple[FileArguments, ModelArguments, NPOConf
     check_together(values, typed)
     try:
         loading, files, config = parser.parse_dict(values)
-    except (ValueError, TypeError, NotImplementedError, OSError) as error:
+    except (ValueError, TypeError, NotImplementedError, OSError, ImportError) as error:
         raise ValueError(as_typed(str(error), values)) from None
     return files, loading, config, typed
 
@@ -251,8 +250,9 @@ def as_typed(message: str, names: Collection[str]) -> str:
     every = sorted({*names, *OPTIONS}, key=len, reverse=True)
     # a word such as "model" is an argument only where it has a value, or where the sentence begins
     long, plain = "|".join(x for x in every if "_" in x), "|".join(every)
-    # what only helps in Python, and dashes that are there already
+    # what only helps in Python, what transformers writes around names, and dashes that are there already
     message = re.sub(rf" \(in Python [^)]*\)|--(?=(?:{long})\b)", "", message)
+    message = re.sub(rf"`(?:args\.)?({plain})`|\bargs\.({plain})\b", lambda x: as_option(x[1] or x[2]), message)
     message = re.sub(rf"\b({plain})=True\b", lambda x: as_option(x[1]), message)
     message = re.sub(rf"\b({plain})=(['\"]?)([^\s'\",:)]*)\2", lambda x: f"{as_option(x[1])} {x[3]}", message)
     message = re.sub(rf"^({plain})(?= (?:must|needs|is|has)\b)", lambda x: as_option(x[1]), message)

@@ -6,19 +6,24 @@ Whatever would do nothing is rejected here, for Python and for the command line 
 import copy
 import inspect
 import math
+import multiprocessing
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npo_tutorial._checks import check_count, check_positive, check_real
+from npo_tutorial._checks import check_choice, check_count, check_positive, check_real
 from npo_tutorial._extras import require
 from npo_tutorial.language.arguments import read_json
+from npo_tutorial.language.runs import reason
 
 if TYPE_CHECKING:
+    import torch
     import transformers
 else:
-    transformers = require("transformers")
+    torch, transformers = require("torch"), require("transformers")
 
 
 def _check_amount(name: str, value: Any) -> None:
@@ -70,6 +75,8 @@ NUMBERS: dict[str, Callable[[str, Any], Any]] = {
 }
 WITHOUT_EVALUATION = "without evaluations, which eval_strategy='steps' and eval_steps ask for"
 WITHOUT_SAVING = "without checkpoints, which save_strategy='steps' and save_steps ask for"
+# schedules that follow the metric of evaluations
+BY_METRIC = ("reduce_lr_on_plateau", "greedy")
 #: Options, the condition under which they have an effect, and in words the case in which they have none.
 EFFECTS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     ("save_total_limit save_only_model", lambda x: x.save_strategy != "no", WITHOUT_SAVING),
@@ -79,6 +86,11 @@ EFFECTS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     ("do_eval eval_delay", lambda x: x.eval_strategy != "no", WITHOUT_EVALUATION),
     ("save_strategy", lambda x: x.save_strategy != "best" or x.eval_strategy != "no", WITHOUT_EVALUATION),
     ("load_best_model_at_end", lambda x: x.eval_strategy != "no", WITHOUT_EVALUATION),
+    (
+        "lr_scheduler_type",
+        lambda x: x.lr_scheduler_type not in BY_METRIC or x.eval_strategy != "no",
+        WITHOUT_EVALUATION,
+    ),
     (
         "load_best_model_at_end",
         lambda x: x.save_strategy in ("best", x.eval_strategy),
@@ -92,9 +104,12 @@ EFFECTS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         "with logging_strategy='no' and without evaluations: the share is counted in either",
     ),
     ("liger_kernel_config", lambda x: x.use_liger_kernel, "without use_liger_kernel"),
+    ("fp16", lambda x: not x.bf16, "with bf16=True: computations have one precision"),
+    ("fp16_full_eval", lambda x: not x.bf16_full_eval, "with bf16_full_eval=True: computations have one precision"),
+    ("fsdp", lambda x: not x.deepspeed, "with deepspeed: each of them shards the model"),
     (
         "activation_checkpointing_kwargs gradient_checkpointing_kwargs",
-        lambda x: getattr(x, "activation_checkpointing", None) or x.gradient_checkpointing,
+        lambda x: x.activation_checkpointing or x.gradient_checkpointing,
         "without activation_checkpointing",
     ),
     (
@@ -103,6 +118,14 @@ EFFECTS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         "without dataloader_num_workers",
     ),
 )
+#: Metrics of which one direction means better unlearning, and whether it is the greater one. Of the other averages
+#: neither does: a model that forgets ever more is ruined in the end, and what a set is for, its name does not say.
+GREATER_IS_BETTER = {
+    "loss": False,
+    **dict.fromkeys(("fraction_forgotten", "forget_fraction_forgotten", "retain_logp_per_token"), True),
+    **dict.fromkeys(("retain_loss", "retain_fraction_forgotten"), False),
+}
+AVERAGES = ("loss", "logp_per_token", "mean_weight", "fraction_forgotten")
 # what only some optimizers read
 ADAM = ("adam_beta1", "adam_beta2", "adam_epsilon")
 # dictionaries that can be typed as JSON, and files with them
@@ -136,11 +159,37 @@ def check_effects(args: Any) -> None:
     for name, value in _changed(args, JSON):
         if isinstance(value, str) and (value.startswith("{") or not Path(value).is_file()):
             read_json(name, value)
+    context = args.dataloader_multiprocessing_context
+    if isinstance(context, str):
+        check_choice("dataloader_multiprocessing_context", context, tuple(multiprocessing.get_all_start_methods()))
+    if args.deepspeed and find_spec("deepspeed") is None:
+        raise ImportError("deepspeed needs the package of this name: pip install deepspeed")
+
+
+def choose_direction(args: Any) -> None:
+    """Set `greater_is_better` for the metric of the best model; raises ValueError if only the user can know it.
+
+    Left to itself, the Trainer goes by the name: what ends in "loss" should fall, everything else should grow.
+    """
+    metric = args.metric_for_best_model
+    if metric is None:
+        if args.save_strategy == "best":
+            raise ValueError("metric_for_best_model must be given with save_strategy='best', got None")
+        return
+    metric = metric.removeprefix("eval_")
+    # a metric of the user's own is as the Trainer describes it
+    if args.greater_is_better is None and metric.endswith(AVERAGES):
+        if metric not in GREATER_IS_BETTER:
+            raise ValueError(
+                f"greater_is_better must be given with metric_for_best_model={metric!r}, of which neither direction "
+                "alone means better unlearning"
+            )
+        args.greater_is_better = GREATER_IS_BETTER[metric]
 
 
 def check_schedule(args: Any) -> None:
-    """Raise ValueError for options that the learning rate's schedule does not have."""
-    schedule = str(getattr(args.lr_scheduler_type, "value", args.lr_scheduler_type))
+    """Raise ValueError for options that the learning rate's schedule does not have, lacks, or cannot use."""
+    schedule, given = _name(args.lr_scheduler_type), args.lr_scheduler_kwargs or {}
     functions = require("transformers.optimization").TYPE_TO_SCHEDULER_FUNCTION
     parameters = inspect.signature(functions[transformers.SchedulerType(schedule)]).parameters
     if args.warmup_steps and "num_warmup_steps" not in parameters:
@@ -148,22 +197,63 @@ def check_schedule(args: Any) -> None:
             f"warmup_steps must be left out with lr_scheduler_type={schedule!r}, which has no warmup, got "
             f"{args.warmup_steps:g}: use another, such as 'constant_with_warmup'"
         )
-    if any(x.kind is x.VAR_KEYWORD for x in parameters.values()):
-        return
     # the Trainer gives these itself, and nothing else to a constant schedule
     own = {"optimizer", "num_warmup_steps", "num_training_steps", "last_epoch"}
     known = [] if schedule.startswith("constant") else [name for name in parameters if name not in own]
-    for name in args.lr_scheduler_kwargs or {}:
-        if name not in known:
+    for name in given:
+        if name not in known and not any(x.kind is x.VAR_KEYWORD for x in parameters.values()):
             raise ValueError(
                 f"lr_scheduler_kwargs must be options of lr_scheduler_type={schedule!r}, which has "
                 f"{', '.join(known) or 'none'}, got {name!r}"
             )
+    for name in known:
+        x = parameters[name]
+        if x.default is x.empty and x.kind is not x.VAR_KEYWORD and name not in given:
+            raise ValueError(
+                f"lr_scheduler_kwargs must have {name!r} with lr_scheduler_type={schedule!r}, got {given or 'nothing'}"
+            )
+    if schedule in BY_METRIC:
+        mode = "max" if args.greater_is_better else "min"
+        if given.get("mode", "min") != mode:
+            raise ValueError(
+                f"lr_scheduler_kwargs must have the mode {mode!r} with metric_for_best_model="
+                f"{args.metric_for_best_model!r}, of which the {'greater' if mode == 'max' else 'smaller'} is better, "
+                f"got {given.get('mode', 'min')!r}"
+            )
+    # if the number of steps is not known yet, any will do that leaves steps after the warmup
+    try_schedule(args, args.max_steps if args.max_steps > 0 else 1000 + 2 * int(args.warmup_steps))
+
+
+def try_schedule(args: Any, n_steps: int) -> None:
+    """Raise ValueError if there is no schedule of so many steps, or no learning rate at its beginning, middle or end."""
+    schedule, warmup = _name(args.lr_scheduler_type), args.get_warmup_steps(n_steps)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=args.learning_rate)
+    step = None
+    try:
+        with warnings.catch_warnings():
+            # what is warned of is warned of again in training
+            warnings.simplefilter("ignore")
+            given = dict(args.lr_scheduler_kwargs or {})
+            made: Any = transformers.get_scheduler(schedule, optimizer, warmup, n_steps, given)
+        for factor in getattr(made, "lr_lambdas", ()):
+            for step in sorted({0, warmup, (warmup + n_steps) // 2, n_steps}):
+                if not math.isfinite(factor(step)):
+                    raise ValueError(f"it is {factor(step)} times learning_rate")
+    except Exception as error:
+        if step is None:
+            raise ValueError(
+                f"lr_scheduler_kwargs must be options that lr_scheduler_type={schedule!r} can use, got "
+                f"{args.lr_scheduler_kwargs or 'nothing'} ({reason(error)})"
+            ) from None
+        raise ValueError(
+            f"lr_scheduler_type={schedule!r} must have a learning rate at every step, got none at step {step} of "
+            f"{n_steps} ({reason(error)}): change warmup_steps or lr_scheduler_kwargs"
+        ) from None
 
 
 def check_optimizer(args: Any) -> None:
-    """Raise ValueError for options of the optimizer that leave it as it is without them."""
-    make, optimizer = transformers.Trainer.get_optimizer_cls_and_kwargs, getattr(args.optim, "value", args.optim)
+    """Raise ValueError for options of the optimizer that leave it as it is without them, or that it cannot use."""
+    make, optimizer = transformers.Trainer.get_optimizer_cls_and_kwargs, _name(args.optim)
     variants = [(name, value, type(args).__dataclass_fields__[name].default) for name, value in _changed(args, ADAM)]
     pairs = (args.optim_args or "").replace(" ", "").split(",") if args.optim_args else []
     for pair in pairs:
@@ -171,14 +261,73 @@ def check_optimizer(args: Any) -> None:
             raise ValueError(f"optim_args must be name=value, separated by commas, got {args.optim_args!r}")
         variants.append(("optim_args", pair, ",".join(x for x in pairs if x != pair) or None))
     for name, value, without in variants:
-        changed = copy.copy(args)
-        setattr(changed, name, without)
+        changed = _with(args, name, without)
         try:
             same = make(args) == make(changed)
         except (ValueError, ImportError):
-            # a value that is not a number, or an optimizer that needs the model or another package: the Trainer says so
+            # a value that is not a number, or an optimizer that needs the model or another package: see below
             continue
         if same:
             raise ValueError(
                 f"{name} must be left out with optim={optimizer!r}, which has no such option, got {value!r}"
             )
+    if pairs and (error := _try_optimizer(args)) and not _try_optimizer(_with(args, "optim_args", None)):
+        raise ValueError(
+            f"optim_args must be options that optim={optimizer!r} can use, got {args.optim_args!r} ({reason(error)})"
+        )
+
+
+def _try_optimizer(args: Any) -> Exception | None:
+    """Why the optimizer cannot be made on this machine, if it cannot."""
+    # random numbers are left as they are
+    layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1, device=args.device)
+    if args.optim_target_modules is not None:
+        # only the model knows which layers there are
+        args = _with(args, "optim_target_modules", "all-linear")
+    try:
+        kind, options = transformers.Trainer.get_optimizer_cls_and_kwargs(args, torch.nn.Sequential(layer))
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, torch.optim.Optimizer)
+            and not {"params", "model"} & set(options)
+        ):
+            kind(layer.parameters(), **options)
+    except Exception as error:
+        return error
+    return None
+
+
+def check_machine(args: Any) -> None:
+    """Raise ValueError if this machine lacks what an option needs; the Trainer finds it out only with the model."""
+    if (error := _try_optimizer(args)) is not None:
+        raise ValueError(
+            f"optim must be an optimizer that can be used here, got {_name(args.optim)!r} ({reason(error)})"
+        )
+    if args.use_liger_kernel:
+        if args.use_cpu:
+            raise ValueError("use_liger_kernel needs a GPU, got none: leave it out")
+        if find_spec("liger_kernel") is None:
+            raise ValueError("use_liger_kernel needs liger-kernel: pip install liger-kernel")
+    if args.fp16 and args.device.type == "cpu":
+        raise ValueError("fp16 needs a GPU, got none: use bf16=True or leave it out")
+    if args.fsdp and args.world_size == 1:
+        raise ValueError("fsdp needs several processes, got one: start them by torchrun --nproc-per-node N")
+    if args.push_to_hub and not (args.hub_token or require("huggingface_hub").get_token()):
+        raise ValueError("push_to_hub needs a token of the hub, got none: run hf auth login, or pass hub_token")
+    for name in args.report_to or ():
+        try:
+            for callback in require("transformers.integrations").get_reporting_integration_callbacks([name]):
+                callback()
+        except (RuntimeError, ValueError, ImportError) as error:
+            raise ValueError(f"report_to must be a package that is installed, got {name} ({reason(error)})") from None
+
+
+def _name(value: Any) -> str:
+    """The name of an optimizer or a schedule, which may be an enumeration's value."""
+    return str(getattr(value, "value", value))
+
+
+def _with(args: Any, name: str, value: Any) -> Any:
+    changed = copy.copy(args)
+    setattr(changed, name, value)
+    return changed

@@ -89,7 +89,10 @@ class NPOConfig(transformers.TrainingArguments):
     - `logging_steps` 1 and `logging_nan_inf_filter` False, because divergence must be seen;
     - `save_strategy` "no", because a checkpoint is three times as large as the model;
     - `ddp_find_unused_parameters` False, because every parameter takes part in a step;
-    - `report_to` "none".
+    - `report_to` "none";
+    - `greater_is_better` is that of the metric, and not guessed by its name: "loss" and, for the retain set, "retain_loss"
+      should fall, "fraction_forgotten" and "retain_logp_per_token" should rise. It must be given for metrics of which
+      neither direction alone means better unlearning, such as "forget_loss".
 
     On a machine without an accelerator `use_cpu` is True. Options of the Trainer that would do nothing here, or harm,
     are rejected; `FIXED` lists them with the reasons. So are options that would do nothing without another one, such as
@@ -177,11 +180,12 @@ class NPOConfig(transformers.TrainingArguments):
         for name, (needed, reason) in FIXED.items():
             if getattr(self, name, needed) not in (needed, None):
                 raise ValueError(f"{name} must be {needed!r}, because {reason}, got {getattr(self, name)!r}")
-        strategy = getattr(self, "train_sampling_strategy", "random")
-        check_choice("train_sampling_strategy", strategy, ("random", "sequential", "group_by_length"))
+        strategies = ("random", "sequential", "group_by_length")
+        check_choice("train_sampling_strategy", self.train_sampling_strategy, strategies)
         if self.batch_size is not None:
             self._divide_batch(self.batch_size)
         checks.check_effects(self)
+        checks.choose_direction(self)
         if not torch.accelerator.is_available():
             self.use_cpu = True
             if int(os.environ.get("WORLD_SIZE", "1")) > 1 and self.ddp_backend is None:

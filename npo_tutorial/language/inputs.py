@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._checks import describe
@@ -80,6 +81,11 @@ def check_samples(name: str, dataset: Any, sizes: tuple[int | None, int | None] 
             _check_sample(dataset[i])
         except ValueError as error:
             raise ValueError(f"{name} must have {error} in sample {i}") from None
+    check_fits(name, dataset, sizes)
+
+
+def check_fits(name: str, dataset: Any, sizes: tuple[int | None, int | None]) -> None:
+    """Raise ValueError for the first sample that has more tokens, or other ones, than a model with these sizes."""
     try:
         check_sizes(dataset, *sizes)
     except ValueError as error:
@@ -102,6 +108,10 @@ def _check_sample(item: Any) -> None:
         for field, values in ((f"{prefix}input_ids", tokens), (f"{prefix}labels", labels)):
             if not isinstance(values, list):
                 raise ValueError(f"{field!r} as a list of integers, got {type(values).__name__}")
+            for x in values:
+                if not isinstance(x, Integral) or (x < 0 and (values is tokens or x != IGNORE_INDEX)):
+                    also = "" if values is tokens else f", or {IGNORE_INDEX},"
+                    raise ValueError(f"tokens, integers of at least 0{also} in {field!r}, got {x!r}")
         if len(tokens) != len(labels):
             raise ValueError(f"a label for each of its {len(tokens)} tokens in '{prefix}labels', got {len(labels)}")
         # nothing predicts the first token

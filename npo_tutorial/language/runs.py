@@ -14,6 +14,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,38 @@ def lock(output: str) -> Any:
     found = filelock.FileLock(Path(output) / LOCK)
     try:
         Path(output).mkdir(parents=True, exist_ok=True)
-        found.acquire(timeout=PATIENCE)
+        try:
+            found.acquire(timeout=PATIENCE)
+        except FileNotFoundError:
+            # the run that had the lock failed before it began, and removed the folder
+            Path(output).mkdir(parents=True, exist_ok=True)
+            found.acquire(timeout=PATIENCE)
     except filelock.Timeout:
         raise ValueError(f"--output must be a folder that no other run is using, got {output}") from None
     except OSError as error:
         raise ValueError(f"--output must be a folder that can be written to, got {output} ({error.strerror})") from None
     return found
+
+
+def new_folders(output: str) -> list[Path]:
+    """The folders that `lock` will make, the innermost first."""
+    folder = Path(output)
+    return [place for place in (folder, *folder.parents) if not place.exists()]
+
+
+def unlock(lock: Any, output: str, new: Iterable[Path]) -> None:
+    """Release a lock. If no run began, so that there is no record, remove the lock and the empty ones of `new`."""
+    path = Path(output) / LOCK
+    is_unused = not path.with_name(RECORD).exists()
+    if is_unused:
+        # before the release, so that another process does not lock what is removed; Windows does it after the release
+        with suppress(OSError):
+            path.unlink()
+    lock.release()
+    if is_unused:
+        with suppress(OSError):
+            for place in new:
+                place.rmdir()
 
 
 def reason(error: BaseException) -> str:

@@ -12,9 +12,11 @@ from npo_tutorial._extras import require
 from npo_tutorial._log_probs import is_readable
 from npo_tutorial.language.adapters import check_reference, has_adapter, reference_of
 from npo_tutorial.language.batches import Alone, Pairs, Places, collate, keeps_logits
+from npo_tutorial.language.checks import try_schedule
 from npo_tutorial.language.config import NPOConfig
 from npo_tutorial.language.inputs import (
     check_fields,
+    check_fits,
     check_model,
     check_module,
     check_samples,
@@ -91,7 +93,8 @@ class NPOTrainer(transformers.Trainer):
     tokens are, in geometric mean, at most a tenth as probable as under the reference.
 
     The same quantities are metrics of `evaluate` on a forget set, with the prefix "eval\\_", so they can be
-    ``metric_for_best_model``. Every set of a dictionary is evaluated by itself, with its name after the prefix:
+    ``metric_for_best_model``; where neither direction alone means better unlearning, you say which one you look for
+    (``greater_is_better``). Every set of a dictionary is evaluated by itself, with its name after the prefix:
     "logp_per_token"; "loss", the same with the sign of a cross-entropy; and "fraction_forgotten" where there are
     references. `predict` gives that and, as predictions, the log-probability of each response. A `compute_metrics` of
     your own gets these log-probabilities as predictions, and the numbers of tokens as labels.
@@ -132,39 +135,33 @@ class NPOTrainer(transformers.Trainer):
         self.options = self.objective.options(args.beta, args.gamma)
         self.retain = retain_dataset
         self._check_arguments(args, ref_model is not None, has_own=objective is not None)
-        if model is not None:
-            check_model(model, args.learning_rate)
-        self._sizes = sizes_of(model)
         evaluated = options.pop("eval_dataset", None)
-        self._check_datasets(forget_dataset, retain_dataset, evaluated, args)
         needs_reference = self._needs_reference(args)
         self._has_kl = retain_dataset is not None and args.retain_term != "cross_entropy"
-        if needs_reference:
-            if ref_model is None and not has_adapter(model):
-                raise ValueError(
-                    f"ref_model must be given for {needs_reference}, which needs its logits at every step: load the "
-                    "model a second time, or train an adapter (LoRA)"
-                )
-            if ref_model is not None:
-                check_module("ref_model", ref_model)
-                if model is not None and sizes_of(ref_model)[0] != self._sizes[0]:
-                    raise ValueError(
-                        f"ref_model must have the vocabulary of model, {self._sizes[0]} tokens, got "
-                        f"{sizes_of(ref_model)[0]}: load the same model a second time"
-                    )
-            check_reference(model, ref_model)
-        if args.disable_dropout and model is not None:
-            disable_dropout(model)
+        self.ref_model: Any = ref_model
+        self._seed = args.seed
+        if model is not None:
+            check_model(model, args.learning_rate)
+        # until there is a model, which a `model_init` makes later
+        self._sizes: tuple[int | None, int | None] = (None, None)
+        self._check_datasets(forget_dataset, retain_dataset, evaluated, args)
+        sets = self._as_sets(evaluated)
+        named = evaluated if isinstance(evaluated, Mapping) else {}
+        self._samples = {"forget_dataset": forget_dataset, "retain_dataset": retain_dataset}
+        self._samples |= {f"eval_dataset[{name!r}]": x for name, x in named.items()} or {"eval_dataset": evaluated}
+        if model is not None:
+            self._prepare_model(model, args)
+        if args.eval_strategy != "no" and "compute_metrics" not in options:
+            check_metric(args.metric_for_best_model, evaluated, self.objective, has_retain=retain_dataset is not None)
         pairs = Pairs(forget_dataset, retain_dataset, chosen="chosen" in self.objective.needs, seed=args.seed)
         self._places: Any = None
-        self._seed = args.seed
         self._compute_metrics = options.pop("compute_metrics", None)
         super().__init__(
             model,
             args,
             train_dataset=pairs,
             data_collator=collate,
-            eval_dataset=None if evaluated is None else self._as_sets(evaluated),
+            eval_dataset=sets,
             compute_metrics=self._average,
             **options,
         )
@@ -173,14 +170,12 @@ class NPOTrainer(transformers.Trainer):
                 f"a process must train on one device, got {self.args.n_gpu}: start one process for each by torchrun "
                 f"--nproc-per-node {self.args.n_gpu}, or choose one by CUDA_VISIBLE_DEVICES=0"
             )
-        self._check_metric(self.args.metric_for_best_model)
         self.add_callback(_Beginnings(self))
         if args.stop_when_forgotten is not None:
             self.add_callback(_StopWhenForgotten())
         # `compute_loss` divides by the samples in all micro-batches of a step, so the Trainer must not divide again
         self.model_accepts_loss_kwargs = True
         self._keeps = keeps_logits(self.model)
-        self.ref_model: Any = None
         if needs_reference and self.is_fsdp_enabled:
             raise ValueError(f"{needs_reference} needs the logits of a second model, which FSDP cannot shard")
         if ref_model is not None:
@@ -224,6 +219,30 @@ class NPOTrainer(transformers.Trainer):
         if self.retain is not None and args.retain_term != "cross_entropy":
             return f"retain_term={args.retain_term!r}"
         return None
+
+    def _prepare_model(self, model: Any, args: NPOConfig) -> None:
+        """Check that a model fits samples and reference, and switch its dropout off."""
+        self._sizes = sizes_of(model)
+        for name, samples in self._samples.items():
+            if samples is not None:
+                check_fits(name, samples, self._sizes)
+        if needs_reference := self._needs_reference(args):
+            ref_model = self.ref_model
+            if ref_model is None and not has_adapter(model):
+                raise ValueError(
+                    f"ref_model must be given for {needs_reference}, which needs its logits at every step: load the "
+                    "model a second time, or train an adapter (LoRA)"
+                )
+            if ref_model is not None:
+                check_module("ref_model", ref_model)
+                if sizes_of(ref_model)[0] != self._sizes[0]:
+                    raise ValueError(
+                        f"ref_model must have the vocabulary of model, {self._sizes[0]} tokens, got "
+                        f"{sizes_of(ref_model)[0]}: load the same model a second time"
+                    )
+            check_reference(model, ref_model)
+        if args.disable_dropout:
+            disable_dropout(model)
 
     def _check_datasets(
         self,
@@ -298,8 +317,7 @@ class NPOTrainer(transformers.Trainer):
     def call_model_init(self, trial: Any = None) -> Any:
         model = super().call_model_init(trial)
         check_model(model, self.args.learning_rate)
-        if self.args.disable_dropout:
-            disable_dropout(model)
+        self._prepare_model(model, self.args)
         return model
 
     # ----- samples
@@ -308,9 +326,7 @@ class NPOTrainer(transformers.Trainer):
         args = self.args
         pairs: Any = self.train_dataset if train_dataset is None else train_dataset
         total = self._train_batch_size * args.world_size
-        # earlier versions of the Trainer have a flag
-        older = "group_by_length" if getattr(args, "group_by_length", False) else "random"
-        strategy = getattr(args, "train_sampling_strategy", older)
+        strategy = args.train_sampling_strategy
         self._places = Places(
             len(pairs),
             seed=args.seed if args.data_seed is None else args.data_seed,
@@ -343,6 +359,12 @@ class NPOTrainer(transformers.Trainer):
         sizes = torch.stack([batch["sizes"].sum(dim=0) for batch in batch_samples]).sum(dim=0).to(device)
         return self.accelerator.reduce(sizes, "sum")
 
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The Trainer's, after a check that it has a learning rate for every step."""
+        if self.lr_scheduler is None:
+            try_schedule(self.args, num_training_steps)
+        return super().create_scheduler(num_training_steps, optimizer)
+
     # ----- loss
 
     def compute_loss(
@@ -361,7 +383,7 @@ class NPOTrainer(transformers.Trainer):
             loss = loss * self.accelerator.num_processes
         if model.training:
             self._note_loss(loss)
-            for name, value in (self._metrics(found) | {"n": torch.ones_like(counts)}).items():
+            for name, value in (averages(found) | {"n": torch.ones_like(counts)}).items():
                 # sums stay on the device until they are logged
                 self._sums[name] = self._sums.get(name, 0) + (value.detach().float() * counts).sum()
         return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
@@ -477,7 +499,7 @@ class NPOTrainer(transformers.Trainer):
         """The Trainer's compute_metrics: averages of what `prediction_step` found."""
         predictions: Any = prediction.predictions
         found = {name: torch.as_tensor(value) for name, value in predictions.items()}
-        metrics = {name: value.float().mean().item() for name, value in self._metrics(found).items()}
+        metrics = {name: value.float().mean().item() for name, value in averages(found).items()}
         if "forget" in found:
             metrics["loss"] = self._total(found, found["sizes"], found["sizes"].sum(dim=0)).item()
         else:
@@ -486,33 +508,6 @@ class NPOTrainer(transformers.Trainer):
             logp, lengths = (found[name].numpy() for name in ("logp", "lengths"))
             metrics |= self._compute_metrics(transformers.EvalPrediction(predictions=logp, label_ids=lengths))
         return metrics
-
-    def _metrics(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """What is averaged over samples, for logs and evaluations."""
-        metrics = {"forget_" * ("forget" in found) + "logp_per_token": found["logp"] / found["lengths"]}
-        if "weight" in found:
-            metrics["mean_weight"] = found["weight"]
-        if "log_ratio" in found:
-            metrics["fraction_forgotten"] = ((found["log_ratio"] / found["lengths"]).exp() <= FORGOTTEN).float()
-        if "retain" in found:
-            metrics["retain_logp_per_token"] = found["retain_logp"] / found["retain_lengths"]
-        return metrics
-
-    def _check_metric(self, metric: str | None) -> None:
-        """Before the first step, whether evaluations will have the metric by which the best model is chosen."""
-        if metric is None or self.args.eval_strategy == "no" or self._compute_metrics is not None:
-            return
-        names, sets = list[str](), cast("Any", self.eval_dataset)
-        for name, dataset in sets.items() if isinstance(sets, Mapping) else [("", sets)]:
-            _, parts = dataset[0]
-            # what `_values` will find
-            found = {"logp", "lengths", "retain_logp", "retain_lengths", *parts}
-            found |= {"log_ratio"} if "ref_logp" in next(iter(parts.values())) else set()
-            found |= {"weight"} if "forget" in parts and self.objective.weight is not None else set()
-            metrics = self._metrics(dict.fromkeys(found, torch.ones(1)))
-            names += [f"{name}_" * bool(name) + metric for metric in ("loss", *metrics)]
-        if metric.removeprefix("eval_") not in names:
-            raise ValueError(f"metric_for_best_model must be one of {', '.join(names)}, got {metric}")
 
     # ----- log, and what ends a run
 
@@ -559,6 +554,43 @@ class NPOTrainer(transformers.Trainer):
         if self.objective.name == "ga":
             remedy += " or take fewer steps, because the loss 'ga' has no lower bound"
         return ValueError(f"{what} must be finite, got nan or inf at step {step}: {remedy}")
+
+
+def averages(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is averaged over samples, for logs and evaluations, of what `NPOTrainer` found in a batch."""
+    metrics = {"forget_" * ("forget" in found) + "logp_per_token": found["logp"] / found["lengths"]}
+    if "weight" in found:
+        metrics["mean_weight"] = found["weight"]
+    if "log_ratio" in found:
+        metrics["fraction_forgotten"] = ((found["log_ratio"] / found["lengths"]).exp() <= FORGOTTEN).float()
+    if "retain" in found:
+        metrics["retain_logp_per_token"] = found["retain_logp"] / found["retain_lengths"]
+    return metrics
+
+
+def check_metric(metric: str | None, evaluated: Any, objective: Objective, *, has_retain: bool) -> None:
+    """Raise ValueError unless evaluations will have the metric by which the best model is chosen, if there is one.
+
+    Parameters
+    ----------
+    metric : str or None
+    evaluated : list of Sample or dict of them
+        The `eval_dataset`.
+    objective : Objective
+    has_retain : bool
+        Whether the forget samples of a list are paired with retain samples.
+    """
+    names, is_dictionary = list[str](), isinstance(evaluated, Mapping)
+    for name, samples in evaluated.items() if is_dictionary else [("", evaluated)]:
+        # what the trainer will find
+        found = ["logp", "lengths"] + ["log_ratio"] * ("ref_logp" in samples[0])
+        if not is_dictionary:
+            found += ["forget"] + ["weight"] * (objective.weight is not None)
+            found += ["retain", "retain_logp", "retain_lengths"] * has_retain
+        metrics = averages(dict.fromkeys(found, torch.ones(1)))
+        names += [f"{name}_" * is_dictionary + x for x in ("loss", *metrics)]
+    if metric is not None and metric.removeprefix("eval_") not in names:
+        raise ValueError(f"metric_for_best_model must be one of {', '.join(names)}, got {metric}")
 
 
 def _tokens(item: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

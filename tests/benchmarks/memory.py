@@ -30,9 +30,6 @@ from tests.benchmarks.language import reset_peak, status
 # forget samples of all lengths, each with a retain sample; a prompt is a quarter of a sample
 SAMPLES, BATCH, SHORTEST, LONGEST = 16, 4, 16, 128
 LEARNING_RATE = 1e-5
-CHECKPOINTING = next(
-    name for name in ("activation_checkpointing", "gradient_checkpointing") if hasattr(NPOConfig, name)
-)
 LORA = {"lora": True, "dtype": "float32"}
 HALF = {"lora": True, "dtype": "bfloat16"}
 # name → options of the model, of NPOConfig, and what this file does
@@ -43,10 +40,10 @@ WAYS = {
     "bf16 computations": ({}, {"bf16": True}, ""),
     "bf16 weights": ({"dtype": "bfloat16"}, {}, ""),
     "length grouping": ({}, {"train_sampling_strategy": "group_by_length"}, ""),
-    "recomputation": ({}, {CHECKPOINTING: True}, ""),
+    "recomputation": ({}, {"activation_checkpointing": True}, ""),
     "LoRA": (LORA, {}, ""),
     "LoRA, bf16 base": (HALF, {}, ""),
-    "LoRA, bf16 base, recomputation": (HALF, {CHECKPOINTING: True}, ""),
+    "LoRA, bf16 base, recomputation": (HALF, {"activation_checkpointing": True}, ""),
     "KL: second model": (LORA, {"retain_term": "kl_ref_model"}, "ref_model"),
     "KL: adapter switched off": (LORA, {"retain_term": "kl_ref_model"}, ""),
 }
