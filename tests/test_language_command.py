@@ -292,21 +292,21 @@ def test_an_optimizer_that_is_missing_is_found_before_the_model_is_loaded(here, 
     ("changed", "message"),
     [
         (["--deepspeed", "{}"], "--deepspeed needs the package of this name: pip install deepspeed"),
-        (["--fsdp", "true"], "--fsdp needs several processes, got one: start them by torchrun --nproc-per-node N"),
+        (["--fsdp", "full_shard"], "--fsdp needs several processes, got one: start them by torchrun --nproc-per-node N"),
         (["--fp16", "--use-cpu"], "--fp16 needs a GPU, got none: use --bf16 or leave it out"),
         (["--fp16", "--bf16"], "--fp16 must be left out with --bf16: computations have one precision, got True"),
         (["--push-to-hub"], "--push-to-hub needs a token of the hub, got none: run hf auth login, or pass --hub-token"),
         (
             ["--lr-scheduler-type", "warmup_stable_decay"],
-            "--lr-scheduler-kwargs must have 'num_decay_steps' with --lr-scheduler-type warmup_stable_decay, got nothin",
+            "--lr-scheduler-kwargs must have 'num_decay_steps' with --lr-scheduler-type warmup_stable_decay, got",
         ),
         (
             ["--lr-scheduler-type", "cosine_with_min_lr"],
-            "--lr-scheduler-kwargs must be options that --lr-scheduler-type cosine_with_min_lr can use, got nothing (On",
+            "--lr-scheduler-kwargs must be options that --lr-scheduler-type cosine_with_min_lr can use, got nothing (",
         ),
         (
             ["--lr-scheduler-type", "warmup_stable_decay", "--lr-scheduler-kwargs", '{"num_decay_steps": "x"}'],
-            "--lr-scheduler-kwargs must be options that --lr-scheduler-type warmup_stable_decay can use, got {'num_deca",
+            "--lr-scheduler-kwargs must be options that --lr-scheduler-type warmup_stable_decay can use, got {'num_",
         ),
         (
             ["--lr-scheduler-type", "polynomial", "--warmup-steps", "6"],
@@ -330,15 +330,11 @@ def test_an_optimizer_that_is_missing_is_found_before_the_model_is_loaded(here, 
         ),
         (
             ["--eval-steps", "1", "--save-strategy", "best", "--metric-for-best-model", "forget_loss"],
-            "--greater-is-better must be given with --metric-for-best-model forget_loss, of which neither direction alo",
+            "--greater-is-better must be given with --metric-for-best-model forget_loss, of which neither direction a",
         ),
         (
             ["--eval-steps", "1", "--save-strategy", "best", "--metric-for-best-model", "loss"],
-            "--metric-for-best-model must be one of forget_loss, forget_logp_per_token, forget_fraction_forgotten, reta",
-        ),
-        (
-            ["--dataloader-num-workers", "1", "--dataloader-multiprocessing-context", "thread"],
-            "--dataloader-multiprocessing-context must be one of ",
+            "--metric-for-best-model must be one of forget_loss, forget_logp_per_token, forget_fraction_forgotten, r",
         ),
     ],
 )

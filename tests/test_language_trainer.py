@@ -413,7 +413,7 @@ def test_a_model_that_is_made_later_is_checked_when_it_is_made(train):
         trainer = train(model, forget, n_steps=2, ref_model=other_model(), **kl, **options)
         found.append(logged(trainer))
         # what is evaluated later has the sizes of the model, too
-        with pytest.raises(ValueError, match="^test_dataset: record 1 has token 999"):
+        with pytest.raises(ValueError, match=r"^test_dataset: record 1 has token 999"):
             trainer.predict(high)
     assert found[0] == found[1]
 

@@ -6,7 +6,6 @@ Whatever would do nothing is rejected here, for Python and for the command line 
 import copy
 import inspect
 import math
-import multiprocessing
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npo_tutorial._checks import check_choice, check_count, check_positive, check_real
+from npo_tutorial._checks import check_count, check_positive, check_real
 from npo_tutorial._extras import require
 from npo_tutorial.language.arguments import read_json
 from npo_tutorial.language.runs import reason
@@ -159,9 +158,6 @@ def check_effects(args: Any) -> None:
     for name, value in _changed(args, JSON):
         if isinstance(value, str) and (value.startswith("{") or not Path(value).is_file()):
             read_json(name, value)
-    context = args.dataloader_multiprocessing_context
-    if isinstance(context, str):
-        check_choice("dataloader_multiprocessing_context", context, tuple(multiprocessing.get_all_start_methods()))
     if args.deepspeed and find_spec("deepspeed") is None:
         raise ImportError("deepspeed needs the package of this name: pip install deepspeed")
 
@@ -225,7 +221,7 @@ def check_schedule(args: Any) -> None:
 
 
 def try_schedule(args: Any, n_steps: int) -> None:
-    """Raise ValueError if there is no schedule of so many steps, or no learning rate at its beginning, middle or end."""
+    """Raise ValueError if there is no schedule of this many steps, or no rate at its beginning, middle or end."""
     schedule, warmup = _name(args.lr_scheduler_type), args.get_warmup_steps(n_steps)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=args.learning_rate)
     step = None
