@@ -292,7 +292,10 @@ def test_an_optimizer_that_is_missing_is_found_before_the_model_is_loaded(here, 
     ("changed", "message"),
     [
         (["--deepspeed", "{}"], "--deepspeed needs the package of this name: pip install deepspeed"),
-        (["--fsdp", "full_shard"], "--fsdp needs several processes, got one: start them by torchrun --nproc-per-node N"),
+        (
+            ["--fsdp", "full_shard"],
+            "--fsdp needs several processes, got one: start them by torchrun --nproc-per-node N",
+        ),
         (["--fp16", "--use-cpu"], "--fp16 needs a GPU, got none: use --bf16 or leave it out"),
         (["--fp16", "--bf16"], "--fp16 must be left out with --bf16: computations have one precision, got True"),
         (["--push-to-hub"], "--push-to-hub needs a token of the hub, got none: run hf auth login, or pass --hub-token"),

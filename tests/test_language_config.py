@@ -249,9 +249,7 @@ def test_the_direction_of_a_metric_is_not_guessed(tmp_path, metric, greater):
         assert NPOConfig(**options).greater_is_better is greater
         return
     shown = metric.removeprefix("eval_")
-    message = (
-        f"^greater_is_better must be given with metric_for_best_model='{shown}', of which neither direction "
-    )
+    message = f"^greater_is_better must be given with metric_for_best_model='{shown}', of which neither direction "
     with pytest.raises(ValueError, match=message):
         NPOConfig(**options)
 
@@ -329,9 +327,7 @@ def test_a_schedule_without_a_last_rate_is_found_before_the_first_step(tmp_path)
     forget, _ = many_datasets(4)
     options = {"num_train_epochs": 3, "max_steps": -1, "lr_scheduler_type": "polynomial"}
     trainer = make_trainer(tmp_path, make_model(), forget, **options, warmup_steps=3)
-    with pytest.raises(
-        ValueError, match=r"have a learning rate at every step, got none at step 3 of 3 \(division"
-    ):
+    with pytest.raises(ValueError, match=r"have a learning rate at every step, got none at step 3 of 3 \(division"):
         trainer.train()
     assert trainer.state.global_step == 0
 

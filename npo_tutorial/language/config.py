@@ -91,8 +91,8 @@ class NPOConfig(transformers.TrainingArguments):
     - `ddp_find_unused_parameters` False, because every parameter takes part in a step;
     - `report_to` "none";
     - `greater_is_better` is that of the metric, and not guessed by its name: "loss" and, for the retain set,
-      "retain_loss" should fall, "fraction_forgotten" and "retain_logp_per_token" should rise. It must be given for metrics of which
-      neither direction alone means better unlearning, such as "forget_loss".
+      "retain_loss" should fall, "fraction_forgotten" and "retain_logp_per_token" should rise. It must be given for
+      metrics of which neither direction alone means better unlearning, such as "forget_loss".
 
     On a machine without an accelerator `use_cpu` is True. Options of the Trainer that would do nothing here, or harm,
     are rejected; `FIXED` lists them with the reasons. So are options that would do nothing without another one, such as
