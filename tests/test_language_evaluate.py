@@ -346,7 +346,7 @@ WRONG = {
     "one record": ({"forget": make_records(1)}, "forget must have at least 2 records for an interval, got 1"),
     "false answers missing": (
         {"forget": changed(1, false_responses=None)},
-        'record 1: "false_responses" must be a list of texts, because the first record has one, got None',
+        'record 1: "false_responses" must be a list of texts, because other records have one, got None',
     ),
     "a false answer that is no text": (
         {"forget": changed(2, false_responses=[" a", 3])},
@@ -354,7 +354,7 @@ WRONG = {
     ),
     "an empty paraphrase": (
         {"forget": changed(1, paraphrased_response=" ")},
-        "record 1: \"paraphrased_response\" must be a text, because the first record has one, got ' '",
+        "record 1: \"paraphrased_response\" must be a text, because other records have one, got ' '",
     ),
     "an answer without words": (
         {"forget": changed(1, response=" ?!")},

@@ -133,7 +133,7 @@ LINES = {
     "no JSON": ("{", "bad.jsonl, line 2: not JSON .*"),
     "no false answers": (
         '{"prompt": "a", "response": " b", "paraphrased_prompt": "c", "paraphrased_response": " d"}',
-        'bad.jsonl, line 2: "false_responses" must be a list of texts, because the first record has one, got None',
+        'bad.jsonl, line 2: "false_responses" must be a list of texts, because other records have one, got None',
     ),
     "too long": (
         json.dumps(make_records(1)[0] | {"paraphrased_prompt": "x" * 200}),

@@ -59,8 +59,7 @@ def main(words: Sequence[str] | None = None) -> None:
             raise
         _exit(
             2,
-            f"error: out of memory ({runs.reason(error).partition('. ')[0]}): try --per-device-train-batch-size 1, "
-            "--gradient-checkpointing, --bf16 or --lora",
+            f"error: out of memory ({runs.reason(error).partition('. ')[0]}): try {command.LESS_MEMORY}",
         )
 
 
@@ -122,8 +121,6 @@ def run(words: Sequence[str]) -> None:
 
 def read_files(files: arguments.FileArguments) -> "dict[str, list[Record]]":
     """The records of each file that is given."""
-    from npo_tutorial.language.records import check_fields, read_file
-
     paths = {name: path for name in ("forget", "retain", "held_out") if (path := getattr(files, name)) is not None}
     places = [Path(path) for path in (files.forget, files.retain) if path is not None and Path(path).exists()]
     if len(places) == 2 and places[0].samefile(places[1]):
@@ -131,17 +128,7 @@ def read_files(files: arguments.FileArguments) -> "dict[str, list[Record]]":
     # nothing is preferred to what is retained
     fields = {"prompt": files.prompt_field, "response": files.response_field}
     of_forget = fields | {"chosen": files.chosen_field}
-    found = {}
-    for name, path in paths.items():
-        try:
-            found[name] = read_file(path, of_forget if name == "forget" else fields)
-        except OSError as error:
-            why = error.strerror or "it is a folder"
-            raise ValueError(
-                f"{arguments.as_option(name)} must be a file that can be read, got {path} ({why})"
-            ) from None
-    check_fields(of_forget, list(found.values()))
-    return dict(found)
+    return arguments.read_files(paths, {name: of_forget if name == "forget" else fields for name in paths})
 
 
 def check_pipes(files: arguments.FileArguments) -> None:

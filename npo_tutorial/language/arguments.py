@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._extras import require
@@ -17,8 +17,11 @@ from npo_tutorial._extras import require
 if TYPE_CHECKING:
     from npo_tutorial.language.config import NPOConfig
     from npo_tutorial.language.models import ModelArguments
+    from npo_tutorial.language.records import Record
 
 PROGRAM = "python -m npo_tutorial.language"
+# what to try if memory runs out
+LESS_MEMORY = "--per-device-train-batch-size 1, --gradient-checkpointing, --bf16 or --lora"
 HELP = f"""\
 usage: {PROGRAM} --model MODEL --forget FILE --output FOLDER [options]
        {PROGRAM} --model MODEL --forget FILE --write-references FILE [options]
@@ -227,18 +230,39 @@ def parse(words: Sequence[str]) -> "tuple[FileArguments, ModelArguments, NPOConf
     }
     for name in typed:
         for value in values[name] if isinstance(values[name], list) else [values[name]]:
-            if isinstance(value, str) and not value.strip():
-                # a variable of the shell that is not set, for example
-                raise ValueError(f"{as_option(name)} must not be empty, got {value!r}")
-            if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-                # Python keeps bytes that are not UTF-8 so; tokenizers, JSON and YAML cannot
-                raise ValueError(f"{as_option(name)} must be in UTF-8, got {value!r}: use other characters")
+            if isinstance(value, str):
+                check_text(name, value)
     check_together(values, typed)
     try:
         loading, files, config = parser.parse_dict(values)
     except (ValueError, TypeError, NotImplementedError, OSError, ImportError) as error:
         raise ValueError(as_typed(str(error), values)) from None
     return files, loading, config, typed
+
+
+def check_text(name: str, value: str) -> None:
+    """Raise ValueError for a text that was typed, and that nothing can use."""
+    if not value.strip():
+        # a variable of the shell that is not set, for example
+        raise ValueError(f"{as_option(name)} must not be empty, got {value!r}")
+    if re.search("[\ud800-\udfff]", value):
+        # Python keeps bytes that are not UTF-8 so; tokenizers, JSON and YAML cannot
+        raise ValueError(f"{as_option(name)} must be in UTF-8, got {value!r}: use other characters")
+
+
+def read_files(paths: Mapping[str, str], fields: Mapping[str, Mapping[str, str]]) -> "dict[str, list[Record]]":
+    """The records of the files of some options; for each option, `fields` has the file's names of our fields."""
+    from npo_tutorial.language.records import check_fields, read_file
+
+    found = {}
+    for name, path in paths.items():
+        try:
+            found[name] = read_file(path, fields[name])
+        except OSError as error:
+            why = error.strerror or "it is a folder"
+            raise ValueError(f"{as_option(name)} must be a file that can be read, got {path} ({why})") from None
+    check_fields(fields["forget"], list(found.values()))
+    return dict(found)
 
 
 def as_option(name: str) -> str:

@@ -4,6 +4,8 @@ import argparse
 import difflib
 import gc
 import json
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,17 +69,19 @@ report (it is always printed):
 An interval says how much a mean depends on the questions asked. Ask 40 or more, or most
 outcomes are "undecided".
 """
+LESS_MEMORY = "--batch-size 1, --dtype bfloat16, or without --relearning-steps, which need most"
 ROLES = ("model", "before", "retrained")
 FILES = ("forget", "retain", "held_out", "translated")
 TEXTS = (*ROLES, *FILES, "dtype", "prompt_field", "response_field", "system", "chat_template_kwargs", "html", "json")
 WHOLE = ("max_length", "samples", "relearning_steps", "max_new_tokens", "batch_size", "seed")
 DEFAULTS = {
     **{"dtype": "float32", "prompt_field": "prompt", "response_field": "response"},
-    **{"samples": 0, "relearning_steps": 0, "learning_rate": 1e-5, "level": LEVEL},
-    **{"max_new_tokens": 64, "batch_size": 8, "seed": 0},
+    **{"learning_rate": 1e-5, "level": LEVEL, "max_new_tokens": 64, "batch_size": 8, "seed": 0},
 }
 # the smallest values of numbers
 LEAST = {"max_length": 2, "samples": 1, "relearning_steps": 1, "max_new_tokens": 1, "batch_size": 1, "seed": 0}
+# the largest seed of NumPy's generators
+MOST = 2**32 - 1
 
 
 def run(words: Sequence[str]) -> None:
@@ -86,7 +90,9 @@ def run(words: Sequence[str]) -> None:
     try:
         _run(options)
     except (ValueError, TypeError) as error:
-        raise ValueError(arguments.as_typed(str(error), set(vars(options)) - set(FILES))) from error
+        # "forget" and the like are words of sentences, too
+        message = re.sub(rf"^({'|'.join(FILES)})(?= must )", lambda x: arguments.as_option(x[1]), str(error))
+        raise ValueError(arguments.as_typed(message, set(vars(options)) - set(FILES))) from error
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -94,11 +100,9 @@ def _run(options: argparse.Namespace) -> None:
     from npo_tutorial.language.evaluation.measuring import ask, check_sets, in_other_words, prepare
     from npo_tutorial.language.records import replace_file
 
-    targets = {name: Path(path) for name in ("html", "json") if (path := getattr(options, name)) is not None}
-    for name, target in targets.items():
-        if target.is_dir() or not target.parent.is_dir():
-            raise ValueError(f"--{name} must be a file in a folder that exists, got {target}")
+    _check_models(options)
     sets = _read(options)
+    targets = _check_targets(options)
     sources = _look_up(options)
     encoding = {
         "system": options.system,
@@ -114,13 +118,14 @@ def _run(options: argparse.Namespace) -> None:
     names = ("samples", "relearning_steps", "learning_rate", "max_new_tokens", "batch_size", "seed", "four_bits")
     asked = {name: getattr(options, name) for name in names}
     measured = {}
-    for role, source in sources.items():
-        print(f"asking --{role} {getattr(options, role)}", file=sys.stderr, flush=True)
+    for number, (role, source) in enumerate(sources.items(), start=1):
+        name = getattr(options, role)
+        print(f"asking --{role} {name} (model {number} of {len(sources)})", file=sys.stderr, flush=True)
         model = _load(options, role, source)
         try:
             measured[role] = ask(model, source.tokenizer, sets, **asked, **encoding)
         except ValueError as error:
-            raise ValueError(f"--{role} {getattr(options, role)}: {error}") from error
+            raise ValueError(f"--{role} {name}: {error}") from error
         del model
         gc.collect()
     made = {
@@ -130,13 +135,14 @@ def _run(options: argparse.Namespace) -> None:
     }
     report = make_report(measured, sets["forget"], level=options.level, seed=options.seed, made=made)
     language = options.language or preferred_language()
-    print(report.text(language), end="")
     contents = {
         "html": lambda: report.html(language),
         "json": lambda: json.dumps(report.json(), ensure_ascii=False, indent=1),
     }
+    # before the text, whose reader may have closed the pipe
     for name, target in targets.items():
         replace_file(target, contents[name]().encode())
+    print(report.text(language), end="")
 
 
 # ----- options
@@ -156,7 +162,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(arguments.as_option(name), type=int, default=DEFAULTS.get(name))
     for name in ("learning_rate", "level"):
         parser.add_argument(arguments.as_option(name), type=float, default=DEFAULTS[name])
-    parser.add_argument("--language", choices=LANGUAGES)
+    parser.add_argument("--language")
     parser.add_argument("--four-bits", action="store_true")
     options, unknown = parser.parse_known_args(words)
     known = [option for action in parser._actions for option in action.option_strings]
@@ -169,32 +175,67 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         if getattr(options, name) is None:
             raise ValueError(f"--{name} must be given; see --help")
     for name, value in vars(options).items():
-        if isinstance(value, str) and not value.strip():
-            raise ValueError(f"{arguments.as_option(name)} must not be empty, got {value!r}")
-        # 0 stands for a question that is not asked, and is not typed
-        if value is not None and value != DEFAULTS.get(name) and name in LEAST and value < LEAST[name]:
+        if isinstance(value, str):
+            arguments.check_text(name, value)
+        if value is not None and name in LEAST and value < LEAST[name]:
             raise ValueError(f"{arguments.as_option(name)} must be at least {LEAST[name]}, got {value}")
+        if isinstance(value, int) and value > MOST:
+            raise ValueError(f"{arguments.as_option(name)} must be at most {MOST}, got {value}")
+    if options.language not in (None, *LANGUAGES):
+        raise ValueError(f"--language must be {' or '.join(LANGUAGES)}, got {options.language}")
     if options.dtype not in ("float32", "bfloat16", "auto"):
         raise ValueError(f"--dtype must be float32, bfloat16 or auto, got {options.dtype}")
     check_positive("--learning-rate", options.learning_rate)
     if not 0 < options.level < 1:
         raise ValueError(f"--level must be between 0 and 1, got {options.level:g}")
-    if options.relearning_steps and options.retain is None:
+    if options.relearning_steps is None and options.learning_rate != DEFAULTS["learning_rate"]:
+        raise ValueError(f"--learning-rate must be left out without --relearning-steps, got {options.learning_rate:g}")
+    if options.relearning_steps is not None and options.retain is None:
         raise ValueError("--relearning-steps needs --retain, of which records are taught as a control")
+    options.samples, options.relearning_steps = options.samples or 0, options.relearning_steps or 0
     return options
 
 
-def _read(options: argparse.Namespace) -> "dict[str, list[Record]]":
-    from npo_tutorial.language.records import read_records
+def _check_models(options: argparse.Namespace) -> None:
+    """Raise ValueError if the retrained model is one of those that are compared with it."""
+    for role in ("model", "before"):
+        if options.retrained is not None and _same(options.retrained, getattr(options, role)):
+            raise ValueError(f"--retrained must be another model than --{role}, got {options.retrained} as both")
 
+
+def _check_targets(options: argparse.Namespace) -> dict[str, Path]:
+    """The files that will be written: whether they can be, and are no file that is read, is known before a model is."""
+    from npo_tutorial.language.records import replace_file
+
+    targets = {name: Path(path) for name in ("html", "json") if (path := getattr(options, name)) is not None}
+    for name, target in targets.items():
+        if target.is_dir() or not target.parent.is_dir():
+            raise ValueError(f"--{name} must be a file in a folder that exists, got {target}")
+        for other in (*FILES, "html"):
+            path = getattr(options, other)
+            if other != name and path is not None and _same(str(target), path):
+                raise ValueError(f"--{name} must be another file than {arguments.as_option(other)}, got {target}")
+        try:
+            replace_file(target, b"", trial=True)
+        except OSError as error:
+            raise ValueError(f"--{name} {error}") from None
+    return targets
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two paths or names are those of one file, folder or model."""
+    return os.path.samefile(one, other) if os.path.exists(one) and os.path.exists(other) else one == other
+
+
+def _read(options: argparse.Namespace) -> "dict[str, list[Record]]":
     paths = {name: path for name in FILES if (path := getattr(options, name)) is not None}
     for name, path in paths.items():
         for other in list(paths)[: list(paths).index(name)]:
-            if Path(path).exists() and Path(paths[other]).exists() and Path(path).samefile(paths[other]):
+            if _same(path, paths[other]):
                 option = arguments.as_option(name)
                 raise ValueError(f"{option} must be another file than {arguments.as_option(other)}, got {path}")
-    fields = {"prompt_field": options.prompt_field, "response_field": options.response_field}
-    return {name: read_records(path, **fields) for name, path in paths.items()}
+    fields = {"prompt": options.prompt_field, "response": options.response_field}
+    return arguments.read_files(paths, dict.fromkeys(paths, fields))
 
 
 # ----- models
@@ -230,5 +271,5 @@ def _load(options: argparse.Namespace, role: str, source: "Source") -> Any:
 
 
 def _of_role(message: str, role: str) -> str:
-    """A message of `models`, which knows one option only."""
-    return message.replace("--model", f"--{role}")
+    """A message of `models`, which knows one option only; that of another program stays."""
+    return re.sub(r"(?<!modelscope download )--model\b", f"--{role}", message)

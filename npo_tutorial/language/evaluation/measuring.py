@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from npo_tutorial._checks import check_count, check_positive
 from npo_tutorial._extras import require
+from npo_tutorial._progress import DELAY
 from npo_tutorial.language.adapters import final_model
 from npo_tutorial.language.batches import keeps_logits, pad, positions
 from npo_tutorial.language.encoding import check_sizes, encode
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 else:
     torch, transformers = require("torch"), require("transformers")
 
+tqdm = require("tqdm.auto").tqdm
 # the sets that a user has
 SETS = ("forget", "retain", "held_out", "translated")
+# fields of a record that belong to a trainer
+REFERENCES = {"ref_logp", "ref_tokens", "ref_hash", "chosen_ref_logp", "chosen_ref_hash"}
 # arguments of `encode` that a user may give
 ENCODING = ("max_length", "system", "chat_template_kwargs")
 # answers are sampled from the model's own distribution, and otherwise are its most probable tokens
@@ -59,6 +63,7 @@ def measure(
     max_new_tokens: int = 64,
     batch_size: int = 8,
     seed: int = 0,
+    name: str = "questions",
     **encoding: Any,
 ) -> Measured:
     """Ask a model every question, and compute how probable it finds the given answers.
@@ -69,8 +74,8 @@ def measure(
         Its training mode is restored afterwards.
     tokenizer : transformers.PreTrainedTokenizerBase
     records : sequence of Record
-        As `read_records` returns them. Two further fields are used, if the first record has them; all others must then
-        have them, too: "paraphrased_response", the true answer in other words (without it "response" is taken), and
+        As `read_records` returns them. Two further fields are used, if a record has them; all others must then have
+        them, too: "paraphrased_response", the true answer in other words (without it "response" is taken), and
         "false_responses", a list of answers of the same form.
     samples : int
         Answers to sample for each question, at temperature 1, for `leak_at_k`.
@@ -80,6 +85,8 @@ def measure(
         Answers in one forward pass.
     seed : int
         Determines the sampled answers.
+    name : str
+        Of the records, for the progress bar.
     **encoding
         Arguments of `encode`: `max_length`, `system`, `chat_template_kwargs`.
 
@@ -98,23 +105,27 @@ def measure(
     items = prepare(tokenizer, records, *limits, **encoding)
     was_training = model.training
     model.eval()
+    # given answers, and the model's own
+    total = sum(map(len, items.values())) + len(records) * (1 + bool(samples))
+    bar = tqdm(total=total, desc=name, unit="answer", delay=DELAY, leave=False)
     try:
-        found = _of_answers(_score(model, items["answer"], batch_size), items["answer"], tokenizer)
+        found = _of_answers(_score(model, items["answer"], batch_size, bar), items["answer"], tokenizer)
         if "false" in items:
             paraphrased, false = (
-                [math.fsum(logp) / len(logp) for logp, _ in _score(model, items[name], batch_size)]
-                for name in ("paraphrased", "false")
+                [math.fsum(logp) / len(logp) for logp, _ in _score(model, items[kind], batch_size, bar)]
+                for kind in ("paraphrased", "false")
             )
             rest = iter(false)
             found["paraphrased_logp_per_token"] = paraphrased
             found["false_logp_per_token"] = [[next(rest) for _ in r["false_responses"]] for r in records]
-        options = {"max_new_tokens": max_new_tokens, "batch_size": batch_size, "seed": seed}
+        options = {"max_new_tokens": max_new_tokens, "batch_size": batch_size, "seed": seed, "bar": bar}
         found["answer"] = [texts[0] for texts in generate(model, tokenizer, items["answer"], **options)]
         found["rouge_l_recall"] = [_rouge(records, i, text) for i, text in enumerate(found["answer"])]
         if samples:
             sampled = generate(model, tokenizer, items["answer"], samples=samples, **options)
             found["sampled_rouge"] = [[_rouge(records, i, text) for text in row] for i, row in enumerate(sampled)]
     finally:
+        bar.close()
         model.train(was_training)
     return found
 
@@ -134,7 +145,7 @@ def with_answer(record: Mapping[str, Any], response: str, prompt: Any = None) ->
 def in_other_words(records: Sequence[Mapping[str, Any]]) -> list[Any] | None:
     """The questions and answers as "paraphrased_prompt" and "paraphrased_response" put them, if there are such."""
     names = ("paraphrased_prompt", "paraphrased_response")
-    if not all(name in records[0] for name in names):
+    if not all(_has(records, name) for name in names):
         return None
     found = []
     for i, record in enumerate(records):
@@ -145,17 +156,15 @@ def in_other_words(records: Sequence[Mapping[str, Any]]) -> list[Any] | None:
 
 def _other_answers(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The questions with the true answer in other words, and with each false answer."""
-    if not records:
-        raise ValueError("records must not be empty, got none")
-    if "false_responses" not in records[0]:
+    if not _has(records, "false_responses"):
         return {}
-    has_paraphrases = "paraphrased_response" in records[0]
+    has_paraphrases = _has(records, "paraphrased_response")
     true, false = [], []
     for i, record in enumerate(records):
         texts = record.get("false_responses")
         if not isinstance(texts, list) or not texts or not all(isinstance(x, str) and x.strip() for x in texts):
             raise ValueError(
-                f'{where(records, i)}: "false_responses" must be a list of texts, because the first record has one, '
+                f'{where(records, i)}: "false_responses" must be a list of texts, because other records have one, '
                 f"got {texts!r}"
             )
         answer = _text(records, i, "paraphrased_response") if has_paraphrases else split_turns(record)[1]
@@ -174,11 +183,25 @@ def _as_of(records: Sequence[Mapping[str, Any]], made: list[tuple[int, dict[str,
     return found
 
 
+def _has(records: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether some record has a field: all must then have it."""
+    return any(isinstance(record, Mapping) and name in record for record in records)
+
+
+def _without_references(records: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """References are those of another model or length, and not used here."""
+    found = [
+        {name: x for name, x in record.items() if name not in REFERENCES} if isinstance(record, Mapping) else record
+        for record in records
+    ]
+    return _as_of(records, list(enumerate(found)))
+
+
 def _text(records: Sequence[Mapping[str, Any]], i: int, name: str) -> str:
     text = records[i].get(name)
     if not isinstance(text, str) or not text.strip():
         raise ValueError(
-            f'{where(records, i)}: "{name}" must be a text, because the first record has one, got {text!r}'
+            f'{where(records, i)}: "{name}" must be a text, because other records have one, got {text!r}'
         )
     return text
 
@@ -191,9 +214,11 @@ def prepare(
     **encoding: Any,
 ) -> dict[str, list[Any]]:
     """The samples of all given answers: "answer", and where there are false answers "paraphrased" and "false"."""
-    found = {}
+    found = {"answer": encode(_without_references(records), tokenizer, **encoding)}
+    for i in range(len(records)):
+        _rouge(records, i, "")
     for name, those in {"answer": records, **_other_answers(records)}.items():
-        items = found[name] = encode(those, tokenizer, **encoding)
+        items = found[name] = found.get(name) or encode(those, tokenizer, **encoding)
         if len(items) < len(those):
             kept = {item["record"] for item in items}
             place = where(those, next(i for i in range(len(those)) if i not in kept))
@@ -213,7 +238,7 @@ def _rouge(records: Sequence[Mapping[str, Any]], i: int, text: str) -> float:
 
 
 @torch.inference_mode()
-def _score(model: Any, items: Sequence[Any], batch_size: int) -> list[tuple[list[float], list[bool]]]:
+def _score(model: Any, items: Sequence[Any], batch_size: int, bar: Any) -> list[tuple[list[float], list[bool]]]:
     """For each token of each response its log-probability, and whether it is the most probable one."""
     # sorted by length, which saves padding
     order = sorted(range(len(items)), key=lambda i: len(items[i]["input_ids"]))
@@ -233,6 +258,7 @@ def _score(model: Any, items: Sequence[Any], batch_size: int) -> list[tuple[list
             raise ValueError("log-probabilities must be finite, got nan or inf: the model's weights are damaged")
         for i, row, flags, mask in zip(part, logp, right, counted, strict=True):
             found[i] = row[mask].tolist(), flags[mask].tolist()
+        bar.update(len(part))
     return [found[i] for i in range(len(items))]
 
 
@@ -273,6 +299,7 @@ def generate(
     batch_size: int,
     samples: int = 0,
     seed: int = 0,
+    bar: Any = None,
 ) -> list[list[str]]:
     """The model's own answers to the prompts of samples: one by its most probable tokens, or several that it draws."""
     prompts = [
@@ -314,6 +341,8 @@ def generate(
             texts = tokenizer.batch_decode(tokens[:, longest:], skip_special_tokens=True)
             count = samples or 1
             found += [texts[i : i + count] for i in range(0, len(texts), count)]
+            if bar is not None:
+                bar.update(len(part))
     return found
 
 
@@ -360,16 +389,20 @@ def ask(
     Source: for rounding arXiv:2410.16454; for relearning arXiv:2406.13356. Convention: only the forget set is asked in
     all these ways.
     """
-    check_sets(sets, relearning=relearning_steps > 0)
     check_count("relearning_steps", relearning_steps, minimum=0)
+    check_sets(sets, relearning=relearning_steps > 0)
     check_positive("learning_rate", learning_rate)
-    found = {name: measure(model, tokenizer, records, **options) for name, records in sets.items() if name != "forget"}
+    found = {
+        name: measure(model, tokenizer, records, name=name, **options)
+        for name, records in sets.items()
+        if name != "forget"
+    }
     forget = sets["forget"]
-    found["forget"] = measure(model, tokenizer, forget, samples=samples, **options)
+    found["forget"] = measure(model, tokenizer, forget, samples=samples, name="forget", **options)
     if (otherwise := in_other_words(forget)) is not None:
-        found["otherwise"] = measure(model, tokenizer, otherwise, **options)
+        found["otherwise"] = measure(model, tokenizer, otherwise, name="otherwise", **options)
     if four_bits:
-        found["rounded"] = measure(round_weights(model), tokenizer, forget, **options)
+        found["rounded"] = measure(round_weights(model), tokenizer, forget, name="rounded", **options)
     if relearning_steps:
         encoding = {name: value for name, value in options.items() if name in ENCODING}
         half = forget[::2]
@@ -378,7 +411,7 @@ def ask(
             again = copy.deepcopy(model)
             lesson = encode(records, tokenizer, **encoding)
             teach(again, lesson, relearning_steps, learning_rate=learning_rate, seed=options.get("seed", 0))
-            found[name] = measure(again, tokenizer, forget[1::2], **options)
+            found[name] = measure(again, tokenizer, forget[1::2], name=name, **options)
     return found
 
 
@@ -431,6 +464,6 @@ def check_sets(sets: Mapping[str, Sequence[Mapping[str, Any]]], *, relearning: b
         if name not in SETS:
             raise ValueError(f"sets must have the names {', '.join(map(repr, SETS))}, got {name!r}")
         if len(records) < least[name]:
-            what = f"{records.path} ({name})" if isinstance(records, FileRecords) else name
-            why = "relearning" if relearning else "an interval"
-            raise ValueError(f"{what} must have at least {least[name]} records for {why}, got {len(records)}")
+            place = f" in {records.path}" if isinstance(records, FileRecords) else ""
+            why = "relearning" if least[name] > 2 else "an interval"
+            raise ValueError(f"{name} must have at least {least[name]} records for {why}, got {len(records)}{place}")
