@@ -25,6 +25,7 @@ from npo_tutorial.language.evaluation import (
 from npo_tutorial.language.evaluation.judging import FORGOTTEN, KEPT, judge, truth_ratios
 from npo_tutorial.language.evaluation.report import DEFINED, _words
 from tests.conftest import ROOT
+from tests.made_up_reports import made_up
 from tests.tiny_language import make_model, make_tokenizer, other_model, plain_logp, token_log_softmax
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -127,24 +128,6 @@ def test_sampled_answers_have_the_frequencies_of_the_model():
 
 
 # ----- what follows
-
-
-def made_up(rng, shift, n=40, m=30):
-    """Measurements of a model whose log-probabilities are shifted."""
-
-    def of_set(size, shift):
-        true = rng.normal(-2, 0.3, size) + shift
-        return {
-            "logp_per_token": list(true),
-            "min_k": list(true - 1),
-            "extraction_strength": list(np.clip(rng.normal(0.3, 0.05, size) + shift / 4, 0, 1)),
-            "rouge_l_recall": list(np.clip(rng.normal(0.4, 0.02, size) + shift / 4, 0, 1)),
-            "answer": ["?"] * size,
-            "paraphrased_logp_per_token": list(true),
-            "false_logp_per_token": [list(rng.normal(-2, 0.1, 1 + i % 3)) for i in range(size)],
-        }
-
-    return {"forget": of_set(n, shift), "retain": of_set(m, 1.5), "held_out": of_set(m, 0)}
 
 
 @pytest.fixture

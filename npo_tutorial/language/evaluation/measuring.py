@@ -200,9 +200,7 @@ def _without_references(records: Sequence[Mapping[str, Any]]) -> list[Any]:
 def _text(records: Sequence[Mapping[str, Any]], i: int, name: str) -> str:
     text = records[i].get(name)
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(
-            f'{where(records, i)}: "{name}" must be a text, because other records have one, got {text!r}'
-        )
+        raise ValueError(f'{where(records, i)}: "{name}" must be a text, because other records have one, got {text!r}')
     return text
 
 
@@ -297,9 +295,9 @@ def generate(
     *,
     max_new_tokens: int,
     batch_size: int,
+    bar: Any,
     samples: int = 0,
     seed: int = 0,
-    bar: Any = None,
 ) -> list[list[str]]:
     """The model's own answers to the prompts of samples: one by its most probable tokens, or several that it draws."""
     prompts = [
@@ -341,8 +339,7 @@ def generate(
             texts = tokenizer.batch_decode(tokens[:, longest:], skip_special_tokens=True)
             count = samples or 1
             found += [texts[i : i + count] for i in range(0, len(texts), count)]
-            if bar is not None:
-                bar.update(len(part))
+            bar.update(len(part))
     return found
 
 

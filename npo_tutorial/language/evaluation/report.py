@@ -17,6 +17,8 @@ from npo_tutorial.language.evaluation.judging import ROLES, SHOWS_TOO_MUCH, UNJU
 FOLDER = Path(__file__).parent
 # what the terminal shows: this many answers, and lines of this length
 SHOWN, COLUMNS = 3, 100
+# outcomes as the page shows them, from left to right as its pictures: the more is remembered, the further to the right
+SCALE = ("too_much", "as_retrained", "too_little")
 # below this p-value the forget quality tells two models apart
 TELLS_APART = 0.05
 DEFINED = (*sorted(SHOWS_TOO_MUCH), "extraction_strength", "correct_share", *UNJUDGED, "true_better")
@@ -37,28 +39,45 @@ class Report:
 
     def text(self, language: str = "en") -> str:
         """The report for a terminal, in English ("en") or Chinese ("zh")."""
-        return _as_text(_title(self.found, language), _sections(self, language, SHOWN), language)
+        return _as_text(_opening(self.found, language), _sections(self, language, SHOWN), language)
 
     def html(self, language: str = "en") -> str:
         """The report as one HTML page, which loads nothing else, in English ("en") or Chinese ("zh")."""
-        return _as_html(_title(self.found, language), _sections(self, language, None), language)
+        return _as_html(_opening(self.found, language), _sections(self, language, None), language)
 
     def json(self) -> dict[str, Any]:
         """The report as a dictionary for JSON: "found", "measured", "questions", "made"."""
         return {"made": self.made, "found": self.found, "questions": self.questions, "measured": self.measured}
 
 
-class _Section(NamedTuple):
-    """A heading, sentences, and perhaps a table; `pictures` has the values of each of its rows.
+class _Opening(NamedTuple):
+    """What a reader sees first: the answer, its outcomes on the scale, and the outcome of each set."""
 
-    In a terminal a table with pictures has one column for each of these values: the sentences say what the others do.
+    title: str
+    answer: str
+    outcomes: Sequence[str]
+    summary: Sequence[tuple[str, str]]
+
+
+class _Picture(NamedTuple):
+    """What is drawn of a row: means and intervals by role, and the margin around the retrained model."""
+
+    values: Mapping[str, Sequence[float]]
+    margin: float | None = None
+    outcome: str | None = None
+
+
+class _Section(NamedTuple):
+    """A heading, sentences, and perhaps a table; `pictures` has one for each of its rows, which then end in an outcome.
+
+    In a terminal a table with pictures has a column for each value of a picture: the sentences say what the others do.
     """
 
     heading: str
     lines: list[str]
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    pictures: Sequence[Mapping[str, Sequence[float]]] = ()
+    pictures: Sequence[_Picture] = ()
 
 
 # ----- words
@@ -96,9 +115,15 @@ def _capital(text: str, language: str) -> str:
 # ----- what is said
 
 
-def _title(found: Mapping[str, Any], language: str) -> tuple[str, str]:
+def _opening(found: Mapping[str, Any], language: str) -> _Opening:
     check_choice("language", language, LANGUAGES)
-    return _words()["title"][language], _say(language, "overall", found["overall"] or "unknown")
+    overall = found["overall"] or "unknown"
+    # what one set does not show, another may
+    summary = [
+        (_set(name, of_set, language), of_set["overall"]) for name, of_set in found["sets"].items() if of_set["overall"]
+    ]
+    outcomes = ("too_much", "too_little") if overall == "both" else (overall,)
+    return _Opening(_words()["title"][language], _say(language, "overall", overall), outcomes, summary)
 
 
 def _sections(report: Report, language: str, shown: int | None) -> list[_Section]:
@@ -107,13 +132,7 @@ def _sections(report: Report, language: str, shown: int | None) -> list[_Section
     roles = [role for role in ROLES if role in report.measured]
     level = f"{100 * found['level']:.10g}%"
     line = say("line", "intervals" if "retrained" in roles else "intervals_before", level=level)
-    # what one set does not show, another may
-    summary = [
-        say("line", "summary", set=_set(name, of_set, language), outcome=say("short", of_set["overall"]))
-        for name, of_set in found["sets"].items()
-        if of_set["overall"]
-    ]
-    sections = [_Section("", [*summary, line])]
+    sections = [_Section("", [line])]
     for name, of_set in found["sets"].items():
         section = _of_set(name, of_set, roles, language)
         if name == "control":
@@ -125,11 +144,11 @@ def _sections(report: Report, language: str, shown: int | None) -> list[_Section
         utility = found["utility"]
         values = [_interval(utility["values"][role]) for role in roles]
         difference = _interval(utility["difference"], signed=True)
-        header = [say("column", "metric"), *(say("role", role) for role in roles), say("column", "difference_before")]
-        row = [say("metric", "utility"), *values, difference]
+        header = _header("before", roles, language)
+        row = [say("metric", "utility"), *values, difference, say("short", utility["outcome"])]
         sentence = _capital(say("outcome", utility["outcome"], metric=row[0], difference=difference), language)
-        pictures = [utility["values"]]
-        sections.append(_Section(say("heading", "utility"), [sentence], header, [row], pictures))
+        picture = _Picture(utility["values"], outcome=utility["outcome"])
+        sections.append(_Section(say("heading", "utility"), [sentence], header, [row], [picture]))
     if "forget_quality" in found:
         sections.append(
             _Section(
@@ -145,6 +164,7 @@ def _sections(report: Report, language: str, shown: int | None) -> list[_Section
             _Section(say("heading", "unanswered"), [say("unanswered", name) for name in found["unanswered"]])
         )
     sections.append(_Section(say("heading", "definitions"), _definitions(found, language)))
+    sections.append(_Section(say("heading", "made"), _made(report.made, language)))
     return sections
 
 
@@ -152,14 +172,14 @@ def _set(name: str, of_set: Mapping[str, Any], language: str) -> str:
     return _say(language, "set", name, n=of_set["questions"])
 
 
+def _header(reference: str, roles: Sequence[str], language: str) -> list[str]:
+    columns = [_say(language, "column", name) for name in ("metric", f"difference_{reference}", "outcome")]
+    return [columns[0], *(_say(language, "role", role) for role in roles), *columns[1:]]
+
+
 def _of_set(name: str, of_set: Mapping[str, Any], roles: Sequence[str], language: str) -> _Section:
     say = functools.partial(_say, language)
-    header = [
-        say("column", "metric"),
-        *(say("role", role) for role in roles),
-        say("column", f"difference_{of_set['reference']}"),
-        say("column", "outcome"),
-    ]
+    header = _header(of_set["reference"], roles, language)
     rows, lines = list[list[str]](), list[str]()
     for row in of_set["rows"]:
         metric, outcome = _metric(language, row["metric"]), row["outcome"]
@@ -173,7 +193,7 @@ def _of_set(name: str, of_set: Mapping[str, Any], roles: Sequence[str], language
         lines.append(_capital(say("outcome", outcome, metric=metric, difference=difference, margin=margin), language))
     if of_set["overall"]:
         lines.insert(0, say("line", "set_overall", overall=say("overall", of_set["overall"])))
-    pictures = [row["values"] for row in of_set["rows"]]
+    pictures = [_Picture(row["values"], row["margin"], row["outcome"]) for row in of_set["rows"]]
     return _Section(_set(name, of_set, language), lines, header, rows, pictures)
 
 
@@ -231,6 +251,20 @@ def _definitions(found: Mapping[str, Any], language: str) -> list[str]:
     return lines
 
 
+def _made(made: Mapping[str, Any], language: str) -> list[str]:
+    """Models, files, options and versions, where they are known."""
+    say = functools.partial(_say, language)
+    comma, colon = {"en": (", ", ": "), "zh": ("，", "：")}[language]
+    lines = []
+    for group in ("models", "files", "options", "versions"):
+        # what was left out has no value
+        of_group = {name: value for name, value in made.get(group, {}).items() if value not in (None, False)}
+        if of_group:
+            text = comma.join(f"{name} {value}" for name, value in of_group.items())
+            lines.append(f"{say('made', group)}{colon}{text}")
+    return lines
+
+
 # ----- terminal
 
 
@@ -239,14 +273,17 @@ def _width(text: str) -> int:
     return sum(1 + (unicodedata.east_asian_width(x) in "WF") for x in text)
 
 
-def _as_text(title: tuple[str, str], sections: Sequence[_Section], language: str) -> str:
+def _as_text(opening: _Opening, sections: Sequence[_Section], language: str) -> str:
     # Chinese may be broken anywhere, which terminals do themselves
     fill = textwrap.TextWrapper(COLUMNS if language == "en" else 10**6, break_long_words=False)
-    blocks = [fill.fill("  ".join(title))]
+    blocks = [fill.fill(f"{opening.title}  {opening.answer}")]
+    if opening.summary:
+        of_sets = [(text, _say(language, "short", outcome)) for text, outcome in opening.summary]
+        blocks.append("\n".join(_say(language, "line", "summary", set=x, outcome=y) for x, y in of_sets))
     for section in sections:
         lines = [section.heading] * bool(section.heading)
         if section.rows and section.pictures:
-            n = 1 + len(section.pictures[0])
+            n = 1 + len(section.pictures[0].values)
             table = [row[:n] for row in (section.header, *section.rows)]
             widths = [max(_width(row[i]) for row in table) for i in range(n)]
             for row in table:
@@ -278,7 +315,7 @@ PAGE = """<!DOCTYPE html>
 <body>
 <main>
 <h1>{title}</h1>
-<p class="answer">{answer}</p>
+{opening}
 {body}
 </main>
 </body>
@@ -293,32 +330,73 @@ HEIGHTS = {"before": 5, "model": 12, "retrained": 19}
 WIDTH = 150
 
 
-def _picture(values: Mapping[str, Sequence[float]]) -> str:
-    """Means and intervals of the models on one line; the numbers are in the same row of the table."""
-    low, high = min(x for of in values.values() for x in of), max(x for of in values.values() for x in of)
+def _draw(picture: _Picture, label: str) -> str:
+    """Means and intervals of the models on one line, and as a strip what counts as the retrained model's."""
+    values, band = picture.values, list[float]()
+    if picture.margin is not None:
+        band = [values["retrained"][0] - picture.margin, values["retrained"][0] + picture.margin]
+    ends = [*band, *(x for of in values.values() for x in of)]
+    low, high = min(ends), max(ends)
     scale = (WIDTH - 12) / (high - low) if high > low else 0
     marks = []
+    if band:
+        width = max(1, scale * (band[1] - band[0]))
+        marks.append(f'<rect class="band" x="{6 + scale * (band[0] - low):.1f}" width="{width:.1f}" height="24"/>')
     for role, of in values.items():
         mean, left, right = (6 + scale * (x - low) for x in of)
         y = HEIGHTS[role]
         line = f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}"/>'
         marks.append(f'<g class="{role}">{line}{MARKS[role].format(x=mean)}</g>')
-    return f'<svg viewBox="0 0 {WIDTH} 24" width="{WIDTH}" height="24" aria-hidden="true">{"".join(marks)}</svg>'
+    head = f'<svg viewBox="0 0 {WIDTH} 24" width="{WIDTH}" height="24" role="img" aria-label="{html.escape(label)}">'
+    return f"{head}{''.join(marks)}</svg>"
 
 
-def _as_html(title: tuple[str, str], sections: Sequence[_Section], language: str) -> str:
+def _open(opening: _Opening, language: str) -> str:
+    """The answer, on the scale if it lies there, and the outcome of each set."""
+
+    def show(tag: str, outcome: str) -> str:
+        return f'<{tag} class="outcome {outcome}">{html.escape(_say(language, "short", outcome))}</{tag}>'
+
+    parts = []
+    if set(opening.outcomes) <= set(SCALE):
+        steps = (show("strong" if name in opening.outcomes else "span", name) for name in SCALE)
+        # the sentence says it as well
+        parts.append(f'<p class="scale" aria-hidden="true">{" ".join(steps)}</p>')
+    parts.append(f'<p class="answer">{html.escape(opening.answer)}</p>')
+    if opening.summary:
+        items = "\n".join(f"<li>{html.escape(text)} {show('strong', name)}</li>" for text, name in opening.summary)
+        parts.append(f'<ul class="sets">\n{items}\n</ul>')
+    return "\n".join(parts)
+
+
+def _rows(section: _Section, language: str) -> list[list[str]]:
+    """The cells of a table, its header first; those of a row with a picture begin with what follows from it."""
+    say = functools.partial(_say, language)
+    texts = [[html.escape(text) for text in row] for row in (section.header, *section.rows)]
+    if not section.pictures:
+        return texts
+    found = [[header[0], header[-1], *header[1:-1], html.escape(say("column", "picture"))] for header in texts[:1]]
+    for cells, picture in zip(texts[1:], section.pictures, strict=True):
+        outcome = f'<span class="outcome {picture.outcome}">{cells[-1]}</span>' if picture.outcome else cells[-1]
+        label = "; ".join(f"{say('role', role)} {_interval(of)}" for role, of in picture.values.items())
+        found.append([cells[0], outcome, *cells[1:-1], _draw(picture, label)])
+    return found
+
+
+def _as_html(opening: _Opening, sections: Sequence[_Section], language: str) -> str:
     body = []
     for section in sections:
         if section.heading:
             body.append(f"<h2>{html.escape(section.heading)}</h2>")
         if section.rows:
-            header = [*section.header] + [_say(language, "column", "picture")] * bool(section.pictures)
-            cells = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in header)
+            header, *cells_of_rows = _rows(section, language)
+            cells = "".join(f'<th scope="col">{text}</th>' for text in header)
             rows = []
-            for i, row in enumerate(section.rows):
-                rest = "".join(f"<td>{html.escape(text)}</td>" for text in row[1:])
-                picture = f"<td>{_picture(section.pictures[i])}</td>" if section.pictures else ""
-                rows.append(f'<tr><th scope="row">{html.escape(row[0])}</th>{rest}{picture}</tr>')
+            for first, *others in cells_of_rows:
+                # on a phone each cell is a line, with the name of its column
+                named = zip(header[1:], others, strict=True)
+                rest = "".join(f'<td data-column="{name}">{cell}</td>' for name, cell in named)
+                rows.append(f'<tr><th scope="row">{first}</th>{rest}</tr>')
             kind = "numbers" if section.pictures else "texts"
             # a reader without a mouse can scroll it
             body.append(
@@ -331,12 +409,13 @@ def _as_html(title: tuple[str, str], sections: Sequence[_Section], language: str
             body.append(f"<ul>\n{items}\n</ul>")
         else:
             body += [f"<p>{html.escape(line)}</p>" for line in section.lines]
-    legend = html.escape(_say(language, "line", "legend"))
+    retrained = any("retrained" in picture.values for section in sections for picture in section.pictures)
+    legend = html.escape(_say(language, "line", "legend" if retrained else "legend_before"))
     body.insert(body.index(next(x for x in body if x.startswith("<h2>"))), f"<p>{legend}</p>")
     return PAGE.format(
         language={"en": "en", "zh": "zh-Hans"}[language],
-        title=html.escape(title[0]),
-        answer=html.escape(title[1]),
+        title=html.escape(opening.title),
+        opening=_open(opening, language),
         style=(FOLDER / "report.css").read_text("utf-8"),
         body="\n".join(body),
     )
