@@ -24,19 +24,20 @@ PROGRAM = f"{arguments.PROGRAM} evaluate"
 HELP = f"""\
 usage: {PROGRAM} --model MODEL --before MODEL --forget FILE [options]
 
-Is it forgotten: too little, about as by a model that never saw the data, or too much?
+Has a model forgotten too little, about as much as a model that never saw the data, or too much?
 
   {PROGRAM} --model unlearned --before taught --retrained retrained \\
       --forget forget.jsonl --retain retain.jsonl --held-out held_out.jsonl --html report.html
 
-models (names on a hub, or folders of models or of adapters; one after the other is in memory):
+models (names on a hub, or folders of models or of adapters; loaded one after the other):
   --model MODEL           the model to be judged
   --before MODEL          the model before unlearning
   --retrained MODEL       a model trained like that one, without the forget set; without it the
                           report says which questions stay open, and answers the others
   --dtype NAME            float32, bfloat16 or auto, that of the files (default: float32)
 
-files of records, as for unlearning:
+files of records, as for unlearning; one record per line:
+  {{"prompt": "Who wrote Hamlet?", "response": "William Shakespeare."}}
   --forget FILE           what should be forgotten
   --retain FILE           what should still be known
   --held-out FILE         what no model was trained on, of the same kind as the forget set
@@ -44,22 +45,24 @@ files of records, as for unlearning:
   --prompt-field NAME     what the files call the prompt; --response-field likewise
   --system TEXT           system turn before each prompt, for models with a chat template
   --chat-template-kwargs JSON  what else the template gets
-  --max-length N          tokens of prompt and answer
+  --max-length N          maximum tokens of prompt and answer; longer answers are cut
 
-  Three further fields of a record are used: "paraphrased_prompt" and "paraphrased_response",
-  the question and its answer in other words, and "false_responses", a list of wrong answers
-  of the same form as the answer in other words.
+  Three further fields are used, which all records of a file have or none: "paraphrased_prompt"
+  and "paraphrased_response", the question and its answer in other words, and "false_responses",
+  a list of wrong answers of the same form as the answer in other words.
 
 further questions:
   --samples N             sample N answers to each question: does one of them give it away?
+                          Takes about N times as long as one answer to each
   --four-bits             ask again after the weights are rounded to 4 bits
   --relearning-steps N    teach half of the forget set again: does the other half come back?
-                          Needs --retain, of which as many records are taught as a control
+                          Needs --retain, of which as many records are taught as a control,
+                          and memory for training: about five times the model's
   --learning-rate X       of these steps (default: 1e-05)
 
 report (it is always printed):
   --html FILE             write it as one page, which needs no network
-  --json FILE             write it with the values of each question
+  --json FILE             write it with the values of each question, for other programs
   --language NAME         en or zh (default: that of the system)
   --level X               of the intervals (default: {LEVEL})
   --max-new-tokens N      length of the models' own answers (default: 64)
@@ -67,7 +70,7 @@ report (it is always printed):
   --seed N                determines the intervals and the sampled answers (default: 0)
 
 An interval says how much a mean depends on the questions asked. Ask 40 or more, or most
-outcomes are "undecided".
+outcomes are "undecided". The exit status is 0 whatever the outcome, and 2 after an error.
 """
 LESS_MEMORY = "--batch-size 1, --dtype bfloat16, or without --relearning-steps, which need most"
 ROLES = ("model", "before", "retrained")
@@ -224,7 +227,7 @@ def _check_targets(options: argparse.Namespace) -> dict[str, Path]:
 
 def _same(one: str, other: str) -> bool:
     """Whether two paths or names are those of one file, folder or model."""
-    return os.path.samefile(one, other) if os.path.exists(one) and os.path.exists(other) else one == other
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _read(options: argparse.Namespace) -> "dict[str, list[Record]]":
