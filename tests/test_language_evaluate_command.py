@@ -26,6 +26,7 @@ def folder(tmp_path_factory):
         model.float().save_pretrained(folder / name)
     for name, records in SETS.items():
         write_records(folder / f"{name}.jsonl", records)
+    write_records(folder / "one.jsonl", make_records(1))
     return folder
 
 
@@ -56,7 +57,7 @@ def test_everything_is_printed_and_written(here, capsys):
     call(*NEEDED, *everything, *further, *output, *SHORT)
     said = capsys.readouterr()
     assert said.out.startswith("忘掉了吗？  ") and "这次评测无法回答的问题" not in said.out
-    assert re.findall(r"^asking --(\w+) ", said.err, re.M) == ["model", "before", "retrained"]
+    assert re.findall(r"^asking --(\w+) \S+ \(model \d of 3\)$", said.err, re.M) == ["model", "before", "retrained"]
     page = (here / "report.html").read_text("utf-8")
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     stored = json.loads((here / "report.json").read_text("utf-8"))
@@ -100,6 +101,7 @@ def bad_file(here, line):
     return ["--model", "unlearned", "--before", "taught", "--forget", "bad.jsonl"]
 
 
+RELEARN = [*NEEDED, "--retain", "retain.jsonl", "--relearning-steps", "3"]
 WRONG = {
     "nothing": ([], "--model must be given; see --help"),
     "no model before": (["--model", "unlearned"], "--before must be given; see --help"),
@@ -111,19 +113,78 @@ WRONG = {
     "an unset variable": ([*NEEDED, "--retain", ""], "--retain must not be empty, got ''"),
     "no control": ([*NEEDED, "--relearning-steps", "3"], "--relearning-steps needs --retain, .*"),
     "the same file": ([*NEEDED, "--retain", "forget.jsonl"], "--retain must be another file than --forget, got .*"),
-    "no such file": ([*NEEDED[:5], "none.jsonl"], ".*none.jsonl.*"),
+    "no such file": ([*NEEDED[:5], "no.jsonl"], r"--forget must be a file that can be read, got no.jsonl \(No such .*"),
+    "a folder": ([*NEEDED[:5], "taught"], r"--forget must be a file that can be read, got taught \(it is a folder\)"),
+    "no other file": (
+        [*NEEDED, "--held-out", "no.jsonl"],
+        "--held-out must be a file that can be read, got no.jsonl .*",
+    ),
+    "a field": (
+        [*NEEDED, "--prompt-field", "qestion"],
+        "--prompt-field must be a field of forget.jsonl, got 'qestion', .*",
+    ),
+    "no samples": ([*NEEDED, "--samples", "0"], "--samples must be at least 1, got 0"),
+    "no steps": ([*RELEARN[:-1], "0"], "--relearning-steps must be at least 1, got 0"),
+    "a seed": ([*NEEDED, "--seed", 2**32], "--seed must be at most 4294967295, got 4294967296"),
+    "a huge batch": ([*NEEDED, "--batch-size", 10**25], "--batch-size must be at most 4294967295, got 1000.*"),
+    "language": ([*NEEDED, "--language", "fr"], "--language must be en or zh, got fr"),
+    "not UTF-8": ([*NEEDED, "--system", "\udcff"], "--system must be in UTF-8, got .*: use other characters"),
+    "a rate without steps": (
+        [*NEEDED, "--learning-rate", "0.1"],
+        "--learning-rate must be left out without --relearning-steps, got 0.1",
+    ),
+    "retrained is the model": (
+        [*NEEDED, "--retrained", "./unlearned/"],
+        "--retrained must be another model than --model, got ./unlearned/ as both",
+    ),
+    "retrained is the model before": (
+        [*NEEDED, "--retrained", "taught"],
+        "--retrained must be another model than --before, got taught as both",
+    ),
+    "the page is the data": (
+        [*NEEDED, "--html", "./forget.jsonl"],
+        "--html must be another file than --forget, got forget.jsonl",
+    ),
+    "one file for both": (
+        [*NEEDED, "--html", "new", "--json", "./new"],
+        "--json must be another file than --html, got new",
+    ),
+    "a folder for the page": (
+        [*NEEDED, "--html", "taught"],
+        "--html must be a file in a folder that exists, got taught",
+    ),
+    "a place that cannot be written": (
+        [*NEEDED, "--json", "/proc/report.json"],
+        "--json /proc/report.json cannot be written .*; there is no such file now",
+    ),
     "no such model": (["--before", "./nowhere", *NEEDED[:2], *NEEDED[4:]], "--before must be a folder that exists.*"),
     "no such model retrained": ([*NEEDED, "--retrained", "./no"], "--retrained must be a folder that exists .*"),
     "no folder for the page": ([*NEEDED, "--html", "no/report.html"], "--html must be a file in a folder .*"),
     "learning rate": (
-        [*NEEDED, "--retain", "retain.jsonl", "--relearning-steps", "3", "--learning-rate", "0"],
+        [*RELEARN, "--learning-rate", "0"],
         "--learning-rate must be positive and finite, got 0.0",
     ),
 }
 
 
+@pytest.fixture
+def no_weights(here, monkeypatch):
+    """Fails if weights are loaded, or if files are made, changed or removed."""
+
+    def fail(*arguments, **options):
+        raise AssertionError("weights are loaded")
+
+    def files():
+        return {path: path.stat().st_mtime_ns for path in here.rglob("*")}
+
+    monkeypatch.setattr("npo_tutorial.language.models.load", fail)
+    before = files()
+    yield
+    assert files() == before
+
+
 @pytest.mark.parametrize("case", WRONG)
-def test_errors_are_one_line_in_the_words_of_the_command(capsys, case):
+def test_errors_are_one_line_in_the_words_of_the_command_before_weights_are_loaded(no_weights, capsys, case):
     words, message = WRONG[case]
     assert re.fullmatch(message, failure(capsys, *words))
 
@@ -135,6 +196,11 @@ LINES = {
         '{"prompt": "a", "response": " b", "paraphrased_prompt": "c", "paraphrased_response": " d"}',
         'bad.jsonl, line 2: "false_responses" must be a list of texts, because other records have one, got None',
     ),
+    "an answer without words": (
+        json.dumps(make_records(1)[0] | {"response": " ?!"}),
+        'bad.jsonl, line 2: "response" must contain a word, or ROUGE-L has no value',
+    ),
+    "half a character": ('{"prompt": "a\\ud800", "response": " b"}', "bad.jsonl, line 2: .* half a character, .*"),
     "too long": (
         json.dumps(make_records(1)[0] | {"paraphrased_prompt": "x" * 200}),
         "bad.jsonl, line 2 has 2.. tokens, but the model has only 128 positions: .*",
@@ -144,12 +210,55 @@ LINES = {
 
 @pytest.mark.parametrize("case", LINES)
 def test_bad_records_are_named_with_file_and_line_before_weights_are_loaded(here, capsys, monkeypatch, case):
-    def fail(*arguments, **options):
-        raise AssertionError("weights are loaded")
-
-    monkeypatch.setattr("npo_tutorial.language.models.load", fail)
     line, message = LINES[case]
-    assert re.fullmatch(message, failure(capsys, *bad_file(here, line)))
+    words = bad_file(here, line)
+    monkeypatch.setattr("npo_tutorial.language.models.load", lambda *_, **__: pytest.fail("weights are loaded"))
+    assert re.fullmatch(message, failure(capsys, *words))
+
+
+def test_a_field_that_some_records_have_must_be_in_all(here, capsys):
+    """As much in the first as in any other."""
+    lines = ['{"prompt": "a", "response": " b"}', *map(json.dumps, make_records(2))]
+    (here / "bad.jsonl").write_text("\n".join(lines), "utf-8")
+    said = failure(capsys, *NEEDED[:5], "bad.jsonl")
+    assert (
+        said == 'bad.jsonl, line 1: "false_responses" must be a list of texts, because other records have one, got None'
+    )
+
+
+def test_a_set_that_is_too_small_is_named_with_its_option_and_file(here, capsys, no_weights):
+    said = failure(capsys, *NEEDED, "--retain", "one.jsonl")
+    assert said == "--retain must have at least 2 records for an interval, got 1 in one.jsonl"
+
+
+def test_references_for_another_model_are_not_used(here, capsys):
+    write_records(here / "refs.jsonl", [r | {"ref_logp": -1.0, "ref_tokens": 99} for r in make_records(3)])
+    call(*NEEDED[:5], "refs.jsonl", *SHORT)
+    assert "Is it forgotten?" in capsys.readouterr().out
+
+
+def test_files_may_have_their_own_names_or_ours(here, capsys):
+    write_records(here / "theirs.jsonl", [{"question": f"{i}?", "response": " a"} for i in range(2)])
+    call(*NEEDED, "--retain", "theirs.jsonl", "--prompt-field", "question", *SHORT)
+    assert "The retain set (2 questions)" in capsys.readouterr().out
+
+
+def test_files_are_written_even_if_the_reader_of_the_text_is_gone(here, capsys, monkeypatch):
+    def fail(*arguments, **options):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("builtins.print", lambda *x, file=None, **options: None if file else fail())
+    with pytest.raises(SystemExit):
+        call(*NEEDED, "--json", "kept.json", *SHORT)
+    assert json.loads((here / "kept.json").read_text("utf-8"))["found"]
+
+
+def test_without_memory_the_remedies_are_those_of_this_command(capsys, monkeypatch):
+    def fail(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr("npo_tutorial.language.evaluation.measuring.ask", fail)
+    assert "try --batch-size 1, --dtype bfloat16" in failure(capsys, *NEEDED)
 
 
 def test_models_must_have_one_tokenizer(here, capsys):
@@ -157,6 +266,12 @@ def test_models_must_have_one_tokenizer(here, capsys):
     make_tokenizer(chat=True).save_pretrained(here / "other")
     said = failure(capsys, "--model", "unlearned", "--before", "other", "--forget", "forget.jsonl")
     assert said == "--before must have the tokenizer and the chat template of --model, got other"
+
+
+def test_the_remedy_of_another_program_keeps_its_option():
+    said = "--model must be a folder, or use --model FOLDER after modelscope download --model name"
+    expected = "--before must be a folder, or use --before FOLDER after modelscope download --model name"
+    assert command._of_role(said, "before") == expected
 
 
 def test_damaged_weights_are_named(here, capsys):

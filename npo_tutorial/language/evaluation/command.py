@@ -134,7 +134,7 @@ def _run(options: argparse.Namespace) -> None:
     made = {
         "models": {role: getattr(options, role) for role in sources},
         "files": {name: getattr(options, name) for name in sets},
-        "options": asked | encoding | {"dtype": options.dtype},
+        "options": asked | encoding | {"dtype": options.dtype, "level": options.level},
     }
     report = make_report(measured, sets["forget"], level=options.level, seed=options.seed, made=made)
     language = options.language or preferred_language()

@@ -25,7 +25,7 @@ def evaluate(
     seed: int = 0,
     **options: Any,
 ) -> Report:
-    """Is it forgotten: too little, about as by a model that never saw the data, or too much?
+    """Is it forgotten: too little, about as much as by a model that never saw the data, or too much?
 
     Every model is asked every question of every set; each metric is compared question by question, with a bootstrap
     interval (see `compare`). Without a retrained model the report says which questions stay open, and answers the
@@ -58,7 +58,9 @@ def evaluate(
     """
     models = {"model": model, "before": before} | ({} if retrained is None else {"retrained": retrained})
     measured = {role: ask(each, tokenizer, sets, seed=seed, **options) for role, each in models.items()}
-    return make_report(measured, sets["forget"], level=level, seed=seed, made={"options": options})
+    return make_report(
+        measured, sets["forget"], level=level, seed=seed, made={"options": options | {"level": level, "seed": seed}}
+    )
 
 
 def make_report(

@@ -192,7 +192,7 @@ def _of_set(name: str, of_set: Mapping[str, Any], roles: Sequence[str], language
         margin = None if row["margin"] is None else _number(row["margin"])
         lines.append(_capital(say("outcome", outcome, metric=metric, difference=difference, margin=margin), language))
     if of_set["overall"]:
-        lines.insert(0, say("line", "set_overall", overall=say("overall", of_set["overall"])))
+        lines.insert(0, say("line", "set_overall", overall=say("short", of_set["overall"])))
     pictures = [_Picture(row["values"], row["margin"], row["outcome"]) for row in of_set["rows"]]
     return _Section(_set(name, of_set, language), lines, header, rows, pictures)
 
@@ -258,7 +258,7 @@ def _made(made: Mapping[str, Any], language: str) -> list[str]:
     lines = []
     for group in ("models", "files", "options", "versions"):
         # what was left out has no value
-        of_group = {name: value for name, value in made.get(group, {}).items() if value not in (None, False)}
+        of_group = {name: x for name, x in made.get(group, {}).items() if x is not None and x is not False}
         if of_group:
             text = comma.join(f"{name} {value}" for name, value in of_group.items())
             lines.append(f"{say('made', group)}{colon}{text}")
