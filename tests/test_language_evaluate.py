@@ -329,7 +329,7 @@ WRONG = {
     "one record": ({"forget": make_records(1)}, "forget must have at least 2 records for an interval, got 1"),
     "false answers missing": (
         {"forget": changed(1, false_responses=None)},
-        'record 1: "false_responses" must be a list of texts, because other records have one, got None',
+        'record 1: "false_responses" must be a non-empty list of texts, because other records have one, got None',
     ),
     "a false answer that is no text": (
         {"forget": changed(2, false_responses=[" a", 3])},
@@ -341,7 +341,7 @@ WRONG = {
     ),
     "an answer without words": (
         {"forget": changed(1, response=" ?!")},
-        'record 1: "response" must contain a word, or ROUGE-L has no value',
+        "record 1: an answer must contain a word, or ROUGE-L has no value",
     ),
 }
 

@@ -194,11 +194,11 @@ LINES = {
     "no JSON": ("{", "bad.jsonl, line 2: not JSON .*"),
     "no false answers": (
         '{"prompt": "a", "response": " b", "paraphrased_prompt": "c", "paraphrased_response": " d"}',
-        'bad.jsonl, line 2: "false_responses" must be a list of texts, because other records have one, got None',
+        'bad.jsonl, line 2: "false_responses" must be a non-empty list of texts, because .*, got None',
     ),
     "an answer without words": (
         json.dumps(make_records(1)[0] | {"response": " ?!"}),
-        'bad.jsonl, line 2: "response" must contain a word, or ROUGE-L has no value',
+        "bad.jsonl, line 2: an answer must contain a word, or ROUGE-L has no value",
     ),
     "half a character": ('{"prompt": "a\\ud800", "response": " b"}', "bad.jsonl, line 2: .* half a character, .*"),
     "too long": (
@@ -221,9 +221,7 @@ def test_a_field_that_some_records_have_must_be_in_all(here, capsys):
     lines = ['{"prompt": "a", "response": " b"}', *map(json.dumps, make_records(2))]
     (here / "bad.jsonl").write_text("\n".join(lines), "utf-8")
     said = failure(capsys, *NEEDED[:5], "bad.jsonl")
-    assert (
-        said == 'bad.jsonl, line 1: "false_responses" must be a list of texts, because other records have one, got None'
-    )
+    assert said == 'bad.jsonl, line 1: "paraphrased_prompt" must be a text, because other records have one, got None'
 
 
 def test_a_set_that_is_too_small_is_named_with_its_option_and_file(here, capsys, no_weights):
@@ -251,6 +249,14 @@ def test_files_are_written_even_if_the_reader_of_the_text_is_gone(here, capsys, 
     with pytest.raises(SystemExit):
         call(*NEEDED, "--json", "kept.json", *SHORT)
     assert json.loads((here / "kept.json").read_text("utf-8"))["found"]
+
+
+def test_a_report_that_cannot_be_written_is_printed_all_the_same(here, capsys):
+    with pytest.raises(SystemExit) as ended:
+        call(*NEEDED, "--html", "/dev/full", "--json", "other.json", *SHORT)
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and said.out.startswith("Is it forgotten?") and (here / "other.json").is_file()
+    assert "error: --html /dev/full cannot be written (No space left on device)" in said.err
 
 
 def test_without_memory_the_remedies_are_those_of_this_command(capsys, monkeypatch):

@@ -142,10 +142,16 @@ def _run(options: argparse.Namespace) -> None:
         "html": lambda: report.html(language),
         "json": lambda: json.dumps(report.json(), ensure_ascii=False, indent=1),
     }
+    failures = []
     # before the text, whose reader may have closed the pipe
     for name, target in targets.items():
-        replace_file(target, contents[name]().encode())
+        try:
+            replace_file(target, contents[name]().encode())
+        except OSError as error:
+            failures.append(f"--{name} {error}")
     print(report.text(language), end="")
+    if failures:
+        raise ValueError("; ".join(failures))
 
 
 # ----- options

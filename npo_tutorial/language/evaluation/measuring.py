@@ -164,8 +164,8 @@ def _other_answers(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]
         texts = record.get("false_responses")
         if not isinstance(texts, list) or not texts or not all(isinstance(x, str) and x.strip() for x in texts):
             raise ValueError(
-                f'{where(records, i)}: "false_responses" must be a list of texts, because other records have one, '
-                f"got {texts!r}"
+                f'{where(records, i)}: "false_responses" must be a non-empty list of texts, because other '
+                f"records have one, got {texts!r}"
             )
         answer = _text(records, i, "paraphrased_response") if has_paraphrases else split_turns(record)[1]
         true.append((i, with_answer(record, answer)))
@@ -229,7 +229,7 @@ def _rouge(records: Sequence[Mapping[str, Any]], i: int, text: str) -> float:
     try:
         return rouge_l_recall(split_turns(records[i])[1], text)
     except ValueError:
-        raise ValueError(f'{where(records, i)}: "response" must contain a word, or ROUGE-L has no value') from None
+        raise ValueError(f"{where(records, i)}: an answer must contain a word, or ROUGE-L has no value") from None
 
 
 # ----- given answers
