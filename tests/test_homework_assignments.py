@@ -121,6 +121,16 @@ def test_what_students_get_runs_and_says_that_nothing_is_attempted(name, languag
             exec(question.check, names)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_last_line_asks_for_the_hours_and_obliges_nobody(form, language):
+    last = [make_notebook(parts(name), form, language).cells[-1] for name in NAMES]
+    assert len({cell.source for cell in last}) == 1, "all assignments must ask for the hours in the same words"
+    assert " ____" in last[0].source and {"en": "Optional", "zh": "选填"}[language] in last[0].source
+    # a text that students can change: no grader locks it or gives points for it
+    assert {cell.cell_type for cell in last} == {"markdown"} and not any(cell.metadata for cell in last)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", NAMES)
 def test_languages_share_their_code_and_differ_in_their_texts(name, form):
