@@ -123,7 +123,7 @@ def test_what_students_get_runs_and_says_that_nothing_is_attempted(name, languag
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS)
-def test_the_last_line_asks_for_the_hours_and_obliges_nobody(form, language):
+def test_the_last_line_asks_for_the_hours_and_may_stay_empty(form, language):
     last = [make_notebook(parts(name), form, language).cells[-1] for name in NAMES]
     assert len({cell.source for cell in last}) == 1, "all assignments must ask for the hours in the same words"
     assert " ____" in last[0].source and {"en": "Optional", "zh": "选填"}[language] in last[0].source

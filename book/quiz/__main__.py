@@ -1,8 +1,8 @@
 """Makes the chapters' quick questions into a quiz: `python book/quiz` adds the folder `quiz/` to a site.
 
-`quiz/<edition>.html` asks them one at a time, and `quiz/<edition>.xml` brings them into Moodle's question bank. Both
-are read from the pages, where formulas are set and numbers are filled in, so that no question is written twice. Then
-the first page of the edition links to its quiz. `python book/in_page` does this for what is published.
+`quiz/<edition>.html` asks them one at a time, `quiz/<edition>-clicker.html` shows them as slides to vote on in class,
+and `quiz/<edition>.xml` brings them into Moodle's question bank. All are read from the pages, where formulas are set
+and numbers are filled in, so that no question is written twice. Then the first page of the edition links to its quiz. `python book/in_page` does this for what is published.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import yaml
 from bs4 import BeautifulSoup
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -93,20 +93,19 @@ def write(site):
     """Add the quiz of each edition to a site, and link it; returns how many questions an edition has."""
     folder = site / "quiz"
     folder.mkdir(exist_ok=True)
-    (folder / "page.js").write_bytes((HERE / "page.js").read_bytes())
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        (HERE / "page.html").read_text("utf-8")
-    )
+    for script in HERE.glob("*.js"):
+        (folder / script.name).write_bytes(script.read_bytes())
+    templates = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(HERE))
     for edition, facts in EDITIONS.items():
         parts = chapters(site, edition)
         count = sum(len(part["boxes"]) for part in parts)
         home = site / f"{facts['home']}.html"
         sheet = read(home).select_one("link[rel=stylesheet]")["href"].rpartition("_static/")[2]
         others = {key: other for key, other in EDITIONS.items() if key != edition}
-        page = template.render(
-            edition=facts, key=edition, words=WORDS[edition], parts=parts, count=count, sheet=sheet, others=others
-        )
-        (folder / f"{edition}.html").write_text(f"{page}\n", "utf-8", newline="\n")
+        told = {"edition": facts, "key": edition, "words": WORDS[edition], "parts": parts, "count": count}
+        for name, file in {"page.html": f"{edition}.html", "clicker.html": f"{edition}-clicker.html"}.items():
+            page = templates.get_template(name).render(told, sheet=sheet, others=others)
+            (folder / file).write_text(f"{page}\n", "utf-8", newline="\n")
         (folder / f"{edition}.xml").write_bytes(moodle(edition, parts))
         address = "../" * facts["home"].count("/") + f"quiz/{edition}.html"
         offer = f'<p class="site-quiz">{WORDS[edition]["offer"].format(address=address, count=count)}</p>'

@@ -3,27 +3,14 @@
 // asked again (false); both editions give a question the same name.
 {
   const KEY = "quiz";
-  const read = (name) => {
-    // a browser may forbid storage, in private windows or for files
-    try { return localStorage.getItem(name); } catch { return null; }
-  };
-
-  // before anything is drawn: the colours chosen on the site, or else those of the system
-  const mode = read("mode");
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const dress = () => {
-    const dark = mode === "dark" || (mode !== "light" && system.matches);
-    document.documentElement.dataset.theme = dark ? "dark" : "light";
-  };
-  system.addEventListener("change", dress);
-  dress();
 
   addEventListener("DOMContentLoaded", () => {
     const $ = (selector) => document.querySelector(selector);
     const boxes = [...document.querySelectorAll(".quick")];
     const [select, next, restart, status] = ["select", ".next", ".restart", "[role=status]"].map($);
     let memory = {}, queue = [], answered = false;
-    try { memory = Object.assign({}, JSON.parse(read(KEY))); } catch {}
+    // a browser may forbid storage, in private windows or for files
+    try { memory = Object.assign({}, JSON.parse(localStorage.getItem(KEY))); } catch {}
     const save = () => { try { localStorage.setItem(KEY, JSON.stringify(memory)); } catch {} };
     const chosen = () => boxes.filter((box) => !select.value || box.closest("section").dataset.chapter === select.value);
 

@@ -1,4 +1,4 @@
-"""The quiz has every quick question of the chapters, as it is on its page: as a page of its own, and for Moodle."""
+"""The quiz has every quick question of the chapters, as it is on its page: as pages of its own, and for Moodle."""
 
 import re
 import shutil
@@ -90,9 +90,10 @@ def test_moodle_can_import_the_file(made, edition):
             assert not re.search(r"<span|<math|href=|class=", html), html
 
 
+@pytest.mark.parametrize("file", ["{}.html", "{}-clicker.html"])
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_the_page_has_every_question_and_its_links_have_targets(made, site, edition):
-    page = parse(made / f"quiz/{edition}.html")
+def test_the_page_has_every_question_and_its_links_have_targets(made, site, edition, file):
+    page = parse(made / f"quiz/{file.format(edition)}")
     boxes = page.select(".quick")
     names = [f"{name}-{i}" for name in CHAPTERS for i in range(1, 6)]
     assert [box["id"] for box in boxes] == names, "both editions must give a question the same name"
@@ -102,7 +103,7 @@ def test_the_page_has_every_question_and_its_links_have_targets(made, site, edit
     for link in page.select("a[href]"):
         path, _, fragment = link["href"].partition("#")
         target = made / "quiz" / path
-        assert target.is_file(), f"quiz/{edition}.html links to {path}, which does not exist"
+        assert target.is_file(), f"quiz/{file.format(edition)} links to {path}, which does not exist"
         assert not fragment or parse(target).find(id=fragment), f"{path} has no place #{fragment}"
 
 
