@@ -1,13 +1,22 @@
-"""What a reader can keep on a device: the list of the site's files, and the control at the foot of every page."""
+"""What a reader can keep on a device: the list of the site's files, and the control at the foot of every page.
+
+That is the whole course with Python, or the pages of one edition without it.
+"""
 
 import base64
 import hashlib
 import json
+import re
 from html import escape
 
+import yaml
 from fetch import HERE, sha256
 
 STATIC = HERE / "static"
+CONFIG = yaml.safe_load((HERE.parents[1] / "_config.yml").read_text("utf-8"))
+EDITIONS = {key: facts["tag"].lower() for key, facts in CONFIG["sphinx"]["config"]["booksite"]["editions"].items()}
+# of Python's folder, what every page loads
+SHOWN = ("python/offline.js", "python/page.css", "python/page.js")
 # files that no page of the site shows
 LEFT = (
     "_sources/",
@@ -21,7 +30,8 @@ LEFT = (
     "python/offline.json",
 )
 SCRIPT = """
-<script defer src="../../python/offline.js?v={stamp}" data-megabytes="{megabytes}" data-words="{words}"></script>"""
+<script defer src="../../python/offline.js?v={stamp}" data-edition="{edition}" data-megabytes="{megabytes}" \
+data-few="{few}" data-words="{words}"></script>"""
 
 
 def kept_files(site):
@@ -35,16 +45,33 @@ def is_elsewhere(suffix, name):
     return suffix == ".md" or (suffix in (".zip", ".pdf", ".epub", ".whl") and "/" not in name)
 
 
+def part_of(name):
+    """Who alone needs a file: "python", or the readers of one edition, by its key; "" if all do."""
+    if name.startswith("python/") and name not in SHOWN:
+        return "python"
+    for key, tag in EDITIONS.items():
+        # folders, files of the quiz, and the index of the search, which has a part for each language
+        if re.search(rf"(?:^|/){key}[/.]|^quiz/{key}-|^pagefind/.*[./]{tag}[._]", name):
+            return key
+    return ""
+
+
+def megabytes(files):
+    return round(sum(path.stat().st_size for _, path in files) / 1e6)
+
+
 def offer(site):
     """Add the control to the pages of both editions, and the service worker to the site's root."""
     # its place decides which pages it serves
     (site / "python/sw.js").rename(site / "sw.js")
     words = json.loads((STATIC / "offline-words.json").read_text("utf-8"))
-    megabytes = round(sum(path.stat().st_size for _, path in kept_files(site)) / 1e6)
+    every = kept_files(site)
+    few = {key: megabytes([file for file in every if part_of(file[0]) in ("", key)]) for key in EDITIONS}
     stamp = sha256((STATIC / "offline.js").read_bytes())[:8]
     for page in sorted(site.glob("book/*/*.html")):
-        own = json.dumps(words[page.parent.name], ensure_ascii=False)
-        script = SCRIPT.format(stamp=stamp, megabytes=megabytes, words=escape(own))
+        edition = page.parent.name
+        facts = {"edition": edition, "megabytes": megabytes(every), "few": few[edition]}
+        script = SCRIPT.format(stamp=stamp, words=escape(json.dumps(words[edition], ensure_ascii=False)), **facts)
         html = page.read_text("utf-8")
         sheet = "" if "/page.css" in html else f'\n<link rel="stylesheet" href="../../python/page.css?v={stamp}">'
         html = html.replace("</head>", f"{sheet}{script}\n</head>", 1)
@@ -52,10 +79,11 @@ def offer(site):
 
 
 def list_files(site):
-    """Write `python/offline.json`: path, bytes and hash of every file that is kept, once all of them are written."""
+    """Write `python/offline.json`, once all files are written: path, bytes, hash, and who alone needs the file."""
     files = []
     for name, path in kept_files(site):
         content = path.read_bytes()
-        files.append([name, len(content), base64.b64encode(hashlib.sha256(content).digest()).decode()])
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        files.append([name, len(content), digest, part_of(name)])
     listing = {"version": sha256(json.dumps(files).encode())[:12], "files": files}
     (site / "python/offline.json").write_text(json.dumps(listing, indent=0) + "\n", "utf-8", newline="\n")

@@ -2,7 +2,8 @@
 
 `quiz/<edition>.html` asks them one at a time, `quiz/<edition>-clicker.html` shows them as slides to vote on in class,
 and `quiz/<edition>.xml` brings them into Moodle's question bank. All are read from the pages, where formulas are set
-and numbers are filled in, so that no question is written twice. Then the first page of the edition links to its quiz. `python book/in_page` does this for what is published.
+and numbers are filled in, so that no question is written twice. Then the first page of the edition links to its quiz.
+`python book/in_page` does this for what is published.
 """
 
 import argparse

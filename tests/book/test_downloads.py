@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "book/in_page"))
 
-from offline import kept_files
+from offline import kept_files, part_of
 
 WHEEL = f"npo_tutorial-{npo_tutorial.__version__}-py3-none-any.whl"
 
@@ -56,3 +56,18 @@ def test_readers_who_keep_the_course_offline_keep_no_other_form_of_it(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("", "utf-8")
     assert {name for name, _ in kept_files(tmp_path)} == kept
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    {
+        "": "index.html NPO.html book/api.html _static/joined.css _images/en.svg pagefind/pagefind.js quiz/page.js "
+        "pagefind/wasm.unknown.pagefind python/offline.js python/page.js",
+        "en": "book/en/npo.html embed/en/npo.html notebooks/en/npo.ipynb quiz/en.html quiz/en-clicker.html "
+        "pagefind/titles.en.json pagefind/fragment/en_12ab.pf_fragment pagefind/pagefind.en_12ab.pf_meta",
+        "zh": "book/zh/npo.html homework/zh/losses.ipynb quiz/zh.xml pagefind/index/zh-hans_12ab.pf_index",
+        "python": "python/numpy.zip python/worker.js python/LICENCES.txt",
+    }.items(),
+)
+def test_readers_of_one_edition_keep_neither_the_other_one_nor_python(part, names):
+    assert {name: part_of(name) for name in names.split()} == dict.fromkeys(names.split(), part)

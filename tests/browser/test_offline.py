@@ -8,14 +8,16 @@ import sys
 import pytest
 
 from npo_tutorial.homework.assignments import Question, read_assignment
+from tests.book.pages import editions
 from tests.browser.conftest import serving
+from tests.browser.demos import mounted
 from tests.browser.test_in_page import press
 from tests.browser.visit import DESKTOP, PHONE, Visit
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "book/in_page"))
 
-from offline import list_files
+from offline import EDITIONS, list_files
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("in_page")]
 # every server of these tests has an address of its own
@@ -63,14 +65,14 @@ def copy(python_site, tmp_path):
 
 def test_after_a_press_everything_goes_on_without_a_network_until_it_is_removed(browser, python_site):
     listing = json.loads((python_site / "python/offline.json").read_text("utf-8"))
-    megabytes = sum(size for _, size, _ in listing["files"]) / 1e6
+    megabytes = sum(size for _, size, *_ in listing["files"]) / 1e6
     with Visit(browser, OWN, **PHONE) as visit:
         page = visit.page
         with serving(python_site) as address:
             page.goto(f"{address}book/zh/npo.html")
             says(page, WORDS["zh"]["offer"])
             assert page.evaluate(KEPT) == [[], 0], "nothing is kept before a reader asks"
-            said = int("".join(filter(str.isdigit, page.locator(STATUS).inner_text())))
+            said = int(re.search(r"\d+", page.locator(STATUS).inner_text())[0])
             assert abs(said - megabytes) < 1.5, "what it will keep is said before"
             assert page.locator(f"{CONTROL} button").bounding_box()["height"] >= 44
             choose(page, WORDS["zh"]["keep"])
@@ -118,6 +120,81 @@ def test_after_a_run_the_next_visit_loads_nothing_of_python(browser, python_site
         assert not visit.complaints
 
 
+@editions("zh")
+def test_one_edition_is_kept_without_python(browser, python_site, edition):
+    asked, other = [], next(key for key in EDITIONS if key != edition)
+    listing = json.loads((python_site / "python/offline.json").read_text("utf-8"))
+    expected = {f"/{name}" for name, _, _, part in listing["files"] if part in ("", edition)}
+    with Visit(browser, OWN, **PHONE) as visit:
+        page = visit.page
+        with serving(python_site, asked=asked) as address:
+            page.goto(f"{address}book/{edition}/npo.html")
+            says(page, WORDS[edition]["offer"])
+            _, said = map(int, re.findall(r"(\d+) MB", page.locator(STATUS).inner_text()))
+            choose(page, WORDS[edition]["keep_pages"])
+            says(page, WORDS[edition]["kept_pages"])
+            assert kept(asked) == expected
+            size = sum(size for name, size, *_ in listing["files"] if f"/{name}" in expected) / 1e6
+            assert abs(said - size) < 1.5, "what it will keep is said before"
+            names = [WORDS[edition][name] for name in ("keep", "remove")]
+            assert page.locator(f"{CONTROL} button").all_inner_texts() == names
+            # on a page of the other edition, too, it is said what is kept
+            page.goto(f"{address}book/{other}/npo.html")
+            says(page, WORDS[other]["kept_pages"].replace("{edition}", WORDS[other]["editions"][edition]))
+        # the server is gone, and this page was never opened
+        page.goto(f"{address}book/{edition}/divergence.html")
+        assert page.locator("article h1").inner_text()
+        figures = page.locator("article figure img").evaluate_all(
+            """(all) => Promise.all(all.map(async (image) => {
+              image.loading = "eager";
+              await image.decode();
+            }))"""
+        )
+        assert figures, "a page has figures, and each of them is kept"
+        mounted(page, "divergence")
+        page.keyboard.press("Control+k")
+        page.locator("#pst-search-dialog input").fill("NPO")
+        page.wait_for_selector(".search-results > li > a")
+        page.goto(f"{address}book/{other}/divergence.html")
+        assert "not kept on this device" in page.locator("body").inner_text()
+
+
+def test_an_edition_becomes_the_whole_course_and_nothing_is_fetched_twice(browser, python_site):
+    asked = []
+    with serving(python_site, asked=asked) as address, Visit(browser, address, **DESKTOP) as visit:
+        page = visit.open(f"{address}book/en/npo.html")
+        choose(page, WORDS["en"]["keep_pages"])
+        says(page, WORDS["en"]["kept_pages"])
+        before = kept(asked)
+        # a run keeps Python beside the pages
+        run_first_cell(page, "en")
+        assert len(page.evaluate(KEPT)[0]) == 2
+        asked.clear()
+        choose(page, WORDS["en"]["keep"])
+        says(page, WORDS["en"]["kept"])
+        assert not before & kept(asked)
+        assert len(page.evaluate(KEPT)[0]) == 1
+        choose(page, WORDS["en"]["remove"])
+        says(page, WORDS["en"]["removed"])
+        assert page.evaluate(KEPT) == [[], 0]
+
+
+def test_a_change_of_the_other_edition_is_not_offered_to_readers_of_one(browser, copy):
+    with serving(copy) as address, Visit(browser, address, **DESKTOP) as visit:
+        page = visit.open(f"{address}book/en/npo.html")
+        choose(page, WORDS["en"]["keep_pages"])
+        says(page, WORDS["en"]["kept_pages"])
+        for edition, said in (("zh", "kept_pages"), ("en", "newer")):
+            place = copy / f"book/{edition}/stability.html"
+            place.write_text(place.read_text("utf-8").replace("<article", "<article data-new", 1), "utf-8")
+            list_files(copy)
+            page.reload()
+            page.wait_for_load_state("networkidle")
+            says(page, WORDS["en"][said])
+        choose(page, WORDS["en"]["update"])
+        says(page, WORDS["en"]["kept_pages"])
+
+
 def test_what_has_changed_is_said_and_only_that_is_fetched(browser, copy):
     asked, place = [], copy / "book/en/stability.html"
     with serving(copy, asked=asked) as address, Visit(browser, address, **DESKTOP) as visit:
@@ -155,7 +232,7 @@ def test_what_has_arrived_is_not_fetched_again(browser, copy):
         assert page.locator(f"{CONTROL} button").all_inner_texts() == [WORDS["en"][name] for name in ("keep", "remove")]
         lost.write_bytes(content)
         # too little for all of it, enough for what is missing
-        size = sum(size for _, size, _ in json.loads((copy / "python/offline.json").read_text("utf-8"))["files"])
+        size = sum(size for _, size, *_ in json.loads((copy / "python/offline.json").read_text("utf-8"))["files"])
         page.evaluate("free => { navigator.storage.estimate = async () => ({ quota: free, usage: 0 }) }", size - 1)
         before = kept(asked)
         asked.clear()

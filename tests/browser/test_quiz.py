@@ -161,7 +161,11 @@ def test_every_slide_fits_the_screen_in_letters_that_can_be_read_at_the_back(bro
             page.keyboard.press("ArrowRight")
             page.keyboard.press("ArrowRight")
             room = page.evaluate("innerHeight - document.documentElement.scrollHeight")
-            size = float(page.evaluate("parseFloat(getComputedStyle(document.querySelector('.deck')).getPropertyValue('--size'))"))
+            size = float(
+                page.evaluate(
+                    "parseFloat(getComputedStyle(document.querySelector('.deck')).getPropertyValue('--size'))"
+                )
+            )
             sizes[asked(page)] = size, room
             page.keyboard.press("ArrowRight")
     small = {name: found for name, found in sizes.items() if found[0] < 22 or found[1] < 0}

@@ -1,4 +1,5 @@
-// "Keep this course offline", at the foot of every page. What is kept lies in caches, from which sw.js serves it.
+// "Keep this course offline", at the foot of every page: all of it, or the pages of this edition. What is kept lies in
+// caches, from which sw.js serves it.
 (() => {
   "use strict";
   const me = document.currentScript;
@@ -11,18 +12,23 @@
   const words = JSON.parse(me.dataset.words);
   const say = (name, facts = {}) => words[name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
   const mb = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
+  // the whole course; the key of an edition is its pages without Python
+  const ALL = "all";
   const total = (listing) => listing.files.reduce((sum, [, bytes]) => sum + bytes, 0);
   const own = async () => (await caches.keys()).filter((name) => name.startsWith(SITE));
 
-  // the listing of the whole copy, if there is one
+  // the listing of a copy that is whole, if there is one
   async function kept() {
     for (const name of await own()) {
       const listing = await (await caches.open(name)).match(LISTING);
-      if (listing) return listing.json();
+      if (listing) return { scope: ALL, ...(await listing.json()) };
     }
   }
 
-  const newest = async () => (await fetch(LISTING, { cache: "no-cache" })).json();
+  async function newest(scope) {
+    const { version, files } = await (await fetch(LISTING, { cache: "no-cache" })).json();
+    return { scope, version, files: files.filter(([, , , part]) => scope === ALL || part === "" || part === scope) };
+  }
 
   // one tab at a time keeps or removes the course; the others say so, and go on when it has finished
   async function inTurn(task) {
@@ -42,8 +48,8 @@
     });
   }
 
-  async function keep(report) {
-    const listing = await newest();
+  async function keep(scope, report) {
+    const listing = await newest(scope);
     const bytes = total(listing);
     const name = `${SITE}${listing.version}`;
     const found = (await caches.has(name)) ? await (await caches.open(name)).keys() : [];
@@ -83,8 +89,8 @@
     }
     await copy.put(LISTING, new Response(JSON.stringify(listing)));
     for (const other of await own()) if (other !== name) await caches.delete(other);
-    // the whole copy has it
-    await caches.delete(PYTHON);
+    // the whole course has it
+    if (scope === ALL) await caches.delete(PYTHON);
   }
 
   async function remove() {
@@ -111,19 +117,21 @@
     if (focused) buttons.firstElementChild?.focus();
   }
 
-  const toKeep = (name) => [
+  const toKeep = (name, scope) => [
     name,
     async () => {
       show(words.starting);
       try {
-        await inTurn(() => keep(show));
+        await inTurn(() => keep(scope, show));
         await look();
       } catch (error) {
         console.warn(error);
-        show(say("failed", { why: error.message }), toKeep(name), toRemove);
+        show(say("failed", { why: error.message }), toKeep(name, scope), toRemove);
       }
     },
   ];
+  const { edition, megabytes, few } = me.dataset;
+  const whole = toKeep("keep", ALL);
   const toRemove = [
     "remove",
     async () => {
@@ -139,14 +147,16 @@
     if (!listing) {
       // what a run has kept of Python, or a call that was interrupted of the course
       const some = (await caches.has(PYTHON)) ? "python" : (await own()).length && "part";
-      return show(say(some || "offer", { mb: me.dataset.megabytes }), toKeep("keep"), ...(some ? [toRemove] : []));
+      return show(say(some || "offer", { mb: megabytes, few }), whole, toKeep("keep_pages", edition), ...(some ? [toRemove] : []));
     }
-    show(say("kept", { mb: mb(total(listing)) }), toRemove);
-    const now = await newest().catch(() => listing);
-    if (now.version === listing.version) return;
+    const { scope, files } = listing;
+    if (scope === ALL) show(say("kept", { mb: mb(total(listing)) }), toRemove);
+    else show(say("kept_pages", { mb: mb(total(listing)), edition: words.editions[scope], all: megabytes }), whole, toRemove);
+    const now = await newest(scope).catch(() => listing);
+    if (JSON.stringify(now.files) === JSON.stringify(files)) return;
     // where a reader sees it
     document.querySelector("article.bd-article").prepend(place);
-    show(words.newer, toKeep("update"), toRemove);
+    show(words.newer, toKeep("update", scope), toRemove);
   }
 
   document.querySelector("article.bd-article").append(place);
@@ -157,7 +167,7 @@
     // the first press of Run keeps Python; whatever goes wrong here, Run goes on
     window.npoKeepPython = async () => {
       try {
-        if (!(await kept())) await caches.open(PYTHON);
+        if ((await kept())?.scope !== ALL) await caches.open(PYTHON);
         await serve();
         await look();
       } catch (error) {

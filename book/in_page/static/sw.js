@@ -1,4 +1,5 @@
-// Serves what a reader keeps (offline.js): the whole course as it was when it was kept, or Python alone after a run.
+// Serves what a reader keeps (offline.js): the course, or the pages of one edition, as they were when they were kept; and
+// Python alone after a run.
 // What is kept lies in caches that the page makes and deletes. Without any, every request goes to the network.
 "use strict";
 const root = registration.scope;
