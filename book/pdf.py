@@ -1,9 +1,10 @@
-"""Each edition as one PDF, printed from the finished site: `_build/html/npo-tutorial.<edition>.pdf`.
+"""Each edition as a PDF with and one without solutions, printed from the finished site.
 
 The articles of an edition become one document, in the order of its sidebar: links between pages lead within the PDF,
 and Chromium numbers its pages and heads them. It cannot tell on which page a heading will be, so it prints twice: where
 the first PDF has its named destinations is what the table of contents of the second one says. Then the first page of
-the edition offers the PDF; a site without PDFs has no link to them.
+the edition offers both, `npo-tutorial.<edition>.pdf` and `npo-tutorial.<edition>.without-solutions.pdf` in the site's
+folder; a site without PDFs has no link to them.
 """
 
 import json
@@ -11,6 +12,7 @@ import re
 import shutil
 import unicodedata
 from copy import copy
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,8 +31,9 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 BASE = CONFIG["html"]["baseurl"]
 SETTINGS = Settings.read(CONFIG["sphinx"]["config"]["booksite"])
 # what only a screen can show, and where to get what the reader has
-LEFT_OUT = "script, iframe, .headerlink, .embed, .site-archive, .site-pdf, .site-epub"
-# the paragraph that offers the zip of the site, and the one that offers the PDF
+LEFT_OUT = "script, iframe, .headerlink, .embed, [class^=site-]"
+SOLUTIONS = ".solution, .short-answer"
+# the paragraph that offers the zip of the site, and the one that offers the PDFs
 OFFERS = re.compile(r'(<p class="site-archive">.*?</p>)(\s*<p class="site-pdf">.*?</p>)?', re.S)
 # a glyph and the radical that it is said to be, in a font's table of characters
 RADICAL = re.compile(rb"^(<\w+> )<(2[EF][0-9A-F]{2})>$", re.M)
@@ -39,8 +42,8 @@ LOOKALIKES = "⺠⻁⻄⻅⻆⻉⻋⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻩⻬
 CHARACTERS = str.maketrans(LOOKALIKES, "民虎西见角贝车长门青韦页风飞食马骨鬼鱼鸟黄齐齿龙")
 
 
-def file_name(edition):
-    return f"{Path(SETTINGS.archive).stem}.{edition.key}.pdf"
+def file_name(edition, solutions=True):
+    return f"{Path(SETTINGS.archive).stem}.{edition.key}{'' if solutions else '.without-solutions'}.pdf"
 
 
 class Page:
@@ -89,6 +92,15 @@ def read(site, edition):
         titles = [link.get_text(" ", strip=True) for link in links]
         parts.append((caption.get_text(), list(map(Page, paths, titles))))
     return parts
+
+
+def write_without_solutions(browser, site, edition, target):
+    """Print an edition of the site without the solutions and the short answers of its exercises."""
+    parts = read(site.resolve(), edition)
+    for tag in [tag for _, pages in parts for page in pages for tag in page.article.select(SOLUTIONS)]:
+        tag.decompose()
+    named = replace(edition, title=edition.words("pdf")["without"].format(title=edition.title))
+    write(browser, site, named, target, parts)
 
 
 def bind(pages, site):
@@ -179,10 +191,12 @@ def write(browser, site, edition, target, parts=None):
 
 
 def offer(site, edition):
-    """Link the PDF from the first page of its edition, below the zip of the site."""
-    name, place = file_name(edition), f"{edition.home}.html"
-    pages = len(PdfReader(site / name).pages)
-    offered = edition.words("pdf")["offer"].format(address="../" * place.count("/") + name, pages=pages)
+    """Link the PDFs from the first page of their edition, below the zip of the site."""
+    place, facts = f"{edition.home}.html", {}
+    for key, name in {"whole": file_name(edition), "less": file_name(edition, solutions=False)}.items():
+        facts[key] = "../" * place.count("/") + name
+        facts[f"{key}_pages"] = len(PdfReader(site / name).pages)
+    offered = edition.words("pdf")["offer"].format(**facts)
     html = OFFERS.sub(rf'\1\n<p class="site-pdf">{offered}</p>', (site / place).read_text("utf-8"))
     (site / place).write_text(html, "utf-8", newline="\n")
 
@@ -195,10 +209,12 @@ def main():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         for edition in SETTINGS.editions:
-            file = site / file_name(edition)
-            write(browser, site, edition, file)
+            files = [site / file_name(edition), site / file_name(edition, solutions=False)]
+            write(browser, site, edition, files[0])
+            write_without_solutions(browser, site, edition, files[1])
             offer(site, edition)
-            print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
+            for file in files:
+                print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -237,18 +237,40 @@ def test_its_links_stay_within_it_or_lead_to_the_published_site(book):
     assert {str(name) for name in within} <= names
 
 
+@pytest.mark.nightly
+@editions("zh")
+def test_a_book_without_solutions_has_the_exercises_and_no_solution(browser, site, edition, tmp_path):
+    pdf.write_without_solutions(browser, site, pdf.SETTINGS.edition_of(f"{edition}/"), tmp_path / "less.pdf")
+    less = Book(edition, tmp_path / "less.pdf")
+    count = 0
+    for path in sorted((site / f"book/{edition}").glob("*.html")):
+        part = article(site, edition, path.stem)
+        for title in part.select(".exercise > .admonition-title"):
+            assert stands_in(less.whole, longest(title)), f"{path.stem}: {longest(title)}"
+        for answer in part.select(".solution section, .short-answer p"):
+            words = longest(answer)
+            # a short one may be elsewhere, too
+            if len(words) > 20:
+                assert words not in less.whole, f"{path.stem}: {words}"
+                count += 1
+    assert count > 30
+    assert letters(less.reader.metadata.title) != letters(pdf.SETTINGS.edition_of(f"{edition}/").title)
+
+
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_the_first_page_offers_the_pdf_once_and_the_zip_does_not(site, edition, tmp_path):
+def test_the_first_page_offers_the_pdfs_once(site, edition, tmp_path):
     home = tmp_path / f"book/{edition}/index.html"
     home.parent.mkdir(parents=True)
     before = pdf.OFFERS.sub(r"\1", (site / f"book/{edition}/index.html").read_text("utf-8"))
     home.write_text(before, "utf-8")
     printed = pypdfium2.PdfDocument.new()
-    printed.new_page(595, 842)
-    name = pdf.file_name(pdf.SETTINGS.edition_of(f"{edition}/"))
-    printed.save(tmp_path / name)
+    whole, less = (pdf.file_name(pdf.SETTINGS.edition_of(f"{edition}/"), solutions) for solutions in (True, False))
+    for name in (less, whole):
+        printed.new_page(595, 842)
+        printed.save(tmp_path / name)
     for _ in range(2):
         pdf.offer(tmp_path, pdf.SETTINGS.edition_of(f"{edition}/"))
     assert pdf.OFFERS.sub(r"\1", home.read_text("utf-8")) == before
-    (link,) = parse(home).select("p.site-pdf a")
-    assert (home.parent / link["href"]).resolve() == tmp_path / name
+    (offered,) = parse(home).select("p.site-pdf")
+    assert [(home.parent / link["href"]).resolve().name for link in offered.select("a")] == [whole, less]
+    assert re.findall(r"\d+", offered.get_text()) == ["2", "1"], "each has its own number of pages"
