@@ -12,9 +12,6 @@ from fontTools.ttLib import TTFont
 
 import npo_tutorial
 from tests.book.pages import CONFIG, EDITIONS, source
-from tests.browser.axe import WIDTHS
-from tests.browser.test_keyboard import WALKED
-from tests.browser.visit import ENLARGED
 from tests.conftest import ROOT
 
 # nearly all of these bring files that pages load
@@ -101,14 +98,6 @@ def test_data_are_where_the_page_says_under_the_licence_it_names(edition):
     assert said == "Apache 2.0"
     templates = (ROOT / "tests/chat_templates/LICENSE").read_text("utf-8")
     assert re.search(r"Apache License\s+Version 2\.0", templates) and "`tests/chat_templates`" in text
-
-
-@pytest.mark.parametrize(("edition", "pages"), [("en", "On four pages"), ("zh", "四个页面")])
-def test_the_statement_on_accessibility_says_what_tests_do(edition, pages):
-    statement = source(edition, "about").partition(f"({edition}-sec-accessibility)=")[2]
-    assert len(WALKED) == 4 and pages in statement
-    for number in (*WIDTHS, ENLARGED["width"]):
-        assert re.search(rf"\b{number} (?:pixels|像素)|of {number} and", statement), number
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

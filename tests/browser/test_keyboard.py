@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, nightly
+from tests.book.pages import CHAPTERS, nightly, source
+from tests.browser.axe import WIDTHS
 from tests.browser.demos import mounted
 from tests.browser.test_accessibility import OPENED
-from tests.browser.visit import DESKTOP, PHONE, STILL, UNFOLD, Visit, scripts_ready, wait_until
+from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, Visit, scripts_ready, wait_until
 
 # pages that together have every kind of focusable element
 WALKED = [
@@ -86,6 +87,15 @@ def test_tab_reaches_everything_and_shows_where_it_is(browser, server, edition, 
         page.keyboard.press("Tab")
         faults = walk(page, "Shift+Tab")
         assert not faults, "Shift+Tab must reach everything and show where it is:\n" + "\n".join(faults)
+
+
+@pytest.mark.parametrize(("edition", "pages"), [("en", "On four pages"), ("zh", "四个页面")])
+def test_the_statement_on_accessibility_says_what_is_tested(edition, pages):
+    statement = source(edition, "about").partition(f"({edition}-sec-accessibility)=")[2]
+    assert len(WALKED) == 4 and pages in statement
+    for width in (*WIDTHS, ENLARGED["width"]):
+        # on the way to its unit, another width or "and one of" may come first
+        assert re.search(rf"\b{width}\b[^.。]*(?:pixels|像素)", statement), f"book/{edition}/about.md: {width} pixels"
 
 
 def test_the_walk_finds_faults(browser, tmp_path):
