@@ -93,7 +93,7 @@ class Chapter:
         if kind == "quick":
             return self.article.select("div.quick")[int(text) - 1]
         if kind == "aims":
-            return self.article.select_one("div.tip.admonition")
+            return self.article.select_one("div.tip.admonition > ul")
         if kind == "summary":
             (heading,) = [tag for tag in self.article.select("h2") if re.search("Summary|小结", tag.get_text())]
             return heading.find_next("ul")

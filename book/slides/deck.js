@@ -21,7 +21,7 @@
 
   // the largest letters with which a slide fits; fonts differ from system to system
   const fit = (section) => {
-    const body = section?.querySelector(".body");
+    const body = section?.querySelector(".what");
     if (!body) return;
     const isTooLarge = () => [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")]
       .some((box) => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1);
