@@ -43,7 +43,8 @@ def main():
         shutil.rmtree(options.to, ignore_errors=True)
         shutil.copytree(options.site, options.to)
         # before the pages change, and before what a reader can keep is listed
-        run_path(str(ROOT / "book/quiz/__main__.py"))["write"](options.to)
+        for step in ("quiz", "slides"):
+            run_path(str(ROOT / f"book/{step}/__main__.py"))["write"](options.to)
         listing = pack(pyodide, files, ROOT, options.to / FOLDER)
         pages = publish(options.to)
         offer(options.to)
