@@ -69,7 +69,9 @@ def read(path):
         elif mark in ("Notes:", "Board:"):
             deck["slides"][-1][mark[:-1].lower()] = texts(rest)
         else:
-            raise ValueError(f"{path.name} has a line that is none of a title, minutes, a line, notes or the board: {line}")
+            raise ValueError(
+                f"{path.name} has a line that is none of a title, minutes, a line, notes or the board: {line}"
+            )
     return deck
 
 
@@ -85,7 +87,9 @@ class Chapter:
         self.numbers = dict(reversed([*zip(names, self.article.select(".pasted-text"), strict=True)]))
 
     def place(self, label):
-        tag = self.article.find(id=f"{self.edition}-{label}") or self.article.find(id=f"equation-{self.edition}-{label}")
+        tag = self.article.find(id=f"{self.edition}-{label}") or self.article.find(
+            id=f"equation-{self.edition}-{label}"
+        )
         return tag.find_parent("section") if tag and label.startswith("sec-") else tag
 
     def box(self, kind, text):
@@ -131,7 +135,7 @@ class Deck:
             name, emphasis, code = match.groups()
             return self.named(name) if name else f"<em>{emphasis}</em>" if emphasis else f"<code>{code}</code>"
 
-        return MARKS.sub(mark, escape(text, quote=False))
+        return MARKS.sub(mark, escape(text.replace("'", "’"), quote=False))
 
     def named(self, name):
         for chapter in self.chapters:
@@ -223,8 +227,19 @@ def write(site):
         decks = [Deck(site, edition, read(path)) for path in SOURCES]
         for number, deck in enumerate(decks, 1):
             others = {key: other for key, other in EDITIONS.items() if key != edition}
-            given = {"deck": deck, "number": number, "facts": facts, "words": WORDS[edition], "sheet": sheet, "others": others}
-            given |= {"key": edition, "plan": f"../../book/{edition}/{PLAN[0]}.html#{edition}-{PLAN[1]}", "count": len(decks)}
+            given = {
+                "deck": deck,
+                "number": number,
+                "facts": facts,
+                "words": WORDS[edition],
+                "sheet": sheet,
+                "others": others,
+            }
+            given |= {
+                "key": edition,
+                "plan": f"../../book/{edition}/{PLAN[0]}.html#{edition}-{PLAN[1]}",
+                "count": len(decks),
+            }
             for template, suffix in (("deck.html", ""), ("notes.html", "-notes")):
                 html = templates.get_template(template).render(given)
                 content = escape(policy(html, []), quote=False)
