@@ -1,8 +1,8 @@
 """Makes the slides of the eight lectures: `python book/slides` adds the folder `slides/` to a built site.
 
-A file `lecture-….md` is one lecture in both editions, side by side: the title of a slide, its minutes and what it shows,
-its lines, and for the lecturer notes and what to write on the board. Statements, figures, demos, cells, tables, questions
-and computed numbers come from the chapters of the built site, by their labels, so that nothing is typed twice.
+A file `lecture-….md` is one lecture in both editions, side by side: the title of a slide, its minutes and what it
+shows, its lines, and for the lecturer notes and what to write on the board. Statements, figures, demos, cells, tables,
+questions and computed numbers come from the chapters of the built site, by their labels: nothing is typed twice.
 Each lecture becomes a deck, which reveal.js shows, and a page of notes with its minutes and the board. Then the plan of
 the lectures links to them. `python book/in_page` does this for what is published.
 """
@@ -93,7 +93,7 @@ class Chapter:
         return tag.find_parent("section") if tag and label.startswith("sec-") else tag
 
     def box(self, kind, text):
-        """A part of the page without a label: the one that has this text, or among the questions that of this number."""
+        """A part of the page without a label: the one with this text, or among the questions that of this number."""
         if kind == "quick":
             return self.article.select("div.quick")[int(text) - 1]
         if kind == "aims":

@@ -27,7 +27,7 @@ def texts(lecture, edition):
 
 
 def typed(text, known):
-    """The numbers of a text that no chapter gives: any digit outside a formula, and in one what no formula there has."""
+    """The numbers of a text that are typed: any digit outside a formula, and in one a number that no chapter has."""
     outside = MARKS.sub(lambda match: "" if match[1] else match[0], MATH.sub("", text))
     inside = [number for formula in MATH.findall(text) for number in NUMBER.findall(formula)]
     return re.findall(r"(?<![A-Za-z])\d+", outside) + [n for n in inside if len(n) > 1 and n not in known]
@@ -79,7 +79,7 @@ def test_a_typed_number_is_found(text, numbers):
 def test_a_line_that_is_none_of_the_known_ones_is_an_error(tmp_path):
     path = tmp_path / "lecture-9.md"
     path.write_text("# A ‖ 甲\nchapters: npo\n\n## B ‖ 乙\nthree minutes\n", "utf-8")
-    with pytest.raises(ValueError, match="lecture-9.md has a line .*three minutes"):
+    with pytest.raises(ValueError, match=r"lecture-9\.md has a line .*three minutes"):
         slides["read"](path)
 
 
