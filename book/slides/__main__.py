@@ -164,7 +164,8 @@ class Deck:
             model = re.search(r'"model_id": "(\w+)"', tag.decode())[1]
             for state in chapter.states:
                 if model in state["data-models"].split():
-                    self.states[state["data-src"]] = str(state)
+                    # several demos share what all have in common
+                    self.states.setdefault(state["data-src"], []).append(model)
         return f'<div class="{classes}">{clean(tag, chapter.address)}</div>', kind
 
 

@@ -1,4 +1,4 @@
-"""The slides in a browser: keys turn them, demos move in them, all of a slide fits, and a phone shows them as a page."""
+"""The slides in a browser: keys turn them, demos move in them, each fits, and a phone shows them as a page."""
 
 import shutil
 from runpy import run_path
@@ -71,7 +71,7 @@ def test_a_demo_moves_and_gives_the_keys_back(browser, address, edition):
         page = opened(visit, f"{address}{edition}/lecture-3-npo.html#/8")
         slider = page.locator("section.present .npo-explorer input[type=range]").first
         slider.wait_for()
-        curve = "() => document.querySelector('section.present .npo-curve').outerHTML + document.querySelector('section.present .npo-sentence').textContent"
+        curve = "() => document.querySelector('section.present .npo-explorer').outerHTML"
         before, at = page.evaluate(curve), page.evaluate(AT)
         slider.focus()
         page.keyboard.press("ArrowRight")
