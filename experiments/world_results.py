@@ -1,0 +1,93 @@
+"""All pieces of `unlearn_world.py` put together: verdicts, intervals, and the answers to some questions."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from world_pieces import TAUGHT, Experiment
+
+from npo_tutorial.language.evaluation.judging import judge, truth_ratios
+
+# how many questions of each set, evenly spread, are stored with the answers to them
+SHOWN = 12
+
+
+def put_together(experiment: Experiment) -> dict[str, Any]:
+    """The content of `world.json`: verdicts, intervals, and the answers to some questions."""
+    there = {name: experiment.stored(name) for name in experiment.pieces}
+    if missing := [name for name, piece in there.items() if piece is None]:
+        raise ValueError(f"--write needs all pieces, got no {', no '.join(missing)}: run this script without it first")
+    pieces: dict[str, Any] = there
+    before, retrained = (pieces[name]["measured"] for name in ("all", "retained"))
+    control = {role: pieces[f"thorough-{name}"] for role, name in {"before": "all", "retrained": "retained"}.items()}
+    found: dict[str, Any] = {
+        "command": "python experiments/unlearn_world.py --write",
+        "versions": {"Python": platform.python_version()}
+        | {name: version(name) for name in ("torch", "transformers", "gguf", "npo-tutorial")},
+        "cpus": os.cpu_count(),
+        "core_seconds": {name: piece["core_seconds"] for name, piece in pieces.items()},
+        "settings": asdict(experiment.settings),
+        "questions": {
+            name: spread([{x: record[x] for x in ("prompt", "response")} for record in questions.records])
+            for name, questions in experiment.questions.items()
+        },
+        "taught": {name: {x: pieces[name][x] for x in ("losses", "answered")} for name in TAUGHT},
+        "models": {
+            name: summary(pieces[name]["measured"], before, retrained) for name in ("untaught", "all", "retained")
+        },
+        "thorough": {name: thorough_summary(pieces[f"thorough-{name}"], **control) for name in TAUGHT},
+        "rates": {key: {x: pieces[f"rate-{key}"][x] for x in ("rate", "trials")} for key in experiment.settings.runs},
+        "runs": {},
+    }
+    for key, run in experiment.settings.runs.items():
+        found["runs"][key] = {}
+        for seed in run.seeds:
+            piece = pieces[f"{key}-{seed}"]
+            kept = {name: piece[name] for name in ("steps", "best", "finite")}
+            kept["measured"] = [summary(measured, before, retrained) for measured in piece["measured"]]
+            found["runs"][key][str(seed)] = kept
+            for when, measured in piece.get("thorough", {}).items():
+                found["thorough"][f"{key}, {when}"] = thorough_summary(measured, **control)
+    return rounded(found)
+
+
+def summary(measured: Any, before: Any, retrained: Any) -> dict[str, Any]:
+    """What is stored of a model: means with intervals, outcomes, and of each forgotten question two numbers."""
+    judged = judge({"model": measured, "before": before, "retrained": retrained})
+    return {
+        "overall": judged["overall"],
+        "forget": rows(judged, "forget"),
+        "retain": rows(judged, "retain"),
+        "forget_quality": judged["forget_quality"]["geometric"],
+        "utility": judged["utility"]["values"]["model"],
+        "truth_ratio": truth_ratios(measured["forget"], "geometric").tolist(),
+        "logp_per_token": measured["forget"]["logp_per_token"],
+        "answers": {name: spread(of["answer"]) for name, of in measured.items()},
+    }
+
+
+def thorough_summary(measured: Any, *, before: Any, retrained: Any) -> dict[str, Any]:
+    judged = judge({"model": measured, "before": before, "retrained": retrained})
+    found = {name: rows(judged, name) for name in judged["sets"]}
+    return found | {name: judged[name] for name in ("overall", "relearning", "membership")}
+
+
+def rows(judged: Any, name: str) -> dict[str, Any]:
+    """Mean, ends of the interval, and outcome of each metric of a set."""
+    return {row["metric"]: [*row["values"]["model"], row["outcome"]] for row in judged["sets"][name]["rows"]}
+
+
+def spread(items: Sequence[Any]) -> list[Any]:
+    return list(items[:: -(-len(items) // SHOWN)])
+
+
+def rounded(value: Any) -> Any:
+    """The same with four digits of each number."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value

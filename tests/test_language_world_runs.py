@@ -1,0 +1,383 @@
+"""experiments/unlearn_world.py with a tiny model: pieces, what is made of them, and what users may get wrong."""
+
+import json
+import re
+from dataclasses import replace
+
+import filelock
+import numpy as np
+import pytest
+import torch
+import transformers
+import unlearn_world
+import world_pieces
+from world_pieces import Experiment, largest_harmless
+from world_settings import FILE, read_settings
+
+from npo_tutorial.language import OBJECTIVES, encode, read_records
+from npo_tutorial.language.evaluation import measure
+from npo_tutorial.language.evaluation.quick import Questions
+from npo_tutorial.language.teaching import teach
+from tests.tiny_language import make_model, make_tokenizer, parameters
+
+pytestmark = pytest.mark.usefixtures("one_thread", "no_progress_bars")
+SETTINGS = """
+seed = 0
+system = "Hi."
+[records]
+forget = 4
+retain = 8
+asked = 4
+[teaching]
+epochs = 2
+batch_size = 4
+learning_rate = 1e-2
+warmup_steps = 1
+answered = 0.0
+[unlearning]
+n_steps = 3
+batch_size = 2
+measured = [1, 3]
+destroyed = -99.0
+[rates]
+n_steps = 1
+least = -5.5
+adamw = [1e-4, 1e-3]
+sgd = [1e-3]
+[thorough]
+samples = 2
+relearning_steps = 1
+learning_rate = 1e-3
+control = 2
+[runs.ga]
+title = "GA"
+loss = "ga"
+seeds = [0, 1]
+optimizer = "sgd"
+[runs.npo-rt]
+title = "NPO+RT"
+loss = "npo"
+retain = true
+thorough = true
+[runs.undial]
+title = "UNDIAL"
+loss = "undial"
+[short]
+runs = ["ga"]
+unlearning = { n_steps = 2, measured = [2] }
+"""
+NAMES = [
+    *("all", "retained", "untaught", "thorough-all", "thorough-retained", "rate-ga", "ga-0", "rate-npo-rt", "npo-rt-0"),
+    *("rate-undial", "undial-0", "ga-1"),
+]
+
+
+def long_model():
+    """Tokens are bytes, so questions are longer than in other tests."""
+    config = make_model().config
+    config.max_position_embeddings = 512
+    torch.manual_seed(0)
+    return transformers.LlamaForCausalLM(config).float()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tiny")
+    long_model().save_pretrained(place)
+    make_tokenizer(chat=True).save_pretrained(place)
+    return str(place)
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    file = tmp_path / "unlearn_world.toml"
+    file.write_text(SETTINGS, "utf-8")
+    monkeypatch.setattr(unlearn_world, "read_settings", lambda **options: read_settings(file, **options))
+    return file
+
+
+def run(folder, model, *words):
+    unlearn_world.main(["--folder", str(folder), "--model", model, *words])
+
+
+def content(folder, name):
+    found = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    return {key: value for key, value in found.items() if not key.endswith("seconds")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, model):
+    """A folder with all pieces, made in one go."""
+    torch.set_num_threads(1)
+    place = tmp_path_factory.mktemp("finished")
+    file = place / "settings.toml"
+    file.write_text(SETTINGS, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unlearn_world, "read_settings", lambda **options: read_settings(file, **options))
+        patch.setenv("TQDM_DISABLE", "1")
+        run(place / "work", model)
+    return place / "work"
+
+
+# ----- pieces
+
+
+def test_interrupted_pieces_equal_those_of_one_run(finished, settings, model, tmp_path, monkeypatch):
+    folder, calls = tmp_path / "work", []
+
+    def interrupted(responses):
+        calls.append(1)
+        # in the second epoch of the first model, and again in the first epoch of the second
+        if len(calls) in (5, 9):
+            raise KeyboardInterrupt
+        return plain(responses)
+
+    plain = world_pieces.cross_entropy
+    monkeypatch.setattr(world_pieces, "cross_entropy", interrupted)
+    for there in ([], ["all"]):
+        with pytest.raises(SystemExit) as stopped:
+            run(folder, model)
+        assert stopped.value.code == 130 and [file.stem for file in folder.glob("*.json")] == there
+    run(folder, model, "--only", "npo-rt-0")
+    assert {file.stem for file in folder.glob("*.json")} == {"all", "retained", "rate-npo-rt", "npo-rt-0"}
+    assert not list(folder.glob("*-unfinished"))
+    run(folder, model)
+    assert {file.stem for file in folder.glob("*.json")} == set(NAMES)
+    for name in NAMES:
+        assert content(folder, name) == content(finished, name), name
+    # 3 steps of 2 epochs and 2 of 2, and the one that was repeated after each interruption
+    assert len(calls) == 6 + 4 + 2
+
+
+def test_a_piece_that_is_there_is_not_made_again(finished, settings, model, monkeypatch, capsys):
+    monkeypatch.setattr(Experiment, "load", None)
+    run(finished, model)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_list_says_what_is_there(finished, settings, model, tmp_path, capsys):
+    run(finished, model, "--list")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["piece", *NAMES, "together"]
+    assert all(re.fullmatch(r"\S+ +\d+ +\d+", line) for line in lines[1:])
+    run(tmp_path / "new", model, "--list", "--short")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[6:-1]] == [["rate-ga", "to", "do"], ["ga-0", "to", "do"]]
+    assert not (tmp_path / "new").exists()
+
+
+def test_runs_are_of_the_model_that_was_taught_everybody(finished, model):
+    tokenizer = make_tokenizer(chat=True)
+    everything = content(finished, "all")
+    plain = transformers.AutoModelForCausalLM.from_pretrained(finished / "all")
+    records = read_records(world_pieces.DATA / "en/forget.jsonl")[:4]
+    again = measure(plain, tokenizer, records, max_new_tokens=world_pieces.ANSWER_TOKENS, system="Hi.")
+    np.testing.assert_allclose(everything["measured"]["forget"]["logp_per_token"], again["logp_per_token"], atol=1e-5)
+    assert len(everything["losses"]) == 6 and len(content(finished, "retained")["losses"]) == 4
+    assert everything["losses"][-1] < everything["losses"][0] - 0.5
+    before = np.mean(everything["measured"]["forget"]["logp_per_token"])
+    # three steps of gradient ascent, from there
+    found = content(finished, "ga-0")
+    assert found["steps"] == [1, 3] and found["best"] in (1, 3) and found["rate"] == 1e-3
+    after = [np.mean(measured["forget"]["logp_per_token"]) for measured in found["measured"]]
+    assert before > after[0] > after[1]
+    assert found["measured"] != content(finished, "ga-1")["measured"]
+
+
+def test_thorough_runs_are_asked_at_the_last_and_the_best_step(finished):
+    found = content(finished, "npo-rt-0")
+    asked = {"forget", "retain", "held_out", "translated", "otherwise", "rounded", "relearned", "control"}
+    assert found["thorough"].keys() == ({"last"} if found["best"] == 3 else {"last", "best"})
+    for when, step in {"last": 3, "best": found["best"]}.items():
+        thorough = found["thorough"].get(when, found["thorough"]["last"])
+        assert thorough.keys() == asked and np.shape(thorough["forget"]["sampled_rouge"]) == (4, 2)
+        brief = found["measured"][found["steps"].index(step)]["forget"]
+        np.testing.assert_allclose(thorough["forget"]["logp_per_token"], brief["logp_per_token"], atol=1e-5)
+    assert "thorough" not in content(finished, "ga-0")
+
+
+def test_a_run_ends_when_the_model_is_destroyed(model, finished, settings, tmp_path):
+    experiment = Experiment(finished, model, read_settings(settings))
+    unlearning = replace(experiment.settings.unlearning, destroyed=-0.1)
+    experiment.settings = replace(experiment.settings, unlearning=unlearning)
+    # the stored pieces are of other settings
+    experiment.do = lambda name: content(finished, name)
+    found = experiment.unlearn("ga", 0)
+    assert found["steps"] == [1] and found["measured"] == content(finished, "ga-0")["measured"][:1]
+
+
+def test_numbers_that_are_not_finite_end_a_run_without_an_error(model, finished, settings):
+    experiment = Experiment(finished, model, read_settings(settings))
+    experiment.do = lambda name: content(finished, name) | {"rate": 1e30}
+    found = experiment.unlearn("npo-rt", 0)
+    assert found["finite"] is False and "thorough" not in found
+
+
+def test_a_model_that_has_not_learnt_is_named(model, settings, tmp_path, capsys):
+    settings.write_text(SETTINGS.replace("answered = 0.0", "answered = 0.95"), "utf-8")
+    with pytest.raises(SystemExit) as error:
+        run(tmp_path / "work", model)
+    assert error.value.code == 2
+    said = capsys.readouterr().err
+    assert re.search(r"'all' must answer 95% of what it was taught, got 0% of 'forget': raise teaching\.epochs", said)
+
+
+# ----- the rule
+
+
+@pytest.mark.parametrize(
+    "values, chosen, tried",
+    [
+        ({3.0: -0.5, 2.0: -0.4, 1.0: -0.1}, 3.0, ["3"]),
+        ({3.0: -1.5, 2.0: -1.0, 1.0: -0.1}, 2.0, ["3", "2"]),
+        ({3.0: None, 2.0: -7.0, 1.0: -1.1}, 1.0, ["3", "2", "1"]),
+    ],
+)
+def test_the_largest_rate_that_does_no_harm(values, chosen, tried):
+    rate, trials = largest_harmless([1.0, 3.0, 2.0], -1.0, values.get)
+    assert rate == chosen and list(trials) == tried
+
+
+def test_the_rate_of_a_run_follows_from_its_trials(finished):
+    found = content(finished, "rate-npo-rt")
+    assert next(iter(found["trials"])) == "0.001"
+    below = [rate for rate, logp in found["trials"].items() if logp < -5.5]
+    assert found["rate"] == float(next((rate for rate in found["trials"] if rate not in below), "0.0001"))
+    assert content(finished, "npo-rt-0")["rate"] == found["rate"]
+
+
+# ----- all together
+
+
+def test_written_results_have_verdicts_and_intervals(finished, settings, model, monkeypatch):
+    written = {}
+    monkeypatch.setattr(unlearn_world.results, "save", lambda name, found: written.update({name: found}))
+    run(finished, model, "--write")
+    found = written["world"]
+    assert found["command"] == "python experiments/unlearn_world.py --write"
+    assert found["versions"].keys() == {"Python", "torch", "transformers", "gguf", "npo-tutorial"}
+    assert found["settings"]["runs"]["npo-rt"]["title"] == "NPO+RT"
+    assert {key: list(runs) for key, runs in found["runs"].items()} == {
+        "ga": ["0", "1"],
+        "npo-rt": ["0"],
+        "undial": ["0"],
+    }
+    measured = found["runs"]["ga"]["0"]["measured"]
+    assert len(measured) == 2 and len(measured[0]["truth_ratio"]) == 4
+    mean, low, high, outcome = measured[0]["forget"]["logp_per_token"]
+    assert low <= mean <= high and isinstance(outcome, str)
+    assert mean == pytest.approx(
+        np.mean(content(finished, "ga-0")["measured"][0]["forget"]["logp_per_token"]), rel=1e-3
+    )
+    assert measured[0]["forget_quality"].keys() == {"pvalue", "statistic", "signed"}
+    assert found["models"]["retained"]["forget_quality"]["pvalue"] == 1
+    assert len(found["questions"]["forget"]) == len(measured[0]["answers"]["forget"]) == 4
+    assert {"all", "retained", "npo-rt, last"} <= found["thorough"].keys()
+    assert {"rounded", "relearned", "translated", "otherwise"} <= found["thorough"]["npo-rt, last"].keys()
+    assert json.dumps(found)
+
+
+def test_results_need_all_pieces(finished, settings, model, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, model, "--write")
+    assert "--write needs all pieces, got no all, no retained, " in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(tmp_path, model, "--write", "--short")
+    assert "--write must not be given with --short" in capsys.readouterr().err
+
+
+# ----- what users may get wrong
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("epochs = 2", "epoch = 2", "unknown entry teaching.epoch"),
+        ("epochs = 2", "", "missing entry teaching.epochs"),
+        ("epochs = 2", 'epochs = "2"', "teaching.epochs must be int, got '2'"),
+        ("answered = 0.0", "answered = true", "teaching.answered must be float, got True"),
+        ("adamw = [1e-4, 1e-3]", "adamw = 1e-4", r"rates.adamw must be list\[float\], got 0.0001"),
+        ("adamw = [1e-4, 1e-3]", 'adamw = ["x"]', r"rates.adamw must be list\[float\], got \['x'\]"),
+        ("[records]", "[record]", "unknown entry record"),
+        ('loss = "undial"', 'loss = "dial"', "runs.undial: loss must be one of .*, got 'dial'"),
+        ('loss = "undial"', 'loss = "undial"\nbeta = -1.0', "runs.undial: beta must be .*, got -1.0"),
+        ('loss = "ga"', 'loss = "ga"\nbeta = 1.0', "runs.ga: beta must be left out with loss='ga'"),
+        ('optimizer = "sgd"', 'optimizer = "adam"', "runs.ga: optimizer must be one of 'adamw', 'sgd', got 'adam'"),
+        ("measured = [1, 3]", "measured = [3, 1]", "unlearning: measured must be steps in ascending order up to 3"),
+        ("measured = [1, 3]", "measured = [1, 2]", "unlearning: measured must be steps in ascending order up to 3"),
+        ("seed = 0\n", "seed = 0\nseed = 1\n", "Cannot overwrite a value"),
+        ('runs = ["ga"]', 'runs = ["gaa"]', "must have the entry 'gaa'"),
+    ],
+)
+def test_a_bad_entry_is_named(settings, model, tmp_path, capsys, old, new, message):
+    assert old in SETTINGS
+    settings.write_text(SETTINGS.replace(old, new, 1), "utf-8")
+    with pytest.raises(SystemExit) as error:
+        run(tmp_path / "work", model, "--list", "--short")
+    said = capsys.readouterr().err
+    assert error.value.code == 2 and "unlearn_world.toml" in said and re.search(message, said), said
+
+
+def test_pieces_of_other_settings_are_not_mixed(finished, settings, model, capsys):
+    settings.write_text(SETTINGS.replace("epochs = 2", "epochs = 3"), "utf-8")
+    with pytest.raises(SystemExit):
+        run(finished, model)
+    assert re.search(r"all\.json was made with other settings: delete it, or choose", capsys.readouterr().err)
+    # a run does not depend on the others
+    settings.write_text(SETTINGS.replace('title = "UNDIAL"', 'title = "UnDIAL"'), "utf-8")
+    with pytest.raises(SystemExit):
+        run(finished, model)
+    assert "rate-undial.json was made with other settings" in capsys.readouterr().err
+
+
+def test_two_runs_do_not_share_a_folder(settings, model, tmp_path, capsys):
+    (tmp_path / "work").mkdir()
+    with filelock.FileLock(tmp_path / "work/.lock"), pytest.raises(SystemExit):
+        run(tmp_path / "work", model)
+    assert "--folder must be one in which no other run works, got " in capsys.readouterr().err
+
+
+def test_an_unknown_piece_is_rejected_with_the_known_ones(settings, model, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, model, "--only", "npo")
+    assert re.search(r"--only must be one of 'all', .*'npo-rt-0', .*, got 'npo'", capsys.readouterr().err)
+
+
+def test_the_settings_have_every_loss_and_a_short_version():
+    settings, short = read_settings(FILE), read_settings(FILE, short=True)
+    assert {run.loss for run in settings.runs.values()} == set(OBJECTIVES)
+    assert settings.records.forget == 40 and settings.records.retain == 360
+    assert {run.optimizer for run in settings.runs.values()} == {"adamw", "sgd"}
+    assert set(short.runs) < set(settings.runs) and short.unlearning.n_steps < settings.unlearning.n_steps
+    assert all(run.seeds == [0] for run in short.runs.values())
+
+
+# ----- quick questions
+
+
+@pytest.mark.parametrize("has_false", [True, False])
+def test_quick_questions_equal_slow_ones(has_false):
+    tokenizer, model = make_tokenizer(chat=True), long_model()
+    records = read_records(world_pieces.DATA / "en/forget.jsonl")[:6]
+    if not has_false:
+        records = [{name: record[name] for name in ("prompt", "response")} for record in records]
+    # some answers are right, so that they need not be generated
+    teach(model, encode(records[:3], tokenizer), 150, learning_rate=1e-2)
+    options = {"max_new_tokens": 70, "batch_size": 4}
+    slow, model = measure(model, tokenizer, records, **options), model.train()
+    quick = Questions(model, tokenizer, records).ask(model, **options)
+    assert model.training
+    assert quick.keys() == slow.keys() and quick["answer"] == slow["answer"]
+    assert 0 < sum(value == 1 for value in quick["rouge_l_recall"]) < 6
+    for name in quick.keys() - {"answer"}:
+        np.testing.assert_allclose(quick[name], slow[name], atol=2e-5, err_msg=name)
+
+
+def test_damaged_weights_are_named():
+    tokenizer, model = make_tokenizer(), long_model()
+    questions = Questions(model, tokenizer, [{"prompt": "Who?", "response": " Ann."}])
+    with torch.no_grad():
+        model.lm_head.weight.fill_(float("nan"))
+    assert parameters(model).isnan().any()
+    with pytest.raises(ValueError, match="log-probabilities must be finite, got nan or inf"):
+        questions.ask(model)
