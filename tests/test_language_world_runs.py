@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import filelock
 import numpy as np
@@ -14,6 +15,7 @@ import world_pieces
 from world_pieces import Experiment, largest_harmless
 from world_settings import FILE, read_settings
 
+from npo_tutorial import results
 from npo_tutorial.language import OBJECTIVES, encode, read_records
 from npo_tutorial.language.evaluation import measure
 from npo_tutorial.language.evaluation.quick import Questions
@@ -145,8 +147,8 @@ def test_interrupted_pieces_equal_those_of_one_run(finished, settings, model, tm
     assert {file.stem for file in folder.glob("*.json")} == set(NAMES)
     for name in NAMES:
         assert content(folder, name) == content(finished, name), name
-    # 3 steps of 2 epochs and 2 of 2, and the one that was repeated after each interruption
-    assert len(calls) == 6 + 4 + 2
+    # twice 3 and twice 2 steps; two since the last checkpoint were repeated, and a first one
+    assert len(calls) == 6 + 4 + 2 + 1
 
 
 def test_a_piece_that_is_there_is_not_made_again(finished, settings, model, monkeypatch, capsys):
@@ -284,6 +286,43 @@ def test_results_need_all_pieces(finished, settings, model, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, model, "--write", "--short")
     assert "--write must not be given with --short" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def stored():
+    if not (Path(results.__file__).parent / "world.json").exists():
+        pytest.skip("the runs have not been written yet")
+    return results.load("world")
+
+
+def test_stored_results_are_complete(stored):
+    settings = read_settings(FILE)
+    assert stored["settings"] == json.loads(json.dumps(asdict(settings))), "run experiments/unlearn_world.py again"
+    assert {key: list(map(int, runs)) for key, runs in stored["runs"].items()} == {
+        key: run.seeds for key, run in settings.runs.items()
+    }
+    # all was known before anything was forgotten
+    assert min(stored["taught"]["all"]["answered"].values()) >= settings.teaching.answered
+    answered = stored["taught"]["retained"]["answered"]
+    assert answered["retain"] >= settings.teaching.answered and answered["forget"] < 0.1
+    assert stored["models"]["all"]["overall"] == "too_little"
+    for runs in stored["runs"].values():
+        for run in runs.values():
+            assert run["steps"] == settings.unlearning.measured[: len(run["measured"])]
+    assert (Path(results.__file__).parent / "world.json").stat().st_size < 300_000
+
+
+@pytest.mark.nightly
+def test_teaching_starts_today_as_the_stored_one_started(stored, smollm, tmp_path):
+    class Stop(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            control.should_training_stop = state.global_step == 2
+
+    trainer = Experiment(tmp_path, str(smollm), read_settings(FILE)).teacher("all")
+    trainer.add_callback(Stop())
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert losses == pytest.approx(stored["taught"]["all"]["losses"][:2], rel=2e-3)
 
 
 # ----- what users may get wrong
