@@ -1,12 +1,14 @@
 """The pieces of `unlearn_world.py`: what is taught, forgotten and asked."""
 
 import json
+import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from statistics import fmean
@@ -27,8 +29,8 @@ from npo_tutorial.language.runs import find_checkpoint
 from npo_tutorial.language.teaching import plain_arguments
 
 DATA = Path(npo_tutorial.language.__file__).parent / "data/world"
-# the longest answer has 25 tokens
-ANSWER_TOKENS = 32
+# the longest answer has 25 tokens; a pass with more answers takes no less time for each
+ASKED = {"max_new_tokens": 32, "batch_size": 40}
 # which sets the two taught models are taught
 TAUGHT = {"all": ("forget", "retain"), "retained": ("retain",)}
 
@@ -104,7 +106,10 @@ class Experiment:
         made = piece.make() | {"settings": piece.settings, "seconds": round(time.monotonic() - start)}
         # what it costs on a machine that does nothing else, divided among its cores
         made["core_seconds"] = round(time.process_time() - cpu)
+        made["versions"] = {"Python": platform.python_version()}
+        made["versions"] |= {x: version(x) for x in ("torch", "transformers", "gguf", "npo-tutorial")}
         replace_file(self.folder / f"{name}.json", json.dumps(made, ensure_ascii=False).encode())
+        shutil.rmtree(self.folder / f"{name}-unfinished", ignore_errors=True)
         print(f"{name}: {made['seconds']} s, {made['core_seconds']} core seconds", flush=True)
         return made
 
@@ -172,18 +177,18 @@ class Experiment:
                     f"{part!r}: raise teaching.epochs, and delete {unfinished}"
                 )
         model.save_pretrained(self.folder / name)
-        found = {"losses": losses, "answered": answered, "measured": self.measure(model)}
-        shutil.rmtree(unfinished)
-        return found
+        return {"losses": losses, "answered": answered, "measured": self.measure(model)}
 
     def answered(self, model: Any, part: str) -> float:
         """Share of a set's questions that the model answers word by word, each word being the most probable one."""
         plain = [{name: record[name] for name in ("prompt", "response")} for record in self.sets[part]]
-        scored = Questions(model, self.tokenizer, plain, **self.encoding).score(model.eval())
+        scored = Questions(model, self.tokenizer, plain, **self.encoding).score(
+            model.eval(), batch_size=ASKED["batch_size"]
+        )
         return fmean(all(right) for ((_, right),) in scored)
 
     def measure(self, model: Any) -> dict[str, Any]:
-        return {name: questions.ask(model, max_new_tokens=ANSWER_TOKENS) for name, questions in self.questions.items()}
+        return {name: questions.ask(model, **ASKED) for name, questions in self.questions.items()}
 
     def ask_thoroughly(self, model: Any) -> dict[str, Any]:
         """Sampled answers, 4 bits, relearning, other words, Chinese: what the command `evaluate` asks."""
@@ -204,7 +209,7 @@ class Experiment:
             self.tokenizer,
             {"forget": forget} | sets,
             four_bits=True,
-            max_new_tokens=ANSWER_TOKENS,
+            **ASKED,
             seed=self.settings.seed,
             **options,
             **self.encoding,
@@ -239,7 +244,7 @@ class Experiment:
         def retained(rate: float) -> float | None:
             model = self.load("all")
             finite = self.train(model, run, seed=run.seeds[0], rate=rate, n_steps=rates.n_steps)
-            scored = self.questions["retain"].score(model.eval(), only_true=True)
+            scored = self.questions["retain"].score(model.eval(), only_true=True, batch_size=ASKED["batch_size"])
             return fmean(fmean(logp) for ((logp, _),) in scored) if finite else None
 
         rate, trials = largest_harmless(getattr(rates, run.optimizer), rates.least, retained)

@@ -1,10 +1,8 @@
 """All pieces of `unlearn_world.py` put together: verdicts, intervals, and the answers to some questions."""
 
 import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from world_pieces import TAUGHT, Experiment
@@ -25,8 +23,7 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
     control = {role: pieces[f"thorough-{name}"] for role, name in {"before": "all", "retrained": "retained"}.items()}
     found: dict[str, Any] = {
         "command": "python experiments/unlearn_world.py --write",
-        "versions": {"Python": platform.python_version()}
-        | {name: version(name) for name in ("torch", "transformers", "gguf", "npo-tutorial")},
+        "versions": pieces["all"]["versions"],
         "cpus": os.cpu_count(),
         "core_seconds": {name: piece["core_seconds"] for name, piece in pieces.items()},
         "settings": asdict(experiment.settings),

@@ -173,7 +173,7 @@ def test_runs_are_of_the_model_that_was_taught_everybody(finished, model):
     everything = content(finished, "all")
     plain = transformers.AutoModelForCausalLM.from_pretrained(finished / "all")
     records = read_records(world_pieces.DATA / "en/forget.jsonl")[:4]
-    again = measure(plain, tokenizer, records, max_new_tokens=world_pieces.ANSWER_TOKENS, system="Hi.")
+    again = measure(plain, tokenizer, records, **world_pieces.ASKED, system="Hi.")
     np.testing.assert_allclose(everything["measured"]["forget"]["logp_per_token"], again["logp_per_token"], atol=1e-5)
     assert len(everything["losses"]) == 6 and len(content(finished, "retained")["losses"]) == 4
     assert everything["losses"][-1] < everything["losses"][0] - 0.5

@@ -95,9 +95,10 @@ class Questions:
         ]
         # sorted by length, which saves padding
         order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]) + sum(map(len, rows[i][1])))
+        step = max(1, batch_size // len(rows[0][1]))
         found: dict[int, list[Scored]] = {}
-        for start in range(0, len(order), batch_size):
-            part = order[start : start + batch_size]
+        for start in range(0, len(order), step):
+            part = order[start : start + step]
             for i, scored in zip(part, _score(model, [rows[i] for i in part]), strict=True):
                 found[i] = scored
         return [found[i] for i in range(len(rows))]
