@@ -115,7 +115,7 @@ def _make(kind: Any, value: Any, name: str) -> Any:
     if not is_dataclass(kind):
         items = value if isinstance(value, list) else [value]
         if isinstance(value, list) != (kind in (list[int], list[float])) or {*map(type, items)} - {*KINDS[kind]}:
-            raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")
+            raise ValueError(f"{name} must be {kind.__name__ if isinstance(kind, type) else kind}, got {value!r}")
         return value
     known = get_type_hints(kind)
     required = {x.name for x in fields(kind) if x.default is MISSING and x.default_factory is MISSING}
