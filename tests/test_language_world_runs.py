@@ -17,7 +17,8 @@ from world_settings import FILE, read_settings
 
 from npo_tutorial import results
 from npo_tutorial.language import OBJECTIVES, encode, read_records
-from npo_tutorial.language.evaluation import measure
+from npo_tutorial.language.evaluation import forget_quality, measure
+from npo_tutorial.language.evaluation.judging import truth_ratios
 from npo_tutorial.language.evaluation.quick import Questions
 from npo_tutorial.language.teaching import teach
 from tests.tiny_language import make_model, make_tokenizer, parameters
@@ -188,6 +189,10 @@ def test_runs_are_of_the_model_that_was_taught_everybody(finished, model):
 
 def test_thorough_runs_are_asked_at_the_last_and_the_best_step(finished):
     found = content(finished, "npo-rt-0")
+    sets = [content(finished, "retained")["measured"], *found["measured"]]
+    retrained, *ratios = (truth_ratios(measured["forget"], "geometric") for measured in sets)
+    quality = [forget_quality(of_step, retrained).pvalue for of_step in ratios]
+    assert found["best"] == found["steps"][int(np.argmax(quality))]
     asked = {"forget", "retain", "held_out", "translated", "otherwise", "rounded", "relearned", "control"}
     assert found["thorough"].keys() == ({"last"} if found["best"] == 3 else {"last", "best"})
     for when, step in {"last": 3, "best": found["best"]}.items():
