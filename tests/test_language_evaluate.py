@@ -302,7 +302,8 @@ def test_the_page_needs_no_network_and_escapes_what_models_say(report, language)
 
 def test_every_public_name_is_in_the_api_reference():
     page = (ROOT / "book/api.md").read_text("utf-8")
-    entries = re.findall(r"^\.\. (?:auto\w+:: npo_tutorial\.language\.evaluation\.|py:data:: )(\w+)$", page, re.MULTILINE)
+    entry = r"^\.\. (?:auto\w+:: npo_tutorial\.language\.evaluation\.|py:data:: )(\w+)$"
+    entries = re.findall(entry, page, re.MULTILINE)
     for name in evaluation.__all__:
         assert entries.count(name) == 1, name
         assert getattr(evaluation, name).__doc__ or name.isupper(), name
