@@ -277,11 +277,13 @@ def _try_optimizer(args: Any) -> Exception | None:
     """Why the optimizer cannot be made on this machine, if it cannot."""
     # random numbers are left as they are
     layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1, device=args.device)
+    # the Trainer only asks for its layers, and any module has these
+    model: Any = torch.nn.Sequential(layer)
     if args.optim_target_modules is not None:
         # only the model knows which layers there are
         args = _with(args, "optim_target_modules", "all-linear")
     try:
-        kind, options = transformers.Trainer.get_optimizer_cls_and_kwargs(args, torch.nn.Sequential(layer))
+        kind, options = transformers.Trainer.get_optimizer_cls_and_kwargs(args, model)
         if (
             isinstance(kind, type)
             and issubclass(kind, torch.optim.Optimizer)
