@@ -158,7 +158,7 @@ class Deck:
                 raise LookupError(f"{self.name}: no chapter of this lecture has {wanted!r}")
             (chapter, tag), kind = found[0], wanted.partition("-")[0]
         # a cell says how its output is set
-        classes = " ".join(tag.parent["class"]) if kind == "output" else kind
+        classes = " ".join(tag.parent["class"]) if kind == "output" else "piece"
         tag = copy(tag)
         if kind == "demo":
             model = re.search(r'"model_id": "(\w+)"', tag.decode())[1]

@@ -23,8 +23,9 @@
   const fit = (section) => {
     const body = section?.querySelector(".what");
     if (!body) return;
-    const isTooLarge = () => [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")]
-      .some((box) => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1);
+    // formulas stick out of their lines a little
+    const isTooLarge = () => [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")].some((box) =>
+      box.scrollWidth > box.clientWidth + 1 || (box.matches(".what, .shown, .lines") && box.scrollHeight > box.clientHeight + 8));
     for (let scale = Number(body.dataset.scale ?? 1); scale > 0.4 && isTooLarge(); ) {
       body.dataset.scale = scale = Math.round(scale * 100 - 4) / 100;
       body.style.setProperty("--scale", scale);

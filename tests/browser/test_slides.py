@@ -89,7 +89,7 @@ def test_every_slide_fits(browser, address, name, edition):
     with Visit(browser, address.removesuffix("slides/"), **SCREEN) as visit:
         page = opened(visit, f"{address}{edition}/{name}.html")
         for _ in range(page.evaluate("Reveal.getTotalSlides()")):
-            if page.locator("section.present .demo").count():
+            if page.locator("section.present .shows-demo").count():
                 page.locator("section.present .npo-explorer").wait_for()
             # the size is found with the next frame
             page.wait_for_timeout(100)
