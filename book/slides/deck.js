@@ -23,9 +23,14 @@
   const fit = (section) => {
     const body = section?.querySelector(".what");
     if (!body) return;
-    // formulas stick out of their lines a little
-    const isTooLarge = () => [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")].some((box) =>
-      box.scrollWidth > box.clientWidth + 1 || (box.matches(".what, .shown, .lines") && box.scrollHeight > box.clientHeight + 8));
+    const isTooLarge = () => {
+      const demo = body.querySelector(".npo-explorer");
+      // its labels stick out sideways, for which there is room; its picture has a size of its own
+      if (body.matches(".shows-demo")) return demo && demo.offsetHeight > body.clientHeight;
+      // formulas stick out of their lines a little
+      return [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")].some((box) =>
+        box.scrollWidth > box.clientWidth + 1 || (box.matches(".what, .shown, .lines") && box.scrollHeight > box.clientHeight + 8));
+    };
     for (let scale = Number(body.dataset.scale ?? 1); scale > 0.4 && isTooLarge(); ) {
       body.dataset.scale = scale = Math.round(scale * 100 - 4) / 100;
       body.style.setProperty("--scale", scale);
