@@ -31,7 +31,8 @@
       return [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")].some((box) =>
         box.scrollWidth > box.clientWidth + 1 || (box.matches(".what, .shown, .lines") && box.scrollHeight > box.clientHeight + 8));
     };
-    for (let scale = Number(body.dataset.scale ?? 1); scale > 0.4 && isTooLarge(); ) {
+    body.style.setProperty("--scale", 1);
+    for (let scale = body.dataset.scale = 1; scale > 0.4 && isTooLarge(); ) {
       body.dataset.scale = scale = Math.round(scale * 100 - 4) / 100;
       body.style.setProperty("--scale", scale);
     }
@@ -63,9 +64,22 @@
       for (const button of document.querySelectorAll(".navigate-left, .navigate-up")) button.ariaLabel = previous;
       for (const button of document.querySelectorAll(".navigate-right, .navigate-down")) button.ariaLabel = next;
       fit(Reveal.getCurrentSlide());
-      // a demo grows when it comes
-      const grown = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target.closest("section"))));
-      for (const box of document.querySelectorAll(".shown > *")) grown.observe(box);
+      // a demo comes later, and draws itself again when its size changes: it is measured whenever it has come to rest, but
+      // not for ever, because its sentences change with its sliders
+      const timers = new Map(), measured = new Map();
+      const grown = new ResizeObserver((entries) => {
+        for (const { target } of entries) {
+          clearTimeout(timers.get(target));
+          timers.set(target, setTimeout(() => {
+            const section = target.closest("section");
+            if (!section.querySelector(".npo-explorer")?.offsetHeight) return;
+            fit(section);
+            measured.set(target, (measured.get(target) ?? 0) + 1);
+            if (measured.get(target) > 5) grown.unobserve(target);
+          }, 150));
+        }
+      });
+      for (const box of document.querySelectorAll(".shows-demo .shown > *")) grown.observe(box);
     });
   };
 
