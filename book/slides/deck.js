@@ -22,15 +22,11 @@
   // the largest letters with which a slide fits; fonts differ from system to system
   const fit = (section) => {
     const body = section?.querySelector(".what");
-    if (!body) return;
-    const isTooLarge = () => {
-      const demo = body.querySelector(".npo-explorer");
-      // its labels stick out sideways, for which there is room; its picture has a size of its own
-      if (body.matches(".shows-demo")) return demo && demo.offsetHeight > body.clientHeight;
-      // formulas stick out of their lines a little
-      return [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")].some((box) =>
-        box.scrollWidth > box.clientWidth + 1 || (box.matches(".what, .shown, .lines") && box.scrollHeight > box.clientHeight + 8));
-    };
+    // a demo draws itself again when its size changes, so its size is fixed
+    if (!body || body.matches(".shows-demo")) return;
+    // formulas stick out of their lines a little
+    const isTooLarge = () => [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")].some((box) =>
+      box.scrollWidth > box.clientWidth + 1 || (box.matches(".what, .shown, .lines") && box.scrollHeight > box.clientHeight + 8));
     body.style.setProperty("--scale", 1);
     for (let scale = body.dataset.scale = 1; scale > 0.4 && isTooLarge(); ) {
       body.dataset.scale = scale = Math.round(scale * 100 - 4) / 100;
@@ -64,22 +60,6 @@
       for (const button of document.querySelectorAll(".navigate-left, .navigate-up")) button.ariaLabel = previous;
       for (const button of document.querySelectorAll(".navigate-right, .navigate-down")) button.ariaLabel = next;
       fit(Reveal.getCurrentSlide());
-      // a demo comes later, and draws itself again when its size changes: it is measured whenever it has come to rest, but
-      // not for ever, because its sentences change with its sliders
-      const timers = new Map(), measured = new Map();
-      const grown = new ResizeObserver((entries) => {
-        for (const { target } of entries) {
-          clearTimeout(timers.get(target));
-          timers.set(target, setTimeout(() => {
-            const section = target.closest("section");
-            if (!section.querySelector(".npo-explorer")?.offsetHeight) return;
-            fit(section);
-            measured.set(target, (measured.get(target) ?? 0) + 1);
-            if (measured.get(target) > 5) grown.unobserve(target);
-          }, 150));
-        }
-      });
-      for (const box of document.querySelectorAll(".shows-demo .shown > *")) grown.observe(box);
     });
   };
 
