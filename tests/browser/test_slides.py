@@ -55,7 +55,7 @@ def test_keys_turn_the_slides_and_the_notes_follow(browser, address, edition):
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         assert page.evaluate(AT) == 2
-        assert page.url.endswith("#/3"), "a slide has an address"
+        wait_until(page, "() => location.hash === '#/3'")
         with page.expect_popup() as popup:
             page.keyboard.press("s")
         notes = popup.value
