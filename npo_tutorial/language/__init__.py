@@ -12,21 +12,21 @@ Conventions, in addition to those of the package:
   the reference model's log-probabilities to the samples. Both are dictionaries, described by the classes `Record` and
   `Sample`; a dataset is a list of samples.
 - Options and losses. `NPOConfig` has the options of a run, `OBJECTIVES` the forget losses that it can name.
-- Extras. Log-probabilities need ``torch``, everything else ``llm``.
+- Extras. Log-probabilities need ``torch``, everything else ``llm`` except records and metrics, which need neither.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from npo_tutorial.language.encoding import REFUSALS, encode
 from npo_tutorial.language.records import Record, Sample, Turn, read_records, write_records
-from npo_tutorial.language.sequences import response_lengths, sequence_kl, sequence_logp
 
 if TYPE_CHECKING:
     from npo_tutorial.language.config import NPOConfig
+    from npo_tutorial.language.encoding import REFUSALS, encode
     from npo_tutorial.language.evaluation import evaluate
     from npo_tutorial.language.objectives import OBJECTIVES, Objective, Responses
     from npo_tutorial.language.reference import precompute_reference
+    from npo_tutorial.language.sequences import response_lengths, sequence_kl, sequence_logp
     from npo_tutorial.language.trainer import NPOTrainer
 
 __all__ = [
@@ -50,10 +50,13 @@ __all__ = [
 ]
 
 
-# the Trainer takes seconds to import, and homework on log-probabilities does not need it
+# the Trainer takes seconds to import, and homework on log-probabilities does not need it; where there is no PyTorch, as
+# in a web page, records can be read and metrics computed all the same
 LAZY = {
     **{"NPOConfig": "config", "NPOTrainer": "trainer", "evaluate": "evaluation", "precompute_reference": "reference"},
+    **dict.fromkeys(("REFUSALS", "encode"), "encoding"),
     **dict.fromkeys(("OBJECTIVES", "Objective", "Responses"), "objectives"),
+    **dict.fromkeys(("response_lengths", "sequence_kl", "sequence_logp"), "sequences"),
 }
 
 
