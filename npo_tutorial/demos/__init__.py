@@ -8,6 +8,7 @@ from npo_tutorial.demos.gradients import adaptive_weight, beta_to_zero, softmax_
 from npo_tutorial.demos.language import answers
 from npo_tutorial.demos.preferences import dpo_margin, dpo_to_npo
 from npo_tutorial.demos.runs import decision_boundary, digits, divergence, opposed
+from npo_tutorial.demos.verdicts import forget_test
 
 __all__ = [
     "adaptive_weight",
@@ -18,6 +19,7 @@ __all__ = [
     "divergence",
     "dpo_margin",
     "dpo_to_npo",
+    "forget_test",
     "opposed",
     "pareto",
     "softmax_policy",
