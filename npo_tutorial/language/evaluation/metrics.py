@@ -251,7 +251,9 @@ def forget_quality(ratios: Any, retrained_ratios: Any) -> ForgetQuality:
         check_finite_array("retrained_ratios", retrained_ratios, ndim=1),
     )
     # SciPy's sign is positive where the first distribution function is the larger one, so that its values are smaller
-    return ForgetQuality(float(found.pvalue), float(found.statistic), float(-found.statistic_sign * found.statistic))
+    # + 0.0: of equal samples 0, not −0
+    signed = float(-found.statistic_sign * found.statistic) + 0.0
+    return ForgetQuality(float(found.pvalue), float(found.statistic), signed)
 
 
 def model_utility(values: Mapping[str, float]) -> float:
