@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import solve_ivp
+from scipy.stats import ks_2samp, norm
 from sklearn.linear_model import LogisticRegression
 
 from npo_tutorial import (
@@ -472,3 +473,19 @@ def test_answers(rng):
             assert passage.title["en"].startswith(question["prompt"])
             assert list(passage.pieces) == pieces
             np.testing.assert_allclose(100 * np.asarray(passage.strengths), per_cent, atol=1e-9)
+
+
+def test_forget_test(rng):
+    made = demo("forget_test")
+    for index, values in made.some_points(rng, 12):
+        n, shift = int(values["n"]), values["shift"]
+        retrained = 0.5 * norm.ppf((np.arange(n) + 0.5) / n)
+        drawn, said = made.widget.drawn(list(index)), made.options["say"](**values)["en"]
+        for name, sample in (("retrained", retrained), ("model", retrained + shift)):
+            assert_drawn(drawn[name], [(sample <= x + 1e-12).mean() for x in made.x])
+        found = ks_2samp(retrained + shift, retrained)
+        p = re.search(r"p (?:= ([\d.]+)|< 0.001)", said)[1]
+        assert found.pvalue < 0.001 if p is None else float(p) == pytest.approx(found.pvalue, abs=6e-4)
+        signed = float(re.search(r"sign (−?[\d.]+\d)", said)[1].replace("−", "-"))
+        assert signed == pytest.approx(np.sign(shift) * found.statistic, abs=6e-3)
+        assert ("too little" in said, "too much" in said) == (shift < 0, shift > 0)

@@ -45,6 +45,11 @@ def test_what_needs_no_scipy_loads_none(call):
     assert set(run(f"import numpy as np; from npo_tutorial import *; {call}" + LOADED).split()) & {"scipy"} == set()
 
 
+def test_records_and_metrics_of_language_models_need_no_pytorch():
+    code = "from npo_tutorial.language import read_records; from npo_tutorial.language.evaluation import compare, privleak"
+    assert not set(run(code + LOADED).split()) & {"torch", "transformers"}
+
+
 def test_scipy_comes_with_the_first_function_that_needs_it():
     code = (
         "import sys, npo_tutorial as npo; npo.gradient_descent([[1.0]], [1], [0.0], loss='ga', step_size=1, n_steps=1)"

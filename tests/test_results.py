@@ -4,6 +4,7 @@ import importlib.util
 
 import pytest
 
+from experiments import questions as simulation
 from npo_tutorial import results
 
 
@@ -36,6 +37,18 @@ def test_memory():
     # an adapter is a small part of the weights, and only half-precision weights stand still
     assert memory["ways"]["LoRA"]["trained"] < 0.05 * memory["ways"]["all weights"]["trained"]
     assert [way for way, found in memory["ways"].items() if found["still"] > 0.5] == ["bf16 weights"]
+
+
+def test_questions():
+    found = results.load("questions")
+    assert found["command"] == "python experiments/questions.py" and found["repeats"] == simulation.REPEATS
+    assert found["questions"] == list(simulation.NUMBERS)
+    # the fewest questions again
+    for mean, shares in found["right"].items():
+        assert shares[0] == simulation.share_right(float(mean), simulation.NUMBERS[0])
+    # what the page says: failures show with few questions, success needs many
+    assert found["right"]["0.0"][3] < 0.5 < 0.9 < min(found["right"]["0.3"][3], found["right"]["-0.3"][3])
+    assert found["right"]["0.0"][5] > 0.9
 
 
 @pytest.mark.parametrize("name", ["speed", "", "solver_speed.json", "../results/solver_speed", None, 1])

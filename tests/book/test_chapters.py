@@ -167,7 +167,7 @@ def test_the_first_page_lists_every_page_by_its_number(edition):
 
 
 # what a cell uses, and the licence under which others may use it
-LICENCES = {"digits_split(": "CC BY 4.0", "language_model": "Apache 2.0"}
+LICENCES = {"digits_split(": "CC BY 4.0", "language_model": "Apache 2.0", "data/world": "CC BY 4.0"}
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
