@@ -46,7 +46,7 @@ def test_what_needs_no_scipy_loads_none(call):
 
 
 def test_records_and_metrics_of_language_models_need_no_pytorch():
-    code = "from npo_tutorial.language import read_records; from npo_tutorial.language.evaluation import compare, privleak"
+    code = "from npo_tutorial.language import read_records; from npo_tutorial.language.evaluation import compare"
     assert not set(run(code + LOADED).split()) & {"torch", "transformers"}
 
 

@@ -1,4 +1,4 @@
-"""Is it forgotten? Metrics of unlearning, each a function of its own, and a verdict with an interval (chapter "forgotten").
+"""Is it forgotten? Metrics of unlearning, each a function, and a verdict with an interval (chapter "forgotten").
 
 `evaluate` asks all models and makes a report; its parts can be called alone.
 
