@@ -485,7 +485,7 @@ def test_forget_test(rng):
             assert_drawn(drawn[name], [(sample <= x + 1e-12).mean() for x in made.x])
         found = ks_2samp(retrained + shift, retrained)
         p = re.search(r"p (?:= ([\d.]+)|< 0.001)", said)[1]
-        assert found.pvalue < 0.001 if p is None else float(p) == pytest.approx(found.pvalue, abs=6e-4)
+        assert found.pvalue < 0.001 if p is None else float(p) == pytest.approx(found.pvalue, rel=0.06)
         signed = float(re.search(r"sign (−?[\d.]+\d)", said)[1].replace("−", "-"))
         assert signed == pytest.approx(np.sign(shift) * found.statistic, abs=6e-3)
         assert ("too little" in said, "too much" in said) == (shift < 0, shift > 0)

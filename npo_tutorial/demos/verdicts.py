@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtri
 
-from npo_tutorial.demos.text import rounded
+from npo_tutorial.demos.text import rounded, significant
 from npo_tutorial.explore import Explorer, Grid, explore
 from npo_tutorial.language.evaluation import forget_quality
 
@@ -37,7 +37,7 @@ def forget_test() -> Explorer:
     def say(shift, n):
         log_ratio = log_ratios(n)
         found = forget_quality(np.exp(log_ratio + shift), np.exp(log_ratio))
-        p = "< 0.001" if found.pvalue < 0.001 else f"= {rounded(found.pvalue, 3)}"
+        p = "< 0.001" if found.pvalue < 0.001 else f"= {significant(found.pvalue, 2)}"
         signed = rounded(found.signed, 2)
         if shift == 0:
             en, zh = "the curves coincide", "两条曲线重合"
