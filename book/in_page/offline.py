@@ -51,7 +51,7 @@ def part_of(name):
         return "python"
     for key, tag in EDITIONS.items():
         # folders, files of the quiz, and the index of the search, which has a part for each language
-        if re.search(rf"(?:^|/){key}[/.]|^quiz/{key}-|^pagefind/.*[./]{tag}[._]", name):
+        if re.search(rf"(?:^|/){key}/|^quiz/{key}[.-]|^pagefind/.*[./]{tag}[._]", name):
             return key
     return ""
 
