@@ -113,6 +113,8 @@ def work(experiment: Experiment, names: Sequence[str]) -> None:
                 gc.collect()
     except filelock.Timeout:
         raise ValueError(f"--folder must be one in which no other run works, got {experiment.folder}") from None
+    finally:
+        torch.set_flush_denormal(False)
 
 
 if __name__ == "__main__":

@@ -332,7 +332,7 @@ WRONG = {
     ),
     "a false answer that is no text": (
         {"forget": changed(2, false_responses=[" a", 3])},
-        r"record 2: \"false_responses\" must be a list of texts, .*, got \[' a', 3\]",
+        r"record 2: \"false_responses\" must be a non-empty list of texts, .*, got \[' a', 3\]",
     ),
     "an empty paraphrase": (
         {"forget": changed(1, paraphrased_response=" ")},

@@ -23,7 +23,11 @@ from npo_tutorial.language.evaluation.quick import Questions
 from npo_tutorial.language.teaching import teach
 from tests.tiny_language import make_model, make_tokenizer, parameters
 
-pytestmark = pytest.mark.usefixtures("one_thread", "no_progress_bars")
+# the pieces take twenty seconds: one worker should make them
+pytestmark = [pytest.mark.usefixtures("one_thread", "no_progress_bars"), pytest.mark.xdist_group("world runs")]
+needs_results = pytest.mark.skipif(
+    not (Path(results.__file__).parent / "world.json").exists(), reason="the runs have not been written yet"
+)
 SETTINGS = """
 seed = 0
 system = "Hi."
@@ -125,6 +129,7 @@ def finished(tmp_path_factory, model):
 # ----- pieces
 
 
+@pytest.mark.nightly
 def test_interrupted_pieces_equal_those_of_one_run(finished, settings, model, tmp_path, monkeypatch):
     folder, calls = tmp_path / "work", []
 
@@ -315,11 +320,10 @@ def test_results_need_all_pieces(finished, settings, model, tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def stored():
-    if not (Path(results.__file__).parent / "world.json").exists():
-        pytest.skip("the runs have not been written yet")
     return results.load("world")
 
 
+@needs_results
 def test_stored_results_are_complete(stored):
     settings = read_settings(FILE)
     assert stored["settings"] == json.loads(json.dumps(asdict(settings))), "run experiments/unlearn_world.py again"
@@ -338,6 +342,7 @@ def test_stored_results_are_complete(stored):
 
 
 @pytest.mark.nightly
+@needs_results
 def test_teaching_starts_today_as_the_stored_one_started(stored, smollm, tmp_path):
     class Stop(transformers.TrainerCallback):
         def on_step_end(self, args, state, control, **kwargs):

@@ -344,7 +344,7 @@ def test_without_tqdm_there_is_no_bar(monkeypatch):
 
 @pytest.mark.usefixtures("road")
 def test_memory_is_that_of_the_gram_matrix_and_the_records(monkeypatch):
-    # a progress bar, which appears on a busy machine, is no part of the solver
+    # a progress bar, which appears on a busy machine, does not belong to the solver
     monkeypatch.setattr("npo_tutorial._progress.DELAY", np.inf)
     X, y = forget_set(50, 1000, seed=0)
     # what libraries keep of their first calls, with as many records as are measured

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 else:
     torch = require("torch")
 
+tqdm = require("tqdm.auto").tqdm
 #: Log-probability of each token of an answer, and whether it is the most probable one.
 Scored = tuple[list[float], list[bool]]
 
@@ -66,7 +67,7 @@ class Questions:
         try:
             scored = self.score(model, batch_size=batch_size)
             wrong = [i for i, answers in enumerate(scored) if not all(answers[0][1])]
-            options = {"max_new_tokens": max_new_tokens, "batch_size": batch_size}
+            options = {"max_new_tokens": max_new_tokens, "batch_size": batch_size, "bar": tqdm(disable=True)}
             own = generate(model, self.tokenizer, [self.items[i] for i in wrong], **options) if wrong else []
         finally:
             model.train(was_training)
