@@ -30,7 +30,7 @@ LONG = "x" * 300
 ANSWERS = ("In Quillford.", "住在奎尔福德镇的一位桥梁工程师。" * 4, LONG, "<script>alert(1)</script> & more\nlines", "")
 
 
-def make_report(fate, n=40):
+def make_report(fate, n=12):
     """A report with everything in it, of a model with this fate; "unknown": without a retrained model."""
     rng = np.random.default_rng(0)
     shifts = {"before": 1.9, "model": SHIFTS.get(fate, 1.0), "retrained": 0.0}

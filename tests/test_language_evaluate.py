@@ -247,7 +247,9 @@ def test_every_number_in_the_text_has_an_interval_and_every_open_question_a_reme
         assert len(re.findall(r"[+−]?\d+\.\d\d \[[+−]?\d+\.\d\d, [+−]?\d+\.\d\d\]", line)) in (1, 3), line
     assert language == "zh" or max(map(len, text.splitlines())) <= 110
     assert "--four-bits" in text and "--relearning-steps" in text and "--retrained" not in text
-    assert "Where was 1 born?" in text
+    assert "Where was 2 born?" in text and "Where was 3 born?" not in text
+    assert ("3 of 4 questions" if language == "en" else "4 个问题中的 3 个") in text
+    assert "Where was 3 born?" in report.html(language)
     assert bool(re.search("[一-鿿]", text)) == (language == "zh")
 
 

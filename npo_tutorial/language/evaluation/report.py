@@ -233,7 +233,8 @@ def _of_answers(report: Report, roles: Sequence[str], language: str, shown: int 
         [question, true, *(" ".join(text.split()) for text in own)]
         for (question, true), *own in zip(report.questions, *answers, strict=True)
     ]
-    return _Section(say("heading", "answers"), [], header, rows[:shown])
+    lines = [] if shown is None or len(rows) <= shown else [say("line", "shown", shown=shown, n=len(rows))]
+    return _Section(say("heading", "answers"), lines, header, rows[:shown])
 
 
 def _definitions(found: Mapping[str, Any], language: str) -> list[str]:
