@@ -213,7 +213,7 @@ def _check_models(options: argparse.Namespace) -> None:
 
 
 def _check_targets(options: argparse.Namespace) -> dict[str, Path]:
-    """The files that will be written: whether they can be, and do not replace a file that is read, is known early."""
+    """The files that will be written, once it is known that they can be, and differ from those that are read."""
     from npo_tutorial.language.records import replace_file
 
     targets = {name: Path(path) for name in ("html", "json") if (path := getattr(options, name)) is not None}
