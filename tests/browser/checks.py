@@ -132,6 +132,14 @@ CUT_OFF = """() => [...document.querySelectorAll("article details img")].filter(
   const [inner, outer] = [image, image.closest("details")].map((element) => element.getBoundingClientRect());
   return inner.width && (inner.left < outer.left || inner.right > outer.right);
 }).map((image) => image.src.split("/").at(-1))"""
+# items of lists whose numbers, as wide as this text, do not fit in front of them
+NUMBERS = """() => [...document.querySelectorAll("article ol > li:last-child")].filter((item) => {
+  const list = item.parentElement, pen = document.createElement("canvas").getContext("2d");
+  if (!item.offsetWidth || getComputedStyle(item).listStyleType === "none") return false;
+  pen.font = getComputedStyle(item).font;
+  const room = item.getBoundingClientRect().left - list.getBoundingClientRect().left;
+  return pen.measureText(`${list.start + list.children.length - 1}. `).width > room;
+}).map((item) => item.textContent.trim().slice(0, 40))"""
 # and its width
 WIDTHS = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) =>
   [new URL(image.src).pathname.split("/").at(-1), image.getBoundingClientRect().width]);"""
@@ -263,6 +271,11 @@ def whole_figures(visit, name, site):
     return [f"is cut off: {file}" for file in visit.page.evaluate(CUT_OFF)]
 
 
+def numbers(visit, name, site):
+    """The numbers of a list must have room in front of it: what sticks out of a block is not painted."""
+    return [f"has no room for its number: {item}" for item in visit.page.evaluate(NUMBERS)]
+
+
 def code(visit, name, site):
     """Code breaks its lines; what a cell prints must fit a phone: 44 characters a line, or the tag `wrap-output`."""
     return [f"scrolls: {line}" for line in visit.page.evaluate(SCROLLING, "article pre")]
@@ -329,6 +342,7 @@ ON_A_PHONE = (
     formulas,
     letters_of_figures,
     whole_figures,
+    numbers,
     code,
     folded,
     tables,

@@ -131,6 +131,7 @@ def test_what_paper_would_cut_off_is_found(browser, server):
         (checks.lines, '<h2 style="width: 3em; text-wrap: wrap">遗忘遗忘</h2>'),
         (checks.lines, '<h2 style="width: 3em; text-wrap: wrap">遗忘遗忘？</h2>'),
         (checks.lines, '<h2 style="width: 6.2em; text-wrap: wrap">8. 遗忘遗忘遗忘</h2>'),
+        (checks.numbers, '<ol start="100" style="padding-left: 2rem"><li>Item</li></ol>'),
         (checks.covered, '<button style="position: fixed">Back to top</button>'),
         (checks.signatures, '<dl><dt class="sig">f(<br><em>x</em><br>, y)</dt></dl>'),
         (
