@@ -8,6 +8,7 @@ the lectures links to them. `python book/in_page` does this for what is publishe
 """
 
 import argparse
+import posixpath
 import re
 import sys
 from copy import copy
@@ -184,8 +185,19 @@ def clean(tag, address):
         if "class" in part.attrs:
             part["class"] = [each for each in part["class"] if not each.startswith("distant")]
         if part.name == "a" and "href" in part.attrs:
-            part["href"] = urljoin(address, part["href"])
+            part["href"] = seen_from(address, part["href"])
     return tag.decode()
+
+
+def seen_from(address, link):
+    """A link of the page at a relative address, as it must be outside that page."""
+    # urljoin would drop the dots with which the address begins
+    here = "http://x/a/b/c/d/"
+    target = urljoin(urljoin(here, address), link)
+    if not target.startswith("http://x/"):
+        return link
+    path, hash, fragment = target.removeprefix("http://x/").partition("#")
+    return posixpath.relpath(path, "a/b/c/d") + hash + fragment
 
 
 def called(tag):

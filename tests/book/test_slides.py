@@ -98,6 +98,8 @@ def made(site, tmp_path_factory):
         (copy / name).symlink_to(site / name)
     for edition in EDITIONS:
         shutil.copytree(site / f"book/{edition}", copy / f"book/{edition}")
+    # which both editions share
+    shutil.copy(site / "book/api.html", copy / "book/api.html")
     assert slides["write"](copy) == 8
     return copy
 
