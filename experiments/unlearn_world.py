@@ -6,7 +6,7 @@ The world is that of `world.py`; methods, hyperparameters and the rule for learn
 The work is done in pieces, each of which ends with a JSON file in a work folder:
 
 - "all", "retained", "untaught": the model that was taught everybody, the one that was taught everybody but the people
-  to forget (the retrained model), and the one that was taught nobody; what each answers;
+  to forget (the retrained model), and the one that was never taught this world; what each answers;
 - "thorough-all", "thorough-retained": what else they are asked: sampled answers, after rounding to 4 bits, after
   relearning, in other words, and in Chinese;
 - "rate-METHOD": the learning rate, by the rule;
