@@ -116,5 +116,6 @@ def article(site, edition, name):
 def search_titles(site, edition):
     """Title, page's title and terms of each piece in the index, by Pagefind's name of the piece."""
     tag = EDITIONS[edition].lower()
-    pages = json.loads((site / f"pagefind/titles.{tag}.json").read_text("utf-8"))
-    return {f"{tag}_{name}": [title, page, terms] for page, rows in pages.items() for title, name, terms in rows}
+    pages = [json.loads((site / f"pagefind/{part}.{tag}.json").read_text("utf-8")) for part in ("titles", "shared")]
+    rows = [(page, *row) for part in pages for page, rows in part.items() for row in rows]
+    return {f"{tag}_{name}": [title, page, terms] for page, title, name, terms in rows}

@@ -24,6 +24,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "life"]
 exclude_patterns = ["out"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = "elsewhere"
+html_static_path = ["shared"]
 """
 # what `booksite` does of it; Sphinx makes its folders when extensions are loaded
 LIFE = """
@@ -38,6 +39,7 @@ def setup(app):
     execution.lock(app)
     app.add_config_value("booksite", SimpleNamespace(execution=own), "")
     app.add_config_value("execution_surroundings", "", "env", str)
+    app.add_config_value("site_machinery", "", "html", str)
     app.connect("config-inited", execution.configure)
     app.connect("env-get-outdated", execution.outdated)
     app.connect("env-before-read-docs", execution.before_reading)
@@ -48,6 +50,7 @@ CHAPTER = "---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n---\n# Title
 FILES = {
     "life.py": LIFE,
     "pins.txt": "numpy==2\n",
+    "shared/look.css": "p { color: green }",
     "index.md": "# Index\n\n```{toctree}\none\ntwo\napi\n```\n",
     "one.md": CHAPTER.format("from tiny import shapes\nprint(shapes.area(2))"),
     "two.md": CHAPTER.format("from tiny import counts, shapes\nprint(shapes.area(3), counts.many())"),
@@ -145,6 +148,12 @@ def test_a_change_of_old_date_is_seen(built):
         os.utime(built.folder / name, (10**9, 10**9))
     assert (built.build().executed, built.read) == ({"two"}, {"two", "api"})
     assert "The area of" in built.page("api")
+
+
+def test_a_changed_style_reaches_the_site_though_no_page_has_changed(book):
+    book.build().change("shared/look.css", "green", "blue")
+    assert (book.build().executed, book.read) == (set(), set())
+    assert "blue" in (book.folder / "out/html/_static/look.css").read_text("utf-8")
 
 
 def test_chapters_with_the_same_cells_share_one_execution(book):

@@ -44,6 +44,8 @@ def setup(app):
     app.connect("config-inited", read_settings)
     # what decides the outputs of every chapter: a new value makes Sphinx read all pages again
     app.add_config_value("execution_surroundings", "", "env", str)
+    # styles, scripts, templates, and the code that changes pages while they are written
+    app.add_config_value("site_machinery", "", "html", str)
     app.connect("config-inited", execution.configure)
     PygmentsBridge.html_formatter = text.PlainCode
 

@@ -56,6 +56,10 @@ def configure(app, config):
     pins = [(root / name).read_text("utf-8") for name in settings["depends_on"]]
     # a new value makes Sphinx read every page again
     config.execution_surroundings = digest(sys.version, sys.platform, platform.machine(), settings["environment"], pins)
+    # a new value makes Sphinx write every page again, without reading it
+    folders = [Path(__file__).parents[1], *(root / name for name in config.html_static_path + config.templates_path)]
+    files = sorted({file for folder in folders for file in folder.rglob("*") if file.is_file()})
+    config.site_machinery = digest([file.read_bytes() for file in files if "__pycache__" not in file.parts])
     app.sources = Sources(root, Path(app.outdir).parent, Path(sys.prefix))
 
 

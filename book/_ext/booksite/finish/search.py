@@ -69,20 +69,23 @@ def write_documents(site, folder):
 
 
 def write_titles(folder, titles):
-    """In each language the rows of titles, name (Pagefind's) and terms by page, and the Latin words by frequency."""
-    by_language, words = defaultdict(lambda: defaultdict(list)), defaultdict(Counter)
+    """In each language the rows of titles, name (Pagefind's) and terms by page, and the Latin words by frequency.
+
+    Titles of pages that the editions share, which are many and rarely found in Chinese, are a file by themselves.
+    """
+    titles_of, words = defaultdict(lambda: defaultdict(list)), defaultdict(Counter)
     for path in sorted((folder / "fragment").iterdir()):
         language, _, name = path.stem.rpartition("_")
         piece = json.loads(gzip.decompress(path.read_bytes()).removeprefix(SIGNATURE))
         title, page, terms = titles[piece["url"]]
-        by_language[language][page].append([title, name, terms])
+        titles_of["shared" if terms is None else "titles", language][page].append([title, name, terms])
         words[language].update(LATIN.findall(piece["content"].lower()))
-    for language, pages in by_language.items():
-        # like titles beside each other pack better
-        own = {page: sorted(pages[page]) for page in sorted(pages)}
-        for name, facts in (("titles", own), ("words", [word for word, _ in words[language].most_common()])):
-            text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
-            (folder / f"{name}.{language}.json").write_text(text, "utf-8")
+    # like titles beside each other pack better
+    files = {key: {page: sorted(pages[page]) for page in sorted(pages)} for key, pages in titles_of.items()}
+    files |= {("words", language): [word for word, _ in counted.most_common()] for language, counted in words.items()}
+    for (name, language), facts in files.items():
+        text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+        (folder / f"{name}.{language}.json").write_text(text, "utf-8")
 
 
 def index_for_search(site):

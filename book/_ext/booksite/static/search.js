@@ -20,14 +20,15 @@
     (engine ??= import(new URL("pagefind/pagefind.js", root)).then(async ({ createInstance }) => {
       const language = document.documentElement.lang.toLowerCase();
       const read = (name) => fetch(new URL(`pagefind/${name}.${language}.json`, root), { cache: "no-cache" }).then((answer) => answer.json());
-      const [index, pages] = await Promise.all([
+      // title, page and terms of each piece, by Pagefind's name of it
+      const rows = async (name) =>
+        Object.fromEntries(Object.entries(await read(name)).flatMap(([page, rows]) => rows.map(([title, name, terms]) => [`${language}_${name}`, [title, page, terms]])));
+      const [index, titles] = await Promise.all([
         // an index this small needs no worker, which would be a second script to load
         createInstance({ basePath: new URL("pagefind/", root).pathname, noWorker: true }),
-        read("titles"),
+        rows("titles"),
       ]);
-      // title, page and terms of each piece, by Pagefind's name of it
-      const rows = Object.entries(pages).flatMap(([page, rows]) => rows.map(([title, name, terms]) => [`${language}_${name}`, [title, page, terms]]));
-      return { index, titles: Object.fromEntries(rows), read };
+      return { index, titles, read, rows };
     }));
   const say = (text, values = {}) => (status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
   const bare = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
@@ -84,7 +85,7 @@
   };
   const search = async (typed) => {
     const loaded = await load();
-    const { index, titles, read } = loaded;
+    const { index, titles, read, rows } = loaded;
     // only a query in Latin letters needs the book's own words
     const known = /[a-z]{4}/i.test(typed) ? await (loaded.known ??= read("words")) : [];
     const query = corrected(typed, known);
@@ -93,9 +94,13 @@
     const letters = query.replace(/[a-z]+/gi, (word) => LETTERS[NAMES.indexOf(word.toLowerCase())] ?? word);
     const texts = new Set((named.every((word) => known.includes(word)) ? [query, letters] : [letters]).map(parted));
     const found = (await Promise.all([...texts].map((text) => answers(index, text)))).flat();
-    const near = new Map(Object.entries(titles).map(([id, facts]) => [id, nearness(facts, query)]));
+    const addShared = async () => Object.assign(titles, await (loaded.shared ??= rows("shared")));
+    // pieces of the pages that the editions share come last, unless the query is one of their names, all of which are Latin
+    if (/[a-z]/i.test(query)) await addShared();
+    const near = new Map(found.map(({ id }) => [id, titles[id] ? nearness(titles[id], query) : -1]));
     found.sort((a, b) => near.get(b.id) - near.get(a.id) || b.score - a.score);
     const results = found.filter(({ id }, i) => found.findIndex((other) => other.id === id) === i);
+    if (results.slice(0, SHOWN).some(({ id }) => !titles[id])) await addShared();
     const pieces = await Promise.all(results.slice(0, SHOWN).map(async (found) => ({ ...(await found.data()), phrases: found.phrases, titles: titles[found.id] })));
     return { query, count: results.length, pieces };
   };
