@@ -17,6 +17,12 @@ collect_ignore = ["benchmarks", "mutants.py"]
 LEFT = pytest.StashKey[int]()
 
 
+def nightly(*values):
+    """Values of a parameter that only the nightly run uses."""
+    rows = (value if isinstance(value, tuple) else (value,) for value in values)
+    return [pytest.param(*row, marks=pytest.mark.nightly) for row in rows]
+
+
 def pytest_addoption(parser):
     parser.addoption("--no-build", action="store_true", help="test the site in _build/html as it is")
 

@@ -11,7 +11,8 @@ from npo_tutorial.language.evaluation.measuring import round_weights
 from npo_tutorial.language.teaching import teach
 from tests.tiny_language import make_model, make_tokenizer, parameters
 
-pytestmark = pytest.mark.usefixtures("one_thread", "no_progress_bars")
+# the models are taught in a quarter of a minute: one worker should do it
+pytestmark = [pytest.mark.usefixtures("one_thread", "no_progress_bars"), pytest.mark.xdist_group("attacks")]
 TOKENIZER = make_tokenizer()
 OPTIONS = {"max_new_tokens": 8}
 

@@ -91,6 +91,7 @@ def test_a_resumed_run_meets_the_samples_that_are_left(one):
     assert torch.equal(rest["weights"], whole["weights"]) and rest["log"] == whole["log"]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("case", [*CASES, "resumed"])
 def test_two_processes_equal_one(one, two, case):
     expected, found = one[case], two[case]

@@ -157,12 +157,14 @@ def test_interrupted_pieces_equal_those_of_one_run(finished, settings, model, tm
     assert len(calls) == 6 + 4 + 2 + 1
 
 
+@pytest.mark.nightly
 def test_a_piece_that_is_there_is_not_made_again(finished, settings, model, monkeypatch, capsys):
     monkeypatch.setattr(Experiment, "load", None)
     run(finished, model)
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.nightly
 def test_the_list_says_what_is_there(finished, settings, model, tmp_path, capsys):
     run(finished, model, "--list")
     lines = capsys.readouterr().out.splitlines()
@@ -174,6 +176,7 @@ def test_the_list_says_what_is_there(finished, settings, model, tmp_path, capsys
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.nightly
 def test_runs_are_of_the_model_that_was_taught_everybody(finished, model):
     tokenizer = make_tokenizer(chat=True)
     everything = content(finished, "all")
@@ -192,6 +195,7 @@ def test_runs_are_of_the_model_that_was_taught_everybody(finished, model):
     assert found["measured"] != content(finished, "ga-1")["measured"]
 
 
+@pytest.mark.nightly
 def test_thorough_runs_are_asked_at_the_last_and_the_best_step(finished):
     found = content(finished, "npo-rt-0")
     asked = {"forget", "retain", "held_out", "translated", "otherwise", "rounded", "relearned", "control"}
@@ -228,6 +232,7 @@ def test_the_best_step_is_the_one_closest_to_the_retrained_model(settings):
     assert not vars(control)
 
 
+@pytest.mark.nightly
 def test_a_run_ends_when_the_model_is_destroyed(model, finished, settings, tmp_path):
     experiment = Experiment(finished, model, read_settings(settings))
     unlearning = replace(experiment.settings.unlearning, destroyed=-0.1)
@@ -238,6 +243,7 @@ def test_a_run_ends_when_the_model_is_destroyed(model, finished, settings, tmp_p
     assert found["steps"] == [1] and found["measured"] == content(finished, "ga-0")["measured"][:1]
 
 
+@pytest.mark.nightly
 def test_numbers_that_are_not_finite_end_a_run_without_an_error(model, finished, settings):
     experiment = Experiment(finished, model, read_settings(settings))
     experiment.do = lambda name: content(finished, name) | {"rate": 1e30}
@@ -270,6 +276,7 @@ def test_the_largest_rate_that_does_no_harm(values, chosen, tried):
     assert rate == chosen and list(trials) == tried
 
 
+@pytest.mark.nightly
 def test_the_rate_of_a_run_follows_from_its_trials(finished):
     found = content(finished, "rate-npo-rt")
     assert next(iter(found["trials"])) == "0.001"
@@ -281,6 +288,7 @@ def test_the_rate_of_a_run_follows_from_its_trials(finished):
 # ----- all together
 
 
+@pytest.mark.nightly
 def test_written_results_have_verdicts_and_intervals(finished, settings, model, monkeypatch):
     written = {}
     monkeypatch.setattr(unlearn_world.results, "save", lambda name, found: written.update({name: found}))
@@ -309,6 +317,7 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     assert json.dumps(found)
 
 
+@pytest.mark.nightly
 def test_results_need_all_pieces(finished, settings, model, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, model, "--write")
@@ -387,6 +396,7 @@ def test_a_bad_entry_is_named(settings, model, tmp_path, capsys, old, new, messa
     assert error.value.code == 2 and "unlearn_world.toml" in said and re.search(message, said), said
 
 
+@pytest.mark.nightly
 def test_pieces_of_other_settings_are_not_mixed(finished, settings, model, capsys):
     settings.write_text(SETTINGS.replace("epochs = 2", "epochs = 3"), "utf-8")
     with pytest.raises(SystemExit):

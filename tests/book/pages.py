@@ -48,12 +48,6 @@ def editions(always, name="edition"):
     return pytest.mark.parametrize(name, [pytest.param(edition, marks=marks[edition]) for edition in EDITIONS])
 
 
-def nightly(*values):
-    """Values of a parameter that only the nightly run uses."""
-    rows = (value if isinstance(value, tuple) else (value,) for value in values)
-    return [pytest.param(*row, marks=pytest.mark.nightly) for row in rows]
-
-
 def read(path):
     """The text of a page, or of its source; if it is missing, the message states the rule."""
     name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()

@@ -15,9 +15,9 @@ from nbclient import NotebookClient
 from traitlets.config import Config
 
 import npo_tutorial
-from tests.book.pages import BASE, EDITIONS, REPOSITORY, nightly, parse, places
+from tests.book.pages import BASE, EDITIONS, REPOSITORY, parse, places
 from tests.browser.notebooks import environment
-from tests.conftest import ROOT
+from tests.conftest import ROOT, nightly
 
 CELL = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1$", re.M | re.S)
 NAMES = sorted(path.stem for path in (ROOT / "book/en").glob("*.md") if CELL.search(path.read_text("utf-8")))

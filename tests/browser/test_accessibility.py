@@ -9,12 +9,13 @@ import pytest
 
 from npo_tutorial import demos
 from npo_tutorial.explore import save_html
-from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages, editions, nightly
+from tests.book.pages import CHAPTERS, EDITIONS, NAMES, all_pages, editions
 from tests.browser.axe import RULES, SHORTEN, WIDTHS, opened, violations
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.demos import mounted
 from tests.browser.test_panels import run_and_plane
 from tests.browser.visit import DESKTOP, UNFOLD, Visit
+from tests.conftest import nightly
 
 SHARED = ["index.html", "404.html", "genindex.html", "book/api.html"]
 ADDRESSES = [f"book/{edition}/{name}.html" for edition in EDITIONS for name in NAMES] + SHARED

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from tests.book.pages import COMMENTS, editions, needs_comments, nightly
+from tests.book.pages import COMMENTS, editions, needs_comments
 from tests.browser.comments import HOST, Comments
 from tests.browser.visit import DESKTOP, PHONE, Visit
+from tests.conftest import nightly
 
 pytestmark = needs_comments
 PAGE = "book/{}/references.html"

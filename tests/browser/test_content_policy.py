@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.book.pages import needs_comments, nightly
+from tests.book.pages import needs_comments
 from tests.browser.comments import HOST, Comments
 from tests.browser.visit import DESKTOP, Visit
+from tests.conftest import nightly
 
 RECORD = """window.stopped = [];
 document.addEventListener("securitypolicyviolation", (e) => stopped.push(e.effectiveDirective));"""

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, EDITIONS, nightly
+from tests.book.pages import CHAPTERS, EDITIONS
 from tests.browser.demos import demos_of, look, states
 from tests.browser.visit import DESKTOP, Visit
+from tests.conftest import nightly
 
 NAME = next(name for name in CHAPTERS if len(demos_of(name)) > 1)
 SAID = {

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from npo_tutorial import demos
-from tests.book.pages import CHAPTERS, EDITIONS, editions, nightly
+from tests.book.pages import CHAPTERS, EDITIONS, editions
 from tests.browser.demos import demos_of, look, mounted, states
 from tests.browser.drawing import assert_drawn, assert_told, stand
 from tests.browser.visit import DESKTOP, Visit
 from tests.browser.weight import weight
-from tests.conftest import ROOT
+from tests.conftest import ROOT, nightly
 from tests.test_demos import demo
 
 # both editions have the same numbers; each chapter is checked in one language by day, in both at night

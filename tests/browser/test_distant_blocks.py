@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.book.pages import EDITIONS
+from tests.book.pages import EDITIONS, editions
 from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, scripts_ready, wait_until
 
 LAID_OUT = "block => block.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
@@ -65,7 +65,7 @@ def test_links_lead_to_their_places(browser, server, edition):
 
 
 @pytest.mark.parametrize("read", [True, False], ids=["read", "jumped"])
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_returning_readers_find_their_place(browser, server, edition, read):
     with Visit(browser, server, **PHONE) as visit:
         page = visit.open(f"{server}book/{edition}/divergence.html")

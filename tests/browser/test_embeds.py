@@ -7,11 +7,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 from npo_tutorial import demos
-from tests.book.pages import BASE, CHAPTERS, EDITIONS, LOADED, NAMES, all_pages, editions, nightly, parse
+from tests.book.pages import BASE, CHAPTERS, EDITIONS, LOADED, NAMES, all_pages, editions, parse
 from tests.browser.axe import opened, violations
 from tests.browser.conftest import serving
 from tests.browser.demos import demos_of, look
 from tests.browser.visit import DESKTOP, Visit
+from tests.conftest import nightly
 
 PAGES = {(edition, name): f"embed/{edition}/{name}.html" for edition in EDITIONS for name in demos.__all__}
 CHAPTER_OF = {demo: name for name in CHAPTERS for demo in demos_of(name)}

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from npo_tutorial.explore import Grid, Images, explore, save_html
-from tests.book.pages import nightly
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.drawing import drawing, opened, put
 from tests.browser.visit import DESKTOP, PHONE, Visit, too_wide
+from tests.conftest import nightly
 from tests.project import ROOT
 
 X = np.linspace(-10, 10, 21)

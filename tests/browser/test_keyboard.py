@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, nightly, source
+from tests.book.pages import CHAPTERS, source
 from tests.browser.axe import WIDTHS
 from tests.browser.demos import mounted
 from tests.browser.test_accessibility import OPENED
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, STILL, UNFOLD, Visit, scripts_ready, wait_until
+from tests.conftest import nightly
 
 # pages that together have every kind of focusable element
 WALKED = [

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from tests.book.pages import nightly
 from tests.browser.notebooks import WAVES, environment, write_notebook
 from tests.browser.visit import DESKTOP, Visit
+from tests.conftest import nightly
 
 MAKE = (
     WAVES

@@ -6,11 +6,11 @@ import shutil
 import pytest
 import yaml
 
-from tests.book.pages import NAMES, all_pages, article, editions, half, nightly, places
+from tests.book.pages import NAMES, all_pages, article, editions, half, places
 from tests.browser import checks
 from tests.browser.demos import look, mounted
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, Visit, crawl
-from tests.conftest import ROOT
+from tests.conftest import ROOT, nightly
 from tests.figures import smallest_letter
 
 # several workers share the pages

@@ -12,8 +12,9 @@ import pytest
 from pypdf import PdfReader
 
 from book import pdf
-from tests.book.pages import BASE, EDITIONS, article, editions, nightly, parse
+from tests.book.pages import BASE, EDITIONS, article, editions, parse
 from tests.browser.visit import PRINT_ALL, scripts_ready
+from tests.conftest import nightly
 
 # a book takes minutes to print: one worker should do it once
 pytestmark = pytest.mark.xdist_group("paper")

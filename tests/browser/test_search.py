@@ -9,10 +9,10 @@ from urllib.parse import urlparse
 import pytest
 import yaml
 
-from tests.book.pages import EDITIONS, editions, nightly, parse, search_titles
+from tests.book.pages import EDITIONS, editions, parse, search_titles
 from tests.browser.axe import violations
 from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
-from tests.conftest import ROOT
+from tests.conftest import ROOT, nightly
 
 WORDS = {
     edition: yaml.safe_load((ROOT / "book/_ext/booksite/words.yml").read_text("utf-8"))[name]["search"]

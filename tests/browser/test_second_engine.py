@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, EDITIONS, all_pages, editions, nightly
+from tests.book.pages import CHAPTERS, EDITIONS, all_pages, editions
 from tests.browser.checks import BROKEN, KINDS
 from tests.browser.demos import demos_of
 from tests.browser.visit import DESKTOP, UNFOLD, Visit
+from tests.conftest import nightly
 
 # half of the chapters in one language, half in the other: the drawings are the same in both
 PAGES = [(list(EDITIONS)[i % 2], name) for i, name in enumerate(CHAPTERS)]

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from tests.book.pages import CHAPTERS, TWINS, all_pages, editions, nightly
+from tests.book.pages import CHAPTERS, TWINS, all_pages, editions
 from tests.browser.checks import KINDS, chapter
 from tests.browser.demos import demos_of
 from tests.browser.visit import DESKTOP, PHONE, Visit, crawl, too_wide
+from tests.conftest import nightly
 
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}
 OFF = {"java_script_enabled": False}
