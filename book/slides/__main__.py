@@ -43,8 +43,8 @@ PLACES = ("def-", "prop-", "thm-", "lem-", "eq-", "fig-", "sec-", "ex-")
 # the links to the slides of an earlier run
 LINKS = re.compile(r'\s*<span class="site-slides">.*?</span>', re.S)
 
-# `3 min: fig-models (wide)`, where what is shown may be missing
-HEAD = re.compile(r"(\d+) min(?:: (.+?))?( \(wide\))?$")
+# `3 min: fig-models (wide)`, where what is shown may be missing; a long table can be shown in parts: `(rows 1-5)`
+HEAD = re.compile(r"(\d+) min(?:: (.+?))?(?: \((?:(wide|tall)|rows (\d+)-(\d+))\))?$")
 
 
 def read(path):
@@ -64,7 +64,8 @@ def read(path):
         elif mark == "##":
             deck["slides"].append({"title": texts(rest), "lines": []})
         elif match := HEAD.match(line):
-            deck["slides"][-1] |= {"minutes": int(match[1]), "from": match[2], "wide": bool(match[3])}
+            minutes, shown, layout, *rows = match.groups()
+            deck["slides"][-1] |= {"minutes": int(minutes), "from": shown, "layout": layout, "rows": rows}
         elif mark == "-":
             deck["slides"][-1]["lines"].append(texts(rest))
         elif mark in ("Notes:", "Board:"):
@@ -121,8 +122,8 @@ class Deck:
         for given in source["slides"]:
             slide = {key: self.line(given[key]) if key in given else "" for key in ("title", "notes", "board")}
             slide |= {"lines": [self.line(line) for line in given["lines"]], "start": self.minutes}
-            slide["shown"], slide["kind"] = self.shown(given["from"]) if given["from"] else ("", "words")
-            self.slides.append(slide | {key: given[key] for key in ("minutes", "wide")})
+            slide["shown"], slide["kind"] = self.shown(given["from"], given["rows"]) if given["from"] else ("", "words")
+            self.slides.append(slide | {key: given[key] for key in ("minutes", "layout")})
             self.minutes += given["minutes"]
 
     def line(self, text):
@@ -146,7 +147,7 @@ class Deck:
                 return f'<a href="{chapter.address}#{tag["id"]}">{called(tag)}</a>'
         raise LookupError(f"{self.name}: no chapter of this lecture has a number or a place {name!r}")
 
-    def shown(self, wanted):
+    def shown(self, wanted, rows):
         """What a slide shows of a chapter, with the addresses of the deck, and of which kind it is."""
         kind, _, text = wanted.partition(" ")
         if text:
@@ -161,6 +162,11 @@ class Deck:
         # a cell says how its output is set
         classes = " ".join(tag.parent["class"]) if kind == "output" else "piece"
         tag = copy(tag)
+        if rows[0]:
+            first, last = map(int, rows)
+            for number, row in enumerate(tag.select("tbody tr"), 1):
+                if not first <= number <= last:
+                    row.decompose()
         if kind == "demo":
             model = re.search(r'"model_id": "(\w+)"', tag.decode())[1]
             for state in chapter.states:

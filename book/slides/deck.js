@@ -27,8 +27,10 @@
     // formulas stick out of their lines a little
     const isTooLarge = () => [body, ...body.querySelectorAll(".shown, .lines, .math-scroll, pre, table")].some((box) =>
       box.scrollWidth > box.clientWidth + 1 || (box.matches(".what, .shown, .lines") && box.scrollHeight > box.clientHeight + 8));
-    body.style.setProperty("--scale", 1);
-    for (let scale = body.dataset.scale = 1; scale > 0.4 && isTooLarge(); ) {
+    // beside a picture, larger letters would take its room
+    const largest = body.matches(".shows-fig") ? 1 : 1.2;
+    body.style.setProperty("--scale", largest);
+    for (let scale = body.dataset.scale = largest; scale > 0.4 && isTooLarge(); ) {
       body.dataset.scale = scale = Math.round(scale * 100 - 4) / 100;
       body.style.setProperty("--scale", scale);
     }
