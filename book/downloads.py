@@ -2,8 +2,8 @@
 
 Wheel and source are those of the last commit: `npo_tutorial-….whl`, which a notebook installs where the package is
 missing, and `npo-tutorial-source.zip`, for readers who cannot reach the repository. `book/twins.py` writes the pages as
-Markdown, and `book/epub.py` each edition as an EPUB. Then the ZIP of the site is packed anew, because it contains all
-of this but the EPUBs.
+Markdown, `book/epub.py` each edition as an EPUB, and `book/licences.py` the licences of what the site has of others.
+Then the ZIP of the site is packed anew, because it contains all of this but the EPUBs.
 """
 
 import os
@@ -16,7 +16,7 @@ from zipfile import ZipFile
 from booksite.finish.archive import pack_archive
 from booksite.site import Site
 
-from book import epub, twins
+from book import epub, licences, twins
 from book.pdf import ROOT, SETTINGS
 
 SOURCE = f"{Path(SETTINGS.archive).stem}-source.zip"
@@ -59,6 +59,7 @@ def main():
     write_package(site)
     twins.write(site)
     epub.main()
+    licences.write(site)
     pack_archive(Site(root=site, source=ROOT, settings=SETTINGS))
     for path in (*site.glob("*.whl"), site / SOURCE, site / SETTINGS.archive):
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")

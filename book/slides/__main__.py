@@ -44,7 +44,7 @@ PLACES = ("def-", "prop-", "thm-", "lem-", "eq-", "fig-", "sec-", "ex-")
 LINKS = re.compile(r'\s*<span class="site-slides">.*?</span>', re.S)
 
 # `3 min: fig-models (wide)`, where what is shown may be missing; a long table can be shown in parts: `(rows 1-5)`
-HEAD = re.compile(r"(\d+) min(?:: (.+?))?(?: \((?:(wide|tall)|rows (\d+)-(\d+))\))?$")
+HEAD = re.compile(r"(\d+) min(?:: (.+?))?(?: \((?:(wide|tall|columns)|rows (\d+)-(\d+))\))?$")
 
 
 def read(path):

@@ -83,6 +83,22 @@ def test_a_line_that_is_none_of_the_known_ones_is_an_error(tmp_path):
         slides["read"](path)
 
 
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("3 min", (None, None, [None, None])),
+        ("3 min: fig-models (tall)", ("fig-models", "tall", [None, None])),
+        ("3 min: table npo a(?!b) (rows 2-5)", ("table npo a(?!b)", None, ["2", "5"])),
+    ],
+)
+def test_a_slide_says_what_it_shows_and_how(tmp_path, head, expected):
+    path = tmp_path / "lecture-9.md"
+    path.write_text(f"# A ‖ 甲\nchapters: npo\n\n## B ‖ 乙\n{head}\n", "utf-8")
+    (slide,) = slides["read"](path)["slides"]
+    assert slide["minutes"] == 3
+    assert (slide["from"], slide["layout"], slide["rows"]) == expected
+
+
 def test_a_folder_without_a_site_is_an_error_in_one_sentence(tmp_path):
     command = [sys.executable, ROOT / "book/slides", "--site", tmp_path]
     ran = subprocess.run(command, capture_output=True, encoding="utf-8")
@@ -121,6 +137,22 @@ def test_every_deck_has_what_its_source_names(made):
             ids = [tag["id"] for tag in deck.select("[id]")]
             assert len(ids) == len(set(ids))
             assert all(image.get("alt") for image in deck.select("img"))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_table_in_parts_is_shown_whole(made, edition):
+    (whole,) = [
+        table for table in parse(made / f"book/{edition}/synthetic.html").select("table") if "1.70" in table.get_text()
+    ]
+    parts = parse(made / f"slides/{edition}/lecture-8-experiments.html").select(".shows-table table")
+    shown = [
+        row.get_text()
+        for table in parts
+        if table.th.get_text() == whole.th.get_text()
+        for row in table.select("tbody tr")
+    ]
+    assert shown == [row.get_text() for row in whole.select("tbody tr")]
 
 
 @pytest.mark.nightly
