@@ -74,6 +74,9 @@ class Page:
             formula["alttext"] = " ".join(formula.annotation.extract().get_text().split())
             formula.semantics.unwrap()
             formula.find_parent(class_="katex").replace_with(formula)
+            # readers break no formula: what is wider than a phone can be scrolled
+            if formula.get("display") != "block" and len(formula.get_text()) > 28:
+                formula.wrap(soup.new_tag("span", attrs={"class": "math-long"}))
         for label in self.article.select(".sd-tab-label"):
             label.name, label.attrs = "p", {"class": "sd-tab-label"}
         self.ids = {tag["id"] for tag in self.article.select("[id]")}
