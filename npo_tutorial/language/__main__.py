@@ -241,8 +241,11 @@ def unlearn(
     datasets: "dict[str, list[Sample]]",
 ) -> None:
     from npo_tutorial.language.checks import check_machine
+    from npo_tutorial.language.dictionaries import check_liger
 
     check_machine(config)
+    if config.use_liger_kernel:
+        check_liger(config, source.config.model_type)
     check_references(config, datasets)
     check_best_model(config, datasets)
     output, first = str(config.output_dir), _is_first()
@@ -297,6 +300,8 @@ def claim(
     datasets: "dict[str, list[Sample]]",
 ) -> Iterator[dict[str, Any]]:
     """The output folder for this process alone; gives the record of this run, with --resume the one in the folder."""
+    from npo_tutorial.language.checks import direction
+
     output = str(config.output_dir)
     places = [place for place in (source.base, source.adapter) if place is not None]
     models = [Path(place) for place in places if Path(place).exists()]
@@ -308,6 +313,7 @@ def claim(
         runs.check_folder(output, models, resume=files.resume, overwrite=files.overwrite)
         total = config.per_device_train_batch_size * config.gradient_accumulation_steps * config.world_size
         settings = config.to_dict() | dataclasses.asdict(loading) | dataclasses.asdict(files) | {"batch_size": total}
+        settings |= {"greater_is_better": direction(config)}
         record = {
             "versions": {name: version(name) for name in ("npo-tutorial", "transformers", "torch")},
             "processes": config.world_size,

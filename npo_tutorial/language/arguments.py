@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._extras import require
@@ -127,6 +128,11 @@ ALIASES = {
     "--log-steps": "--logging-steps",
     "--gradient-checkpointing": "--activation-checkpointing",
 }
+# options that only evaluations during the run read
+OF_EVALUATIONS = (
+    *("held_out", "eval_on_start", "per_device_eval_batch_size", "eval_accumulation_steps"),
+    *("bf16_full_eval", "fp16_full_eval"),
+)
 # the names in Python's messages that the command calls otherwise
 OPTIONS = {"output_dir": "--output", "forget_dataset": "--forget", "dataset": "--forget", "retain_dataset": "--retain"}
 
@@ -278,9 +284,10 @@ def as_typed(message: str, names: Collection[str]) -> str:
     message = re.sub(rf" \(in Python [^)]*\)|--(?=(?:{long})\b)", "", message)
     message = re.sub(rf"`(?:args\.)?({plain})`|\bargs\.({plain})\b", lambda x: as_option(x[1] or x[2]), message)
     message = re.sub(rf"\b({plain})=True\b", lambda x: as_option(x[1]), message)
-    message = re.sub(rf"\b({plain})=(['\"]?)([^\s'\",:)]*)\2", lambda x: f"{as_option(x[1])} {x[3]}", message)
+    # what stands in quotes is a value
+    message = re.sub(rf"(?<!['\"])\b({plain})=(['\"]?)([^\s'\",:)]*)\2", lambda x: f"{as_option(x[1])} {x[3]}", message)
     message = re.sub(rf"^({plain})(?= (?:must|needs|is|has)\b)", lambda x: as_option(x[1]), message)
-    return re.sub(rf"(?<![\w-])({long})\b(?![=(])", lambda x: as_option(x[1]), message)
+    return re.sub(rf"(?<![\w'\"-])({long})\b(?![=(])", lambda x: as_option(x[1]), message)
 
 
 def check_together(values: dict[str, Any], typed: set[str]) -> None:
@@ -310,18 +317,30 @@ def check_together(values: dict[str, Any], typed: set[str]) -> None:
                 f"{as_option(name)} must be left out without --load-best-model-at-end or --save-strategy best, "
                 "which use it"
             )
-    if "held_out" in typed and values["eval_strategy"] == "no":
-        raise ValueError("--held-out must be left out without --eval-steps, which says when to evaluate")
+    for name in OF_EVALUATIONS:
+        if name in typed and values[name] and values["eval_strategy"] == "no":
+            raise ValueError(f"{as_option(name)} must be left out without --eval-steps, which says when to evaluate")
+    for name in sorted(typed):
+        if name.startswith("hub_") and not values["push_to_hub"]:
+            # without its value, which may be secret
+            raise ValueError(f"{as_option(name)} must be left out without --push-to-hub, which uses it")
+        if name.startswith("trackio_") and values["report_to"] not in ("trackio", "all"):
+            raise ValueError(f"{as_option(name)} must be left out without --report-to trackio, which uses it")
 
 
-def read_json(option: str, text: str | None) -> dict[str, Any] | None:
-    """A JSON object that was typed."""
+def read_json(option: str, text: str | None, *, is_file: bool = False) -> dict[str, Any] | None:
+    """A JSON object that was typed, or that is in the file of which the name was typed."""
     if text is None:
         return None
     try:
-        value = json.loads(text)
+        value = json.loads(Path(text).read_bytes() if is_file else text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{option} must be a JSON object, got {text} ({error.msg}, column {error.colno})") from None
+        line = f"line {error.lineno}, " if is_file else ""
+        raise ValueError(
+            f"{option} must be a JSON object, got {text} ({error.msg}, {line}column {error.colno})"
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{option} must be a JSON object, got {text}, which is not in UTF-8") from None
     if not isinstance(value, dict):
         raise ValueError(f"{option} must be a JSON object, got {text}")
     return value

@@ -10,12 +10,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npo_tutorial._checks import check_count, check_positive, check_real
+from npo_tutorial._checks import check_choice, check_count, check_positive, check_real
 from npo_tutorial._extras import require
-from npo_tutorial.language.arguments import read_json
 from npo_tutorial.language.runs import reason
 
 if TYPE_CHECKING:
@@ -103,6 +101,7 @@ EFFECTS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         "with logging_strategy='no' and without evaluations: the share is counted in either",
     ),
     ("liger_kernel_config", lambda x: x.use_liger_kernel, "without use_liger_kernel"),
+    ("fsdp_config", lambda x: x.fsdp, "without fsdp"),
     ("fp16", lambda x: not x.bf16, "with bf16=True: computations have one precision"),
     ("fp16_full_eval", lambda x: not x.bf16_full_eval, "with bf16_full_eval=True: computations have one precision"),
     ("fsdp", lambda x: not x.deepspeed, "with deepspeed: each of them shards the model"),
@@ -127,11 +126,6 @@ GREATER_IS_BETTER = {
 AVERAGES = ("loss", "logp_per_token", "mean_weight", "fraction_forgotten")
 # what only some optimizers read
 ADAM = ("adam_beta1", "adam_beta2", "adam_epsilon")
-# dictionaries that can be typed as JSON, and files with them
-JSON = (
-    *("accelerator_config", "fsdp_config", "deepspeed", "lr_scheduler_kwargs"),
-    *("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"),
-)
 
 
 def _changed(args: Any, names: Any) -> Iterator[tuple[str, Any]]:
@@ -150,20 +144,17 @@ def check_numbers(args: Any) -> None:
 
 
 def check_effects(args: Any) -> None:
-    """Raise ValueError for the first option that would do nothing, or cannot be read."""
+    """Raise ValueError for the first option that would do nothing."""
     for names, has_effect, otherwise in EFFECTS:
         for name, value in _changed(args, names.split()):
             if not has_effect(args):
                 raise ValueError(f"{name} must be left out {otherwise}, got {getattr(value, 'value', value)!r}")
-    for name, value in _changed(args, JSON):
-        if isinstance(value, str) and (value.startswith("{") or not Path(value).is_file()):
-            read_json(name, value)
     if args.deepspeed and find_spec("deepspeed") is None:
         raise ImportError("deepspeed needs the package of this name: pip install deepspeed")
 
 
-def choose_direction(args: Any) -> None:
-    """Set `greater_is_better` for the metric of the best model; raises ValueError if only the user can know it.
+def direction(args: Any) -> bool | None:
+    """Whether the greater metric is the better model; raises ValueError if only the user can know it.
 
     Left to itself, the Trainer goes by the name: what ends in "loss" should fall, everything else should grow.
     """
@@ -171,16 +162,19 @@ def choose_direction(args: Any) -> None:
     if metric is None:
         if args.save_strategy == "best":
             raise ValueError("metric_for_best_model must be given with save_strategy='best', got None")
-        return
+        return args.greater_is_better
+    if args.greater_is_better is not None:
+        return args.greater_is_better
     metric = metric.removeprefix("eval_")
     # a metric of the user's own is as the Trainer describes it
-    if args.greater_is_better is None and metric.endswith(AVERAGES):
-        if metric not in GREATER_IS_BETTER:
-            raise ValueError(
-                f"greater_is_better must be given with metric_for_best_model={metric!r}, of which neither direction "
-                "alone means better unlearning"
-            )
-        args.greater_is_better = GREATER_IS_BETTER[metric]
+    if not metric.endswith(AVERAGES):
+        return not metric.endswith("loss")
+    if metric not in GREATER_IS_BETTER:
+        raise ValueError(
+            f"greater_is_better must be given with metric_for_best_model={metric!r}, of which neither direction "
+            "alone means better unlearning"
+        )
+    return GREATER_IS_BETTER[metric]
 
 
 def check_schedule(args: Any) -> None:
@@ -250,11 +244,14 @@ def try_schedule(args: Any, n_steps: int) -> None:
 def check_optimizer(args: Any) -> None:
     """Raise ValueError for options of the optimizer that leave it as it is without them, or that it cannot use."""
     make, optimizer = transformers.Trainer.get_optimizer_cls_and_kwargs, _name(args.optim)
-    variants = [(name, value, type(args).__dataclass_fields__[name].default) for name, value in _changed(args, ADAM)]
+    names = (*ADAM, "optim_target_modules")
+    variants = [(name, value, type(args).__dataclass_fields__[name].default) for name, value in _changed(args, names)]
     pairs = (args.optim_args or "").replace(" ", "").split(",") if args.optim_args else []
     for pair in pairs:
-        if pair.count("=") != 1:
+        if pair.count("=") != 1 or not all(pair.split("=")):
             raise ValueError(f"optim_args must be name=value, separated by commas, got {args.optim_args!r}")
+        if sum(x.startswith(pair.partition("=")[0] + "=") for x in pairs) > 1:
+            raise ValueError(f"optim_args must have each name once, got {args.optim_args!r}")
         variants.append(("optim_args", pair, ",".join(x for x in pairs if x != pair) or None))
     for name, value, without in variants:
         changed = _with(args, name, without)
@@ -310,6 +307,26 @@ def check_machine(args: Any) -> None:
         raise ValueError("fp16 needs a GPU, got none: use bf16=True or leave it out")
     if args.fsdp and args.world_size == 1:
         raise ValueError("fsdp needs several processes, got one: start them by torchrun --nproc-per-node N")
+    if args.fsdp_plugin_args:
+        try:
+            require("accelerate.utils").FullyShardedDataParallelPlugin(**args.fsdp_plugin_args)
+        except Exception as error:
+            raise ValueError(
+                f"fsdp_config must be options that can be used here, got {args.fsdp_config} ({reason(error)})"
+            ) from None
+    if (args.activation_checkpointing_kwargs or {}).get("offload") and args.device.type == "cpu":
+        raise ValueError("activation_checkpointing_kwargs['offload'] needs a GPU, got none: leave it out")
+    if args.torch_compile:
+        backends = [x.value.lower() for x in require("accelerate.utils").DynamoBackend]
+        check_choice("torch_compile_backend", args.torch_compile_backend.lower(), backends)
+        try:
+            # compiles nothing before it is called
+            torch.compile(torch.nn.Identity(), backend=args.torch_compile_backend, mode=args.torch_compile_mode)
+        except Exception as error:
+            raise ValueError(
+                f"torch_compile must be possible here, got torch_compile_mode={args.torch_compile_mode!r} "
+                f"({reason(error)})"
+            ) from None
     if args.push_to_hub and not (args.hub_token or require("huggingface_hub").get_token()):
         raise ValueError("push_to_hub needs a token of the hub, got none: run hf auth login, or pass hub_token")
     for name in args.report_to or ():

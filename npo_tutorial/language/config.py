@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._checks import check_choice, check_flag
 from npo_tutorial._extras import require
-from npo_tutorial.language import checks
+from npo_tutorial.language import checks, dictionaries
 from npo_tutorial.language.objectives import OBJECTIVES
 from npo_tutorial.language.sequences import DIRECTIONS
 
@@ -90,7 +90,7 @@ class NPOConfig(transformers.TrainingArguments):
     - `save_strategy` "no", because a checkpoint is three times as large as the model;
     - `ddp_find_unused_parameters` False, because every parameter takes part in a step;
     - `report_to` "none";
-    - `greater_is_better` is that of the metric, and not guessed by its name: "loss" and, for the retain set,
+    - `greater_is_better` None is that of the metric, and not guessed by its name: "loss" and, for the retain set,
       "retain_loss" should fall, "fraction_forgotten" and "retain_logp_per_token" should rise. It must be given for
       metrics of which neither direction alone means better unlearning, such as "forget_loss".
 
@@ -164,6 +164,10 @@ class NPOConfig(transformers.TrainingArguments):
     report_to: None | str | list[str] = field(  # noqa: RUF036
         default="none", metadata=_help("where to report the log: none, all, tensorboard, wandb …")
     )
+    # a string, so that it can be typed
+    liger_kernel_config: dict[str, bool] | str | None = field(
+        default=None, metadata=_help('which kernels of Liger to use, as JSON: {"rope": true, "swiglu": false}')
+    )
     ddp_find_unused_parameters: bool | None = field(
         default=False, metadata=_help("whether some parameters take no part in a step, as in models with experts")
     )
@@ -184,8 +188,11 @@ class NPOConfig(transformers.TrainingArguments):
         check_choice("train_sampling_strategy", self.train_sampling_strategy, strategies)
         if self.batch_size is not None:
             self._divide_batch(self.batch_size)
+        dictionaries.check_fsdp(self)
         checks.check_effects(self)
-        checks.choose_direction(self)
+        dictionaries.read_dictionaries(self)
+        dictionaries.check_dictionaries(self)
+        given, self.greater_is_better = self.greater_is_better, checks.direction(self)
         if not torch.accelerator.is_available():
             self.use_cpu = True
             if int(os.environ.get("WORLD_SIZE", "1")) > 1 and self.ddp_backend is None:
@@ -193,9 +200,15 @@ class NPOConfig(transformers.TrainingArguments):
         super().__post_init__()
         checks.check_schedule(self)
         checks.check_optimizer(self)
+        # a copy may have another metric, whose direction is not that of this one
+        self.greater_is_better = given
         for name in ("split_batches", "dispatch_batches"):
             if getattr(self.accelerator_config, name, None):
                 raise ValueError(f"accelerator_config[{name!r}] must be False, because each process makes its batches")
+
+    def _process_fsdp_args(self) -> Any:
+        process = super()._process_fsdp_args
+        return dictionaries.read_fsdp_config(self, process) if self.fsdp else process()
 
     def _divide_batch(self, batch_size: int) -> None:
         processes = int(os.environ.get("WORLD_SIZE", "1"))

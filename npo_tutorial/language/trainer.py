@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from importlib.util import find_spec
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from npo_tutorial._extras import require
 from npo_tutorial._log_probs import is_readable
 from npo_tutorial.language.adapters import check_reference, has_adapter, reference_of
 from npo_tutorial.language.batches import Alone, Pairs, Places, collate, keeps_logits
-from npo_tutorial.language.checks import try_schedule
+from npo_tutorial.language.checks import direction, try_schedule
 from npo_tutorial.language.config import NPOConfig
+from npo_tutorial.language.dictionaries import check_liger
 from npo_tutorial.language.inputs import (
     check_fields,
     check_fits,
@@ -131,6 +133,7 @@ class NPOTrainer(transformers.Trainer):
                 "the loss"
             )
         args = NPOConfig() if args is None else copy.deepcopy(args)
+        args.greater_is_better = direction(args)
         self.objective: Objective = OBJECTIVES[args.loss] if objective is None else as_objective(objective)
         self.options = self.objective.options(args.beta, args.gamma)
         self.retain = retain_dataset
@@ -241,6 +244,8 @@ class NPOTrainer(transformers.Trainer):
                         f"{sizes_of(ref_model)[0]}: load the same model a second time"
                     )
             check_reference(model, ref_model)
+        if args.use_liger_kernel and find_spec("liger_kernel") is not None:
+            check_liger(args, model.config.model_type)
         if args.disable_dropout:
             disable_dropout(model)
 
