@@ -296,6 +296,33 @@ def test_an_optimizer_that_is_missing_is_found_before_the_model_is_loaded(here, 
             ["--fsdp", "full_shard"],
             "--fsdp needs several processes, got one: start them by torchrun --nproc-per-node N",
         ),
+        (["--fsdp", "true"], "--fsdp needs several processes, got one: start them by torchrun --nproc-per-node N"),
+        (["--fsdp", "full"], "--fsdp must be True, False or of the words full_shard, shard_grad_op, no_shard, "),
+        (["--fsdp-config", '{"version": 2}'], "--fsdp-config must be left out unless --fsdp, got {'version': 2}"),
+        (
+            ["--fsdp", "--fsdp-config", '{"foo": 1}'],
+            "--fsdp-config must have keys among 'activation_checkpointing', 'auto_wrap_policy', 'cpu_offload', ",
+        ),
+        (
+            ["--accelerator-config", '{"gradient_accumulation_kwargs": {"steps": 2}}'],
+            "--accelerator-config['gradient_accumulation_kwargs'] must have keys among 'num_steps', ",
+        ),
+        (
+            ["--gradient-checkpointing", "--gradient-checkpointing-kwargs", '{"reentrant": true}'],
+            "--gradient-checkpointing-kwargs must have keys among 'every_n_layers', 'offload', 'use_reentrant', ",
+        ),
+        (
+            ["--use-liger-kernel", "--liger-kernel-config", "rope=true"],
+            "--liger-kernel-config must be a JSON object, got rope=true (Expecting value, column 1)",
+        ),
+        (["--optim-args", "lr=1"], "--optim-args must be left out with --optim adamw_torch_fused, which has no such "),
+        (
+            ["--gradient-checkpointing", "--activation-checkpointing-kwargs", '{"offload": true}', "--use-cpu"],
+            "--activation-checkpointing-kwargs['offload'] needs a GPU, got none: leave it out",
+        ),
+        (["--eval-on-start"], "--eval-on-start must be left out without --eval-steps, which says when to evaluate"),
+        (["--hub-token", "secret"], "--hub-token must be left out without --push-to-hub, which uses it"),
+        (["--trackio-space-id", "x"], "--trackio-space-id must be left out without --report-to trackio, which uses it"),
         (["--fp16", "--use-cpu"], "--fp16 needs a GPU, got none: use --bf16 or leave it out"),
         (["--fp16", "--bf16"], "--fp16 must be left out with --bf16: computations have one precision, got True"),
         (["--push-to-hub"], "--push-to-hub needs a token of the hub, got none: run hf auth login, or pass --hub-token"),
@@ -346,6 +373,21 @@ def test_what_no_model_is_needed_for_is_found_before_it_is_loaded(here, capsys, 
     said = failure(capsys, *FILES, *SETTINGS, "--output", "new/inner", *changed)
     assert f"error: {message}" in said
     assert not Path("new").exists()
+
+
+def test_values_in_quotes_are_not_options():
+    message = "optim_args must be left out with optim='sgd', got 'weight_decay=1' and 'activation_checkpointing'"
+    assert arguments.as_typed(message, {"optim", "optim_args", "weight_decay", "activation_checkpointing"}) == (
+        "--optim-args must be left out with --optim sgd, got 'weight_decay=1' and 'activation_checkpointing'"
+    )
+
+
+@pytest.mark.usefixtures("no_model")
+def test_kernels_that_liger_does_not_have_are_found_before_the_model_is_loaded(here, capsys, monkeypatch):
+    pytest.importorskip("liger_kernel", reason="Liger Kernel needs Linux and Triton")
+    monkeypatch.setattr("npo_tutorial.language.checks.check_machine", lambda config: None)
+    said = failure(capsys, *FILES, "--output", "new", "--use-liger-kernel", "--liger-kernel-config", '{"ropes": true}')
+    assert "error: --liger-kernel-config must have keys among 'rope', 'cross_entropy', " in said
 
 
 @pytest.mark.parametrize("name", ["left", "left/behind"])

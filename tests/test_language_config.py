@@ -1,6 +1,7 @@
 """language/config.py: arguments of the Trainer work or are rejected, and options that would do nothing are named."""
 
 import dataclasses
+import json
 import math
 import re
 
@@ -9,8 +10,9 @@ import torch
 import transformers
 
 from npo_tutorial.language import OBJECTIVES, NPOConfig
-from npo_tutorial.language.checks import NUMBERS
+from npo_tutorial.language.checks import NUMBERS, check_machine, direction
 from npo_tutorial.language.config import FIXED
+from npo_tutorial.language.dictionaries import check_liger
 from tests.tiny_language import make_datasets, make_model, make_trainer, many_datasets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -244,14 +246,33 @@ def test_the_direction_of_a_metric_is_not_guessed(tmp_path, metric, greater):
     options = {"output_dir": str(tmp_path), "eval_strategy": "steps", "save_strategy": "best"}
     options |= {"metric_for_best_model": metric}
     for given in (True, False):
-        assert NPOConfig(**options, greater_is_better=given).greater_is_better is given
+        assert direction(NPOConfig(**options, greater_is_better=given)) is given
     if greater is not None:
-        assert NPOConfig(**options).greater_is_better is greater
+        assert direction(NPOConfig(**options)) is greater
         return
     shown = metric.removeprefix("eval_")
     message = f"^greater_is_better must be given with metric_for_best_model='{shown}', of which neither direction "
     with pytest.raises(ValueError, match=message):
         NPOConfig(**options)
+
+
+def test_a_copy_with_another_metric_has_its_direction(tmp_path):
+    options = {"eval_strategy": "steps", "save_strategy": "best", "metric_for_best_model": "fraction_forgotten"}
+    config = NPOConfig(output_dir=str(tmp_path), **options)
+    for metric, greater in (("fraction_forgotten", True), ("retain_loss", False), ("rouge", True), ("own_loss", False)):
+        assert direction(dataclasses.replace(config, metric_for_best_model=metric)) is greater
+    with pytest.raises(ValueError, match=r"^greater_is_better must be given with metric_for_best_model='forget_loss'"):
+        dataclasses.replace(config, metric_for_best_model="forget_loss")
+    # what the user chose stays
+    config = dataclasses.replace(config, greater_is_better=True)
+    assert direction(dataclasses.replace(config, metric_for_best_model="forget_loss")) is True
+    # the Trainer, which compares metrics, has it in its own arguments
+    forget, _ = many_datasets(4, 4)
+    for metric, greater in (("fraction_forgotten", True), ("loss", False)):
+        made = make_trainer(
+            tmp_path, make_model(), forget, eval_dataset=forget, **options | {"metric_for_best_model": metric}
+        )
+        assert made.args.greater_is_better is greater
 
 
 @pytest.mark.parametrize("schedule", ["reduce_lr_on_plateau", "greedy"])
@@ -389,6 +410,146 @@ def test_every_number_has_a_range(tmp_path):
 def test_bad_values_are_named(tmp_path, options, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         NPOConfig(output_dir=str(tmp_path), **options)
+
+
+# options that are dictionaries ---------------------------------------------------------------------------------------
+
+CHECKPOINTING = "activation_checkpointing_kwargs"
+WRONG = [
+    ({"accelerator_config": {"even": True}}, "accelerator_config must have keys among 'split_batches', 'dispatch_batc"),
+    (
+        {"accelerator_config": {"even_batches": "no"}},
+        "accelerator_config['even_batches'] must be of type bool, got 'no'",
+    ),
+    ({"accelerator_config": 3}, "accelerator_config must be a dictionary, a JSON object or a file with one, got 3"),
+    (
+        {"accelerator_config": {"gradient_accumulation_kwargs": {"steps": 2}}},
+        "accelerator_config['gradient_accumulation_kwargs'] must have keys among 'num_steps', ",
+    ),
+    (
+        {"accelerator_config": {"gradient_accumulation_kwargs": {"num_steps": 2}}},
+        "accelerator_config['gradient_accumulation_kwargs'] must not have 'num_steps', which would change the samples",
+    ),
+    ({CHECKPOINTING: {"reentrant": True}}, f"{CHECKPOINTING} must have keys among 'every_n_layers', 'offload', 'use_"),
+    (
+        {"gradient_checkpointing_kwargs": '{"reentrant": 1}'},
+        "gradient_checkpointing_kwargs must have keys among 'every",
+    ),
+    ({CHECKPOINTING: {"use_reentrant": "yes"}}, f"{CHECKPOINTING}['use_reentrant'] must be of type "),
+    ({CHECKPOINTING: {"every_n_layers": 0}}, f"{CHECKPOINTING}['every_n_layers'] must be at least 1, got 0"),
+    ({CHECKPOINTING: {"context_fn": 3}}, f"{CHECKPOINTING}['context_fn'] must be of type Callable[["),
+    (
+        {CHECKPOINTING: {"use_reentrant": True, "debug": True}},
+        f"{CHECKPOINTING} must be options that can be used together, got {{'use_reentrant': True, 'debug': True}} (",
+    ),
+    (
+        {"fsdp_config": {"cpu_offload": True}},
+        "fsdp_config must be left out unless fsdp=True, got {'cpu_offload': True}",
+    ),
+    ({"fsdp": "full"}, "fsdp must be True, False or of the words full_shard, shard_grad_op, "),
+    ({"fsdp": True, "fsdp_config": {"fsdp_foo": 1}}, "fsdp_config must have keys among 'activation_checkpointing', 'a"),
+    # an option of the first version
+    ({"fsdp": True, "fsdp_config": {"forward_prefetch": True}}, "'xla_fsdp_v2', got 'forward_prefetch'"),
+    (
+        {"fsdp": True, "fsdp_config": {"version": "x"}},
+        "fsdp_config must be options that fsdp=True can use, got {'version': 'x'} (invalid literal for int()",
+    ),
+    (
+        {"fsdp": "hybrid_shard"},
+        "fsdp_config must be options that fsdp='hybrid_shard' can use, got nothing (`fsdp=hybrid_shard` is only",
+    ),
+    (
+        {"optim": "sgd", "optim_args": "momentum="},
+        "optim_args must be name=value, separated by commas, got 'momentum='",
+    ),
+    ({"optim": "sgd", "optim_args": "momentum=0.1,momentum=0.2"}, "optim_args must have each name once, got 'momentum"),
+    ({"optim": "sgd", "optim_target_modules": "all"}, "optim_target_modules must be left out with optim='sgd', which"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_a_key_that_no_library_takes_is_named(tmp_path, options, message):
+    options = {"activation_checkpointing": True} | options if "checkpointing" in str(options) else options
+    with pytest.raises(ValueError, match=re.escape(message)) as raised:
+        NPOConfig(output_dir=str(tmp_path), **options)
+    assert re.match(r"[\w\[\]']+ must ", str(raised.value)) and "\n" not in str(raised.value)
+
+
+@pytest.mark.filterwarnings("ignore:.gradient_checkpointing:FutureWarning")
+@pytest.mark.parametrize("name", ["activation_checkpointing", "gradient_checkpointing"])
+def test_dictionaries_are_read_from_text_and_from_files(tmp_path, name):
+    path = tmp_path / "options.json"
+    given = {"use_reentrant": True, "preserve_rng_state": False, "every_n_layers": 2}
+    path.write_text(json.dumps(given), "utf-8")
+    for value in (given, json.dumps(given), str(path)):
+        config = NPOConfig(output_dir=str(tmp_path), **{name: True, f"{name}_kwargs": value})
+        assert config.activation_checkpointing_kwargs == given
+        assert dataclasses.replace(config, seed=1).activation_checkpointing_kwargs == given
+    for text, why in (
+        (b"{\n bad", "(Expecting property name enclosed in double quotes, line 2, column 2)"),
+        (b"[1]", ""),
+    ):
+        path.write_bytes(text)
+        with pytest.raises(
+            ValueError, match=re.escape(f"{name}_kwargs must be a JSON object, got {path}") + ".*"
+        ) as said:
+            NPOConfig(output_dir=str(tmp_path), **{name: True, f"{name}_kwargs": str(path)})
+        assert str(said.value).endswith(why)
+    path.write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(ValueError, match=f"got {re.escape(str(path))}, which is not in UTF-8$"):
+        NPOConfig(output_dir=str(tmp_path), **{name: True, f"{name}_kwargs": str(path)})
+
+
+def test_fsdp_is_a_flag_whose_options_are_those_that_are_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("FSDP_CPU_RAM_EFFICIENT_LOADING", "false")
+    for value in ("true", "yes", True, "full_shard auto_wrap"):
+        config = NPOConfig(output_dir=str(tmp_path), fsdp=value, fsdp_config={"fsdp_cpu_offload": True})
+        assert config.fsdp is True and config.fsdp_plugin_args["cpu_offload"] is True
+        again = dataclasses.replace(config, seed=1)
+        assert again.fsdp_config == config.fsdp_config and type(again.fsdp_config) is dict
+    assert NPOConfig(output_dir=str(tmp_path), fsdp="False").fsdp is None
+    config = NPOConfig(output_dir=str(tmp_path), fsdp=True, fsdp_config={"state_dict_type": "x"})
+    monkeypatch.setattr(NPOConfig, "world_size", 2)
+    with pytest.raises(
+        ValueError, match=r"^fsdp_config must be options that can be used here, got \{'state_dict_type'"
+    ):
+        check_machine(config)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {CHECKPOINTING: {"offload": True}},
+            "activation_checkpointing_kwargs['offload'] needs a GPU, got none: leave it",
+        ),
+        (
+            {"torch_compile_backend": "foo"},
+            "torch_compile_backend must be one of 'no', 'eager', 'aot_eager', 'inductor'",
+        ),
+        ({"torch_compile_mode": "foo"}, "torch_compile must be possible here, got torch_compile_mode='foo' ("),
+    ],
+)
+def test_what_the_machine_cannot_do_is_named(tmp_path, options, message):
+    config = NPOConfig(output_dir=str(tmp_path), use_cpu=True, activation_checkpointing=True, **options)
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        check_machine(config)
+
+
+def test_kernels_that_liger_does_not_have_are_named(tmp_path):
+    pytest.importorskip("liger_kernel", reason="Liger Kernel needs Linux and Triton")
+    options = {"output_dir": str(tmp_path), "use_liger_kernel": True}
+    check_liger(NPOConfig(**options, liger_kernel_config='{"rope": true}'), "llama")
+    for given, message in (
+        ({"ropes": True}, "liger_kernel_config must have keys among 'rope', 'cross_entropy', "),
+        ({"rope": 1}, "liger_kernel_config['rope'] must be of type bool, got 1"),
+    ):
+        with pytest.raises(ValueError, match="^" + re.escape(message)):
+            check_liger(NPOConfig(**options, liger_kernel_config=given), "llama")
+    with pytest.raises(
+        ValueError, match=r"^use_liger_kernel must be left out for models of type 'none', which Liger lac"
+    ):
+        check_liger(NPOConfig(**options), "none")
 
 
 def test_a_flag_is_a_flag(tmp_path):

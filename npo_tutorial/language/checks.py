@@ -101,7 +101,7 @@ EFFECTS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         "with logging_strategy='no' and without evaluations: the share is counted in either",
     ),
     ("liger_kernel_config", lambda x: x.use_liger_kernel, "without use_liger_kernel"),
-    ("fsdp_config", lambda x: x.fsdp, "without fsdp"),
+    ("fsdp_config", lambda x: x.fsdp, "unless fsdp=True"),
     ("fp16", lambda x: not x.bf16, "with bf16=True: computations have one precision"),
     ("fp16_full_eval", lambda x: not x.bf16_full_eval, "with bf16_full_eval=True: computations have one precision"),
     ("fsdp", lambda x: not x.deepspeed, "with deepspeed: each of them shards the model"),

@@ -189,8 +189,8 @@ class NPOConfig(transformers.TrainingArguments):
         if self.batch_size is not None:
             self._divide_batch(self.batch_size)
         dictionaries.check_fsdp(self)
-        checks.check_effects(self)
         dictionaries.read_dictionaries(self)
+        checks.check_effects(self)
         dictionaries.check_dictionaries(self)
         given, self.greater_is_better = self.greater_is_better, checks.direction(self)
         if not torch.accelerator.is_available():

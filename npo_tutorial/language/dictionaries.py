@@ -99,7 +99,7 @@ def check_dictionaries(args: Any) -> None:
 
 def _check_checkpointing(name: str, given: dict[str, Any]) -> None:
     checkpoint = torch.utils.checkpoint.checkpoint
-    # the last one is not in its signature
+    # preserve_rng_state is one of the arguments that its signature does not name
     _check(
         name, given, transformers.PreTrainedModel.activation_checkpointing_enable, checkpoint, preserve_rng_state=bool
     )
@@ -143,13 +143,13 @@ def _is_of(value: Any, hint: Any) -> bool:
 
 def read_fsdp_config(args: Any, process: Callable[[], Any]) -> Any:
     """What `process`, the Trainer's own function, makes of `fsdp_config`; raises ValueError for what it never reads."""
-    given = args.fsdp_config or {}
+    given, fsdp = args.fsdp_config or {}, args.fsdp
     args.fsdp_config = read = _Read(given)
     try:
         made = process()
     except Exception as error:
         raise ValueError(
-            f"fsdp_config must be options that can be used with fsdp, got {given or 'nothing'} ({reason(error)})"
+            f"fsdp_config must be options that fsdp={fsdp!r} can use, got {given or 'nothing'} ({reason(error)})"
         ) from None
     for key in given:
         _check_known("fsdp_config", key.removeprefix("fsdp_"), sorted(read.asked))
