@@ -259,7 +259,12 @@ def test_the_direction_of_a_metric_is_not_guessed(tmp_path, metric, greater):
 def test_a_copy_with_another_metric_has_its_direction(tmp_path):
     options = {"eval_strategy": "steps", "save_strategy": "best", "metric_for_best_model": "fraction_forgotten"}
     config = NPOConfig(output_dir=str(tmp_path), **options)
-    for metric, greater in (("fraction_forgotten", True), ("retain_loss", False), ("rouge", True), ("own_loss", False)):
+    for metric, greater in (
+        ("fraction_forgotten", True),
+        ("retain_loss", False),
+        ("rouge", True),
+        ("eval_loss", False),
+    ):
         assert direction(dataclasses.replace(config, metric_for_best_model=metric)) is greater
     with pytest.raises(ValueError, match=r"^greater_is_better must be given with metric_for_best_model='forget_loss'"):
         dataclasses.replace(config, metric_for_best_model="forget_loss")

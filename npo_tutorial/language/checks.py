@@ -149,7 +149,7 @@ def check_effects(args: Any) -> None:
         for name, value in _changed(args, names.split()):
             if not has_effect(args):
                 raise ValueError(f"{name} must be left out {otherwise}, got {getattr(value, 'value', value)!r}")
-    if args.deepspeed and find_spec("deepspeed") is None:
+    if args.deepspeed is not None and find_spec("deepspeed") is None:
         raise ImportError("deepspeed needs the package of this name: pip install deepspeed")
 
 
@@ -168,7 +168,7 @@ def direction(args: Any) -> bool | None:
     metric = metric.removeprefix("eval_")
     # a metric of the user's own is as the Trainer describes it
     if not metric.endswith(AVERAGES):
-        return not metric.endswith("loss")
+        return True
     if metric not in GREATER_IS_BETTER:
         raise ValueError(
             f"greater_is_better must be given with metric_for_best_model={metric!r}, of which neither direction "
