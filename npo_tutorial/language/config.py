@@ -165,7 +165,7 @@ class NPOConfig(transformers.TrainingArguments):
         default="none", metadata=_help("where to report the log: none, all, tensorboard, wandb …")
     )
     # a string, so that it can be typed
-    liger_kernel_config: dict[str, bool] | str | None = field(
+    liger_kernel_config: dict[str, bool] | str | None = field(  # type: ignore[assignment]
         default=None, metadata=_help('which kernels of Liger to use, as JSON: {"rope": true, "swiglu": false}')
     )
     ddp_find_unused_parameters: bool | None = field(
