@@ -30,7 +30,7 @@ DICTIONARIES = (
 
 
 class _Read(dict[str, Any]):
-    """A dictionary that knows which of its keys somebody asked for."""
+    """A dictionary that knows for which of its keys it was asked."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         super().__init__(given)
@@ -69,7 +69,7 @@ def check_fsdp(args: Any) -> None:
 
 
 def read_dictionaries(args: Any) -> None:
-    """Put dictionaries in the place of JSON and of files with JSON; raises ValueError for anything else."""
+    """Replace JSON, and files with JSON, by dictionaries; raises ValueError for anything else."""
     for name in DICTIONARIES:
         value = getattr(args, name, None)
         if isinstance(value, str):
