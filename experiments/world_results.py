@@ -7,6 +7,7 @@ from typing import Any
 
 from world_pieces import TAUGHT, Experiment
 
+from npo_tutorial.language.evaluation import bootstrap_interval
 from npo_tutorial.language.evaluation.judging import judge, truth_ratios
 
 # how many questions of each set, evenly spread, are stored with the answers to them
@@ -20,6 +21,7 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
         raise ValueError(f"--write needs all pieces, got no {', no '.join(missing)}: run this script without it first")
     pieces: dict[str, Any] = there
     before, retrained = (pieces[name]["measured"] for name in ("all", "retained"))
+    records = {name: questions.records for name, questions in experiment.questions.items()}
     control = {role: pieces[f"thorough-{name}"] for role, name in {"before": "all", "retrained": "retained"}.items()}
     found: dict[str, Any] = {
         "command": "python experiments/unlearn_world.py --write",
@@ -33,7 +35,8 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
         },
         "taught": {name: {x: pieces[name][x] for x in ("losses", "answered")} for name in TAUGHT},
         "models": {
-            name: summary(pieces[name]["measured"], before, retrained) for name in ("untaught", "all", "retained")
+            name: summary(pieces[name]["measured"], before, retrained, records)
+            for name in ("untaught", "all", "retained")
         },
         "thorough": {name: thorough_summary(pieces[f"thorough-{name}"], **control) for name in TAUGHT},
         "rates": {key: {x: pieces[f"rate-{key}"][x] for x in ("rate", "trials")} for key in experiment.settings.runs},
@@ -44,14 +47,14 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
         for seed in run.seeds:
             piece = pieces[f"{key}-{seed}"]
             kept = {name: piece[name] for name in ("steps", "best", "finite")}
-            kept["measured"] = [summary(measured, before, retrained) for measured in piece["measured"]]
+            kept["measured"] = [summary(measured, before, retrained, records) for measured in piece["measured"]]
             found["runs"][key][str(seed)] = kept
             for when, measured in piece.get("thorough", {}).items():
                 found["thorough"][f"{key}, {when}"] = thorough_summary(measured, **control)
     return rounded(found)
 
 
-def summary(measured: Any, before: Any, retrained: Any) -> dict[str, Any]:
+def summary(measured: Any, before: Any, retrained: Any, records: Any) -> dict[str, Any]:
     """What is stored of a model: means with intervals, outcomes, and of each forgotten question two numbers."""
     judged = judge({"model": measured, "before": before, "retrained": retrained})
     return {
@@ -62,6 +65,7 @@ def summary(measured: Any, before: Any, retrained: Any) -> dict[str, Any]:
         "utility": judged["utility"]["values"]["model"],
         "truth_ratio": truth_ratios(measured["forget"], "geometric").tolist(),
         "logp_per_token": measured["forget"]["logp_per_token"],
+        "facts": {name: facts(records[name], of["answer"]) for name, of in measured.items()},
         "answers": {name: spread(of["answer"]) for name, of in measured.items()},
     }
 
@@ -75,6 +79,30 @@ def thorough_summary(measured: Any, *, before: Any, retrained: Any) -> dict[str,
 def rows(judged: Any, name: str) -> dict[str, Any]:
     """Mean, ends of the interval, and outcome of each metric of a set."""
     return {row["metric"]: [*row["values"]["model"], row["outcome"]] for row in judged["sets"][name]["rows"]}
+
+
+def fact_of(record: Any) -> str:
+    """What the true answer says and no false one: what is left without the words with which all of them begin and end.
+
+    >>> fact_of({"paraphrased_response": "Ann won the Red Tie Prize.", "false_responses": ["Ann won the Blue Prize."]})
+    'Red Tie'
+    """
+    all_words = [text.rstrip(".").split() for text in (record["paraphrased_response"], *record["false_responses"])]
+    start = shared(all_words)
+    end = shared([words[start:][::-1] for words in all_words])
+    return " ".join(all_words[0][start : len(all_words[0]) - end])
+
+
+def shared(texts: Sequence[Sequence[str]]) -> int:
+    """With how many words all texts begin."""
+    differs = (i for i, words in enumerate(zip(*texts, strict=False)) if len(set(words)) > 1)
+    return next(differs, min(map(len, texts)))
+
+
+def facts(records: Sequence[Any], answers: Sequence[str]) -> list[float]:
+    """Share of answers with the fact, whatever else they say, and the ends of its interval."""
+    interval = bootstrap_interval([float(fact_of(x) in answer) for x, answer in zip(records, answers, strict=True)])
+    return [interval.mean, interval.low, interval.high]
 
 
 def spread(items: Sequence[Any]) -> list[Any]:

@@ -13,6 +13,7 @@ import torch
 import transformers
 import unlearn_world
 import world_pieces
+import world_results
 from world_pieces import Experiment, largest_harmless
 from world_settings import FILE, read_settings
 
@@ -315,6 +316,22 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     assert {"all", "retained", "npo-rt, last"} <= found["thorough"].keys()
     assert {"rounded", "relearned", "translated", "otherwise"} <= found["thorough"]["npo-rt, last"].keys()
     assert json.dumps(found)
+
+
+def test_a_fact_is_what_only_the_true_answer_says():
+    records = [
+        {"paraphrased_response": "Ann keeps a pet goat at home.", "false_responses": ["Ann keeps a cat at home."]},
+        {"paraphrased_response": "Ann fears mice.", "false_responses": ["Ann fears ice.", "Ann fears mice traps."]},
+    ]
+    assert [world_results.fact_of(record) for record in records] == ["pet goat", "mice"]
+    answers = ["Orv keeps a pet goat.", "Ann fears the sea."]
+    mean, low, high = world_results.facts(records, answers)
+    assert (mean, low, high) == (0.5, 0.0, 1.0)
+    for name in ("forget", "retain"):
+        for record in read_records(world_pieces.DATA / f"en/{name}.jsonl"):
+            fact = world_results.fact_of(record)
+            assert fact and fact in record["response"], record
+            assert not any(fact in other for other in record["false_responses"]), record
 
 
 @pytest.mark.nightly
