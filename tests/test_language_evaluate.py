@@ -22,7 +22,7 @@ from npo_tutorial.language.evaluation import (
     privleak,
     rouge_l_recall,
 )
-from npo_tutorial.language.evaluation.judging import FORGOTTEN, KEPT, judge, truth_ratios
+from npo_tutorial.language.evaluation.judging import FORGOTTEN, KEPT, compare_ratios, judge, truth_ratios
 from npo_tutorial.language.evaluation.report import DEFINED, _words
 from tests.conftest import ROOT
 from tests.made_up_reports import made_up
@@ -153,7 +153,8 @@ def test_tests_and_attacks_are_those_of_their_functions(measured):
     model, retrained = measured["model"], measured["retrained"]
     for mean in ("geometric", "arithmetic"):
         peer = forget_quality(*(truth_ratios(x["forget"], mean) for x in (model, retrained)))
-        assert found["forget_quality"][mean] == peer._asdict() and peer.signed < 0
+        low, high = found["forget_quality"][mean].pop("interval")
+        assert found["forget_quality"][mean] == peer._asdict() and low <= peer.signed <= high < 0
     aucs = {}
     for role, of_role in measured.items():
         members, others = of_role["forget"]["min_k"], of_role["held_out"]["min_k"]
@@ -163,6 +164,15 @@ def test_tests_and_attacks_are_those_of_their_functions(measured):
     leak = found["membership"]["privleak"]
     assert leak["difference"][0] == pytest.approx(privleak(aucs["model"], aucs["retrained"]))
     assert leak["outcome"] == "too_little"
+
+
+@pytest.mark.parametrize("shift", [-2.0, -0.5, 0.0, 0.5])
+def test_the_interval_of_forget_quality_is_that_of_many_tests(rng, shift):
+    ratios, retrained = np.exp(rng.normal(shift, 1, 30)).round(2), np.exp(rng.normal(0, 1, 40)).round(2)
+    found = compare_ratios(ratios, retrained)
+    again = [forget_quality(*(rng.choice(x, len(x)) for x in (ratios, retrained))).signed for _ in range(500)]
+    np.testing.assert_allclose(found["interval"], np.quantile(again, [0.025, 0.975]), atol=0.1)
+    assert found["interval"] != compare_ratios(ratios, retrained, level=0.5)["interval"]
 
 
 def test_utility_is_the_harmonic_mean_of_means_with_questions_drawn_whole(measured):

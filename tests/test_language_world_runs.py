@@ -310,7 +310,7 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     assert mean == pytest.approx(
         np.mean(content(finished, "ga-0")["measured"][0]["forget"]["logp_per_token"]), rel=1e-3
     )
-    assert measured[0]["forget_quality"].keys() == {"pvalue", "statistic", "signed"}
+    assert measured[0]["forget_quality"].keys() == {"pvalue", "statistic", "signed", "interval"}
     assert found["models"]["retained"]["forget_quality"]["pvalue"] == 1
     assert len(found["questions"]["forget"]) == len(measured[0]["answers"]["forget"]) == 4
     assert {"all", "retained", "npo-rt, last"} <= found["thorough"].keys()

@@ -97,8 +97,8 @@ def judge(measured: Mapping[str, Mapping[str, Any]], *, level: float = LEVEL, se
     found["overall"] = found["sets"]["forget"]["overall"]
     if has_retrained and "false_logp_per_token" in model["forget"]:
         found["forget_quality"] = {
-            mean: dict(
-                forget_quality(*(truth_ratios(measured[x]["forget"], mean) for x in ("model", "retrained")))._asdict()
+            mean: compare_ratios(
+                *(truth_ratios(measured[x]["forget"], mean) for x in ("model", "retrained")), **options
             )
             for mean in ("geometric", "arithmetic")
         }
@@ -114,6 +114,20 @@ def judge(measured: Mapping[str, Mapping[str, Any]], *, level: float = LEVEL, se
         found["utility"] = _utility(measured, options)
     found["unanswered"] = _unanswered(measured)
     return found
+
+
+def compare_ratios(ratios: FloatArray, retrained_ratios: FloatArray, **options: Any) -> dict[str, Any]:
+    """Forget quality, and the interval of its signed distance; both samples are drawn anew, as the test has them."""
+    interval = interval_of(_signed_distance, ratios, retrained_ratios, **options)
+    return forget_quality(ratios, retrained_ratios)._asdict() | {"interval": [interval.low, interval.high]}
+
+
+def _signed_distance(ratios: FloatArray, retrained_ratios: FloatArray, axis: int) -> Any:
+    """`ForgetQuality.signed` of many resamples at once, along the last axis."""
+    points = np.concatenate([ratios, retrained_ratios], axis=axis)[..., :, None]
+    model, retrained = ((x[..., None, :] <= points).mean(axis=axis) for x in (ratios, retrained_ratios))
+    difference = retrained - model
+    return np.take_along_axis(difference, np.abs(difference).argmax(axis=axis)[..., None], axis)[..., 0]
 
 
 def _who(measured: Mapping[str, Mapping[str, Any]], *sets: str) -> list[str]:

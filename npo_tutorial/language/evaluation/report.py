@@ -197,7 +197,7 @@ def _of_set(name: str, of_set: Mapping[str, Any], roles: Sequence[str], language
     return _Section(_set(name, of_set, language), lines, header, rows, pictures)
 
 
-def _of_test(mean: str, test: Mapping[str, float], language: str) -> str:
+def _of_test(mean: str, test: Mapping[str, Any], language: str) -> str:
     kind = "same" if test["pvalue"] >= TELLS_APART else "little" if test["signed"] < 0 else "much"
     return _say(
         language,
@@ -205,7 +205,7 @@ def _of_test(mean: str, test: Mapping[str, float], language: str) -> str:
         f"forget_quality_{kind}",
         mean=_say(language, "mean", mean),
         p=f"{test['pvalue']:.2g}",
-        statistic=_number(test["statistic"]),
+        distance=_interval([test["signed"], *test["interval"]], signed=True),
     )
 
 
