@@ -9,6 +9,7 @@ from npo_tutorial.demos.language import answers
 from npo_tutorial.demos.preferences import dpo_margin, dpo_to_npo
 from npo_tutorial.demos.runs import decision_boundary, digits, divergence, opposed
 from npo_tutorial.demos.verdicts import forget_test
+from npo_tutorial.demos.world import small_world
 
 __all__ = [
     "adaptive_weight",
@@ -22,5 +23,6 @@ __all__ = [
     "forget_test",
     "opposed",
     "pareto",
+    "small_world",
     "softmax_policy",
 ]

@@ -1,0 +1,108 @@
+"""Demo of the chapter "miniature": how far a method is from the retrained model, and what it answers."""
+
+import re
+
+import numpy as np
+
+from npo_tutorial import results
+from npo_tutorial.demos.text import STEP, rounded
+from npo_tutorial.explore import Explorer, Grid, Passage, Path, Points, explore
+
+# of the ten questions with stored answers: one of each kind, and two people
+SHOWN = (0, 2, 4, 6)
+
+
+def small_world() -> Explorer:
+    """Thirteen methods forget four invented people: forget quality with its sign, utility, and the answers.
+
+    One run of each method (seed 0), asked after some of its 48 steps. The runs took hours, so the demo reads their
+    results from the package. Chapter "miniature".
+
+    Examples
+    --------
+    >>> small_world().values
+    {'method': 'NPO+RT', 'step': 48}
+    """
+    found = results.load("world")
+    models = found["models"]
+    titles = {run["title"]: key for key, run in found["settings"]["runs"].items()}
+    steps = [0, *found["settings"]["unlearning"]["measured"]]
+
+    def course(method):
+        """What was measured, from the model before on; a run that ended early stays where it ended."""
+        run = found["runs"][titles[method]]["0"]
+        measured = [models["all"], *run["measured"]]
+        return measured + [measured[-1]] * (len(steps) - len(measured)), run["steps"][-1]
+
+    def place(*measured):
+        return [np.array([of(x) for x in measured], float) for of in (signed_distance, utility)]
+
+    def curves(x, method, step):
+        measured, _ = course(method)
+        return {
+            "run": Path(*place(*measured)),
+            "retrained": Points(*place(models["retained"])),
+            "model": Points(*place(measured[steps.index(step)])),
+        }
+
+    def passages(method, step):
+        measured, _ = course(method)
+        model = measured[steps.index(step)]
+        forget, retrained = found["questions"]["forget"], models["retained"]["answers"]["forget"]
+        # the stored answers are those of every fourth question
+        every = -(-len(model["logp_per_token"]) // len(forget))
+        return [
+            Passage(
+                {
+                    "en": f"{forget[i]['prompt']} (Retrained model: “{retrained[i]}”)",
+                    "zh": f"{forget[i]['prompt']}（重训练模型：“{retrained[i]}”）",
+                },
+                [re.sub(r"\s*\n\s*", "\n", model["answers"]["forget"][i].strip())],
+                [np.exp(model["logp_per_token"][every * i])],
+            )
+            for i in SHOWN
+        ]
+
+    def say(method, step):
+        measured, last = course(method)
+        model = measured[steps.index(step)]
+        distance, kept = rounded(signed_distance(model), 2), rounded(utility(model), 2)
+        told = [f"{100 * model['facts'][name][0]:.0f}%" for name in ("forget", "retain")]
+        en, zh = f"{method}, step {step}", f"{method}，第 {step} 步"
+        if step > last:
+            en, zh = f"{method} ended at step {last}", f"{method} 到第 {last} 步为止"
+        return {
+            "en": f"{en}: signed distance {distance}, utility {kept}; facts told: {told[0]} of those to forget, "
+            f"{told[1]} of those to retain.",
+            "zh": f"{zh}：带符号的距离 {distance}，效用 {kept}；说出的事实：该忘的 {told[0]}，该留的 {told[1]}。",
+        }
+
+    return explore(
+        curves,
+        np.array(steps, float),
+        title={"en": "Where a method ends, and what it then says", "zh": "一种方法停在哪里，又怎样回答"},
+        x_label={"en": "signed distance of forget quality", "zh": "遗忘质量的带符号距离"},
+        y_label={"en": "utility", "zh": "效用"},
+        labels={
+            "run": {"en": "the run, from before unlearning", "zh": "从遗忘前开始的一次运行"},
+            "retrained": {"en": "retrained model", "zh": "重训练模型"},
+            "model": {"en": "the chosen step", "zh": "所选的步"},
+        },
+        say=say,
+        passages=passages,
+        passages_label={
+            "en": "Four questions to forget, and the model’s answers; above each answer, how probable the true one is, "
+            "in per cent per token.",
+            "zh": "四个该忘的问题和模型的回答；每个回答上方是正确回答每词元的概率（百分数）。",
+        },
+        method=Grid(list(titles), label={"en": "method", "zh": "方法"}, start="NPO+RT"),
+        step=Grid(steps, label=STEP, start=48),
+    )
+
+
+def signed_distance(model):
+    return model["forget_quality"]["signed"]
+
+
+def utility(model):
+    return model["utility"][0]
