@@ -489,3 +489,36 @@ def test_forget_test(rng):
         signed = float(re.search(r"sign (−?[\d.]+\d)", said)[1].replace("−", "-"))
         assert signed == pytest.approx(np.sign(shift) * found.statistic, abs=6e-3)
         assert ("too little" in said, "too much" in said) == (shift < 0, shift > 0)
+
+
+def test_small_world(rng):
+    made = demo("small_world")
+    found = results.load("world")
+    titles = {run["title"]: key for key, run in found["settings"]["runs"].items()}
+    assert made.grids["method"] == list(titles) and made.grids["step"][0] == 0
+    retrained, before = found["models"]["retained"], found["models"]["all"]
+    for index, values in made.some_points(rng, 24):
+        run, step = found["runs"][titles[values["method"]]]["0"], int(values["step"])
+        there = [k for k in (0, *run["steps"]) if k <= step]
+        model = before if there[-1] == 0 else run["measured"][run["steps"].index(there[-1])]
+        drawn, said = made.widget.drawn(list(index)), made.options["say"](**values)["en"]
+        for name, of in {"model": model, "retrained": retrained}.items():
+            place = of["forget_quality"]["signed"], of["utility"][0]
+            assert [*drawn[name].x, *drawn[name].y] == pytest.approx(place, abs=1e-3)
+        courses = [(x["forget_quality"]["signed"], x["utility"][0]) for x in (before, *run["measured"])]
+        path = np.transpose([drawn["run"].x, drawn["run"].y])
+        # a run that ended early stays where it ended
+        np.testing.assert_allclose(path, courses + courses[-1:] * (len(path) - len(courses)), atol=1e-3)
+        numbers = [float(number.replace("−", "-")) for number in re.findall(r"(?:distance|utility) (−?\d\.\d\d)", said)]
+        assert numbers == pytest.approx([model["forget_quality"]["signed"], model["utility"][0]], abs=5.1e-3)
+        told = [int(number) / 100 for number in re.findall(r"(\d+)%", said)]
+        assert told == pytest.approx([model["facts"][part][0] for part in ("forget", "retain")], abs=5.1e-3)
+        assert ("ended" in said) == (step > run["steps"][-1])
+        passages = made.widget.passages(list(index))
+        for passage, i in zip(passages, (0, 2, 4, 6), strict=True):
+            assert passage.title["en"].startswith(found["questions"]["forget"][i]["prompt"])
+            assert retrained["answers"]["forget"][i] in passage.title["en"]
+            assert "".join(passage.pieces).split() == model["answers"]["forget"][i].split()
+            # ten of forty questions have stored answers: every fourth
+            probability = 100 * np.exp(model["logp_per_token"][4 * i])
+            assert 100 * passage.strengths[0] == pytest.approx(probability, abs=0.51)
