@@ -31,6 +31,13 @@ ROOT = Path(__file__).parent.parent
 # the tests for files, by the beginning of their paths
 TESTS = {
     "npo_tutorial/losses.py": ["npo_tutorial/losses.py", "tests/test_losses.py"],
+    **{
+        f"npo_tutorial/language/evaluation/{name}.py": [
+            f"npo_tutorial/language/evaluation/{name}.py",
+            f"tests/test_language_{name}.py",
+        ]
+        for name in ("metrics", "verdicts")
+    },
     "npo_tutorial/logistic/": ["npo_tutorial/logistic", *sorted(map(str, Path("tests").glob("test_logistic_*.py")))],
 }
 AT_LEAST = 95  # per cent of the mutants that must be caught
