@@ -70,21 +70,21 @@ def small_world() -> Explorer:
         told = [f"{100 * model['facts'][name][0]:.0f}%" for name in ("forget", "retain")]
         en, zh = f"{method}, step {step}", f"{method}，第 {step} 步"
         if step > last:
-            en, zh = f"{method} ended at step {last}", f"{method} 到第 {last} 步为止"
+            en, zh = f"{method} ended at step {last}", f"{method} 在第 {last} 步就结束了"
         return {
             "en": f"{en}: signed distance {distance}, utility {kept}; facts told: {told[0]} of those to forget, "
             f"{told[1]} of those to retain.",
-            "zh": f"{zh}：带符号的距离 {distance}，效用 {kept}；说出的事实：该忘的 {told[0]}，该留的 {told[1]}。",
+            "zh": f"{zh}：带符号的距离 {distance}，效用 {kept}；要忘的事实说出了 {told[0]}，要留的说出了 {told[1]}。",
         }
 
     return explore(
         curves,
         np.array(steps, float),
-        title={"en": "Where a method ends, and what it then says", "zh": "一种方法停在哪里，又怎样回答"},
+        title={"en": "Where a method ends, and what it then says", "zh": "一种方法走到哪里，又怎样回答"},
         x_label={"en": "signed distance of forget quality", "zh": "遗忘质量的带符号距离"},
         y_label={"en": "utility", "zh": "效用"},
         labels={
-            "run": {"en": "the run, from before unlearning", "zh": "从遗忘前开始的一次运行"},
+            "run": {"en": "the run, from before unlearning", "zh": "这次运行，从遗忘之前起"},
             "retrained": {"en": "retrained model", "zh": "重训练模型"},
             "model": {"en": "the chosen step", "zh": "所选的步"},
         },
@@ -93,7 +93,7 @@ def small_world() -> Explorer:
         passages_label={
             "en": "Four questions to forget, and the model’s answers; above each answer, how probable the true one is, "
             "in per cent per token.",
-            "zh": "四个该忘的问题和模型的回答；每个回答上方是正确回答每词元的概率（百分数）。",
+            "zh": "四个要忘的问题和模型的回答；每个回答上方是真实回答平均每个词元的概率（百分数）。",
         },
         method=Grid(list(titles), label={"en": "method", "zh": "方法"}, start="NPO+RT"),
         step=Grid(steps, label=STEP, start=48),
