@@ -513,7 +513,7 @@ def test_small_world(rng):
         assert numbers == pytest.approx([model["forget_quality"]["signed"], model["utility"][0]], abs=5.1e-3)
         told = [int(number) / 100 for number in re.findall(r"(\d+)%", said)]
         assert told == pytest.approx([model["facts"][part][0] for part in ("forget", "retain")], abs=5.1e-3)
-        assert ("ended" in said) == (step > run["steps"][-1])
+        assert ("last measured" in said) == (step > run["steps"][-1])
         passages = made.widget.passages(list(index))
         for passage, i in zip(passages, (0, 2, 4, 6), strict=True):
             assert passage.title["en"].startswith(found["questions"]["forget"][i]["prompt"])

@@ -70,7 +70,7 @@ def small_world() -> Explorer:
         told = [f"{100 * model['facts'][name][0]:.0f}%" for name in ("forget", "retain")]
         en, zh = f"{method}, step {step}", f"{method}，第 {step} 步"
         if step > last:
-            en, zh = f"{method} ended at step {last}", f"{method} 在第 {last} 步就结束了"
+            en, zh = f"{method}, last measured at step {last}", f"{method}，只测到第 {last} 步"
         return {
             "en": f"{en}: signed distance {distance}, utility {kept}; facts told: {told[0]} of those to forget, "
             f"{told[1]} of those to retain.",
