@@ -1,8 +1,10 @@
 """language/models.py: what is checked before weights are loaded, and how they are loaded."""
 
+import copy
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 import torch
 import transformers
 
+from npo_tutorial.language import models
 from npo_tutorial.language.adapters import has_adapter
 from npo_tutorial.language.models import ModelArguments, load, look_up, still_share, warn_of_still_weights
 from tests.conftest import ROOT, nightly
@@ -326,9 +329,84 @@ def test_missing_packages_are_named(here, monkeypatch, options, package, message
         look_up(ModelArguments(model="model", **options))
 
 
-def test_targets_that_the_model_does_not_have(here):
-    with pytest.raises(ValueError, match=r"--lora-targets must be layers .* got \['attn'\] .* it has .*q_proj"):
-        load(ModelArguments(model="model", lora=True, lora_targets=["attn"]))
+LAYERS = "down_proj, embed_tokens, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj, v_proj"
+ABSENT = [
+    (["attn"], "['attn'] (Target modules {'attn'} not found in the base model)"),
+    (["proj"], "['proj'] (Target modules {'proj'} not found in the base model)"),
+    (["q_proj", "v_porj"], "['q_proj', 'v_porj'] (there is no 'v_porj')"),
+    (["o_proj", "1.self_attn.q_proj", "2.self_attn.q_proj"], "q_proj'] (there is no '2.self_attn.q_proj')"),
+    (["input_layernorm"], "['input_layernorm'] (Target module LlamaRMSNorm((16,), eps=1e-06) is not supported)"),
+    (["q_proj", "self_attn"], "['q_proj', 'self_attn'] (Target module LlamaAttention)"),
+    (["all-linear"], "['all-linear'] (Target modules {'all-linear'} not found in the base model)"),
+    ("attn", "attn (Target modules attn not found in the base model)"),
+    ("q_proj", "q_proj (Target modules q_proj not found in the base model)"),
+    (".*(q_proj", ".*(q_proj (missing ), unterminated subpattern at position 2)"),
+]
+PRESENT = [
+    *(["q_proj"], ["q_proj", "down_proj", "lm_head"], ["embed_tokens"], ["0.self_attn.q_proj", "up_proj"]),
+    *(["model.layers.1.mlp.up_proj"], r".*\.[qv]_proj", "model.layers.0.*_proj", "all-linear", "All-Linear"),
+]
+
+
+@pytest.mark.parametrize(("targets", "message"), ABSENT)
+def test_targets_that_the_model_does_not_have(here, monkeypatch, targets, message):
+    arguments = ModelArguments(model="model", lora=True, lora_targets=targets)
+    with monkeypatch.context() as without:
+        without.setattr("npo_tutorial.language.models._weights", lambda *_: pytest.fail("weights were loaded"))
+        with pytest.raises(ValueError, match=r"^--lora-targets must be layers of this model, got ") as raised:
+            look_up(arguments)
+    assert str(raised.value).endswith(f"{message}: it has {LAYERS}") and "\n" not in str(raised.value)
+    # without a model to look at, peft finds it with the weights
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_config", lambda *_, **__: 1 / 0)
+    if "there is no" in message:
+        assert load(arguments)
+    else:
+        with pytest.raises(ValueError, match="^" + re.escape(str(raised.value))):
+            load(arguments)
+
+
+@pytest.mark.parametrize("targets", PRESENT)
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`")
+def test_targets_that_the_model_has(here, targets):
+    arguments = ModelArguments(model="model", lora=True, lora_targets=targets)
+    state = torch.random.get_rng_state()
+    source = look_up(arguments)
+    # the adapter's random weights are those of the seed, and the configuration is as it was
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert source.config.to_dict() == look_up(ModelArguments(model="model")).config.to_dict()
+    model, _ = load(arguments, source)
+    assert all(x.device.type == "cpu" for x in model.parameters())
+
+
+SMALL = {"vocab_size": 260, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        transformers.GPT2Config(vocab_size=260, n_embd=16, n_layer=1, n_head=2, n_positions=64),
+        transformers.OPTConfig(**SMALL, ffn_dim=16, word_embed_proj_dim=16),
+        # experts, of which peft turns the names of earlier versions into those of today
+        transformers.MixtralConfig(**SMALL, intermediate_size=16, num_key_value_heads=1, num_local_experts=2),
+        transformers.Qwen2MoeConfig(**SMALL, num_key_value_heads=1, num_experts=2, moe_intermediate_size=16),
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_what_peft_takes_with_weights_is_taken_without(here, config):
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    names = {name.rpartition(".")[2] for name, _ in model.named_modules()} - {""}
+    lists = [[name] for name in names | {"w1", "gate_proj", "nothing"}] + [["w1", "w3"], ["w1", "w2", "w3", "q_proj"]]
+    for targets in lists:
+        arguments, said = ModelArguments(model="model", lora=True, lora_targets=targets), []
+        for check in (
+            lambda arguments: models._check_targets(arguments, config),
+            lambda arguments: models._add_adapter(copy.deepcopy(model), arguments),
+        ):
+            try:
+                check(arguments)
+            except ValueError as error:
+                said.append(str(error))
+        assert len(said) in (0, 2) and len({*said}) <= 1, (targets, said)
 
 
 def test_weights_of_another_model(here):

@@ -3,8 +3,10 @@
 Errors name the options as they are typed.
 """
 
+import copy
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +111,8 @@ def look_up(arguments: ModelArguments) -> Source:
     config = _config(base)
     folder = adapter if adapter and Path(adapter, "tokenizer_config.json").is_file() else base
     tokenizer = _tokenizer(folder)
+    if arguments.lora_targets:
+        _check_targets(arguments, config)
     text = config.get_text_config(decoder=True)
     return Source(base, adapter, config, tokenizer, text.vocab_size, getattr(text, "max_position_embeddings", None))
 
@@ -455,8 +459,41 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def _check_targets(arguments: ModelArguments, config: Any) -> None:
+    """Raise ValueError for targets that a model of this kind does not have, found without its weights."""
+    torch, transformers = require("torch"), require("transformers")
+    with torch.device("meta"), warnings.catch_warnings():
+        # what is warned of is warned of again with the weights
+        warnings.simplefilter("ignore")
+        try:
+            model = transformers.AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+        except Exception:
+            # nothing is known yet: peft checks the targets again, with the weights
+            return
+        names, layers = [name for name, _ in model.named_modules()], _layers(model)
+        made = _add_adapter(model, arguments).peft_config["default"]
+    # peft is content with one target that exists; where it renamed some (experts), it has target_parameters, too
+    if isinstance(made.target_modules, str) or made.target_parameters:
+        return
+    for target in arguments.lora_targets or ():
+        if target in made.target_modules and not any(f".{name}".endswith(f".{target}") for name in names):
+            raise ValueError(
+                f"--lora-targets must be layers of this model, got {arguments.lora_targets} (there is no {target!r}): "
+                f"it has {layers}"
+            )
+
+
+def _layers(model: Any) -> str:
+    """The names of all layers that can have an adapter."""
+    torch, transformers = require("torch"), require("transformers")
+    kinds = (torch.nn.Linear, torch.nn.Embedding, transformers.pytorch_utils.Conv1D)
+    return ", ".join(sorted({name.rpartition(".")[2] for name, x in model.named_modules() if isinstance(x, kinds)}))
+
+
 def _add_adapter(model: Any, arguments: ModelArguments) -> Any:
     peft = require("peft")
+    # before peft puts its own layers there
+    layers = _layers(model)
     config = peft.LoraConfig(
         task_type="CAUSAL_LM",
         r=arguments.lora_rank or RANK,
@@ -466,11 +503,10 @@ def _add_adapter(model: Any, arguments: ModelArguments) -> Any:
     try:
         with _quiet():
             return peft.get_peft_model(model, config)
-    except ValueError as error:
-        layers = {name.rpartition(".")[2] for name, layer in model.named_modules() if hasattr(layer, "weight")}
+    except (ValueError, re.error) as error:
+        why = _line(error).partition(". ")[0].rstrip("(")
         raise ValueError(
-            f"--lora-targets must be layers of this model, got {arguments.lora_targets} ({_line(error)}): it has "
-            f"{', '.join(sorted(layers))}"
+            f"--lora-targets must be layers of this model, got {arguments.lora_targets} ({why}): it has {layers}"
         ) from None
 
 
