@@ -6,6 +6,7 @@ Whatever would do nothing is rejected here, for Python and for the command line 
 import copy
 import inspect
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -52,14 +53,29 @@ def _check_seed(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be between 0 and 2**32 - 1, got {value!r}")
 
 
+def _check_workers(name: str, value: Any) -> None:
+    # workers put samples that are in memory into batches: more of them than CPUs gain nothing, and each is a process
+    cpus = os.cpu_count() or 1
+    most = max(64, 16 * cpus)
+    if check_count(name, value, minimum=0) > most:
+        raise ValueError(f"{name} must be at most {most} on a machine with {cpus} CPU{'s' * (cpus > 1)}, got {value}")
+
+
+def _check_prefetch(name: str, value: Any) -> None:
+    # PyTorch asks for this many batches before the first step, even if there are fewer
+    if check_count(name, value) > 10_000:
+        raise ValueError(f"{name} must be at most 10000 batches for each worker, got {value}")
+
+
 #: The check of every number that is not its default.
 NUMBERS: dict[str, Callable[[str, Any], Any]] = {
     name: check
     for check, names in (
         (check_count, "batch_size per_device_train_batch_size per_device_eval_batch_size gradient_accumulation_steps"),
         (check_count, "max_steps eval_accumulation_steps save_total_limit torch_empty_cache_steps"),
-        (check_count, "dataloader_prefetch_factor ddp_bucket_cap_mb ddp_timeout"),
-        (partial(check_count, minimum=0), "dataloader_num_workers"),
+        (check_count, "ddp_bucket_cap_mb ddp_timeout"),
+        (_check_workers, "dataloader_num_workers"),
+        (_check_prefetch, "dataloader_prefetch_factor"),
         (check_positive, "forget_weight num_train_epochs"),
         (_check_amount, "learning_rate max_grad_norm weight_decay retain_weight adam_epsilon eval_delay"),
         (_check_decay, "adam_beta1 adam_beta2"),
