@@ -291,6 +291,25 @@ def test_an_optimizer_that_is_missing_is_found_before_the_model_is_loaded(here, 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        (
+            ["--lora", "--lora-targets", "nothing"],
+            "--lora-targets must be layers of this model, got ['nothing'] (Target modules {'nothing'} not found in the "
+            "base model): it has down_proj, embed_tokens, ",
+        ),
+        (
+            ["--lora", "--lora-targets", "q_proj", "v_porj"],
+            "--lora-targets must be layers of this model, got ['q_proj', 'v_porj'] (there is no 'v_porj'): it has do",
+        ),
+        (["--dataloader-num-workers", "100000"], "--dataloader-num-workers must be at most "),
+        (["--dataloader-num-workers", "-1"], "--dataloader-num-workers must be at least 0, got -1"),
+        (
+            ["--dataloader-prefetch-factor", "4"],
+            "--dataloader-prefetch-factor must be left out without --dataloader-num-workers, got 4",
+        ),
+        (
+            ["--deepspeed", '{"zero_optimisation": {"stage": 3}}'],
+            "--deepspeed must have keys that DeepSpeed reads, got 'zero_optimisation': did you mean 'zero_opt",
+        ),
         (["--deepspeed", "{}"], "--deepspeed needs the package of this name: pip install deepspeed"),
         (
             ["--fsdp", "full_shard"],

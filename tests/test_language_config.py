@@ -1,8 +1,10 @@
 """language/config.py: arguments of the Trainer work or are rejected, and options that would do nothing are named."""
 
 import dataclasses
+import difflib
 import json
 import math
+import os
 import re
 
 import pytest
@@ -12,7 +14,7 @@ import transformers
 from npo_tutorial.language import OBJECTIVES, NPOConfig
 from npo_tutorial.language.checks import NUMBERS, check_machine, direction
 from npo_tutorial.language.config import FIXED
-from npo_tutorial.language.dictionaries import check_liger
+from npo_tutorial.language.dictionaries import ALIKE, DEEPSPEED, check_liger
 from tests.tiny_language import make_datasets, make_model, make_trainer, many_datasets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -212,6 +214,8 @@ EVALUATED = "without evaluations, which eval_strategy='steps' and eval_steps ask
         ({"optim": "sgd", "optim_args": "momentum=0.9, foo=1"}, "with optim='sgd', which has no such option, got 'foo"),
         ({"liger_kernel_config": {"rope": True}}, "without use_liger_kernel, got {'rope': True}"),
         ({"dataloader_prefetch_factor": 2}, "without dataloader_num_workers, got 2"),
+        ({"dataloader_persistent_workers": True}, "without dataloader_num_workers, got True"),
+        ({"dataloader_multiprocessing_context": "fork"}, "without dataloader_num_workers, got 'fork'"),
     ],
 )
 def test_an_option_without_effect_is_named_with_what_it_lacks(tmp_path, options, message):
@@ -417,6 +421,26 @@ def test_bad_values_are_named(tmp_path, options, message):
         NPOConfig(output_dir=str(tmp_path), **options)
 
 
+@pytest.mark.parametrize(("cpus", "most"), [(1, 64), (4, 64), (8, 128), (224, 3584), (None, 64)])
+def test_more_workers_than_a_machine_can_use_are_rejected(tmp_path, monkeypatch, cpus, most):
+    monkeypatch.setattr(os, "cpu_count", lambda: cpus)
+    for count in (0, 1, most):
+        assert NPOConfig(output_dir=str(tmp_path), dataloader_num_workers=count).dataloader_num_workers == count
+    on = f"on a machine with {cpus or 1} CPU{'' if cpus in (1, None) else 's'}, got "
+    for count in (most + 1, 100_000, 2**40):
+        with pytest.raises(ValueError, match=rf"^dataloader_num_workers must be at most {most} {on}{count}$"):
+            NPOConfig(output_dir=str(tmp_path), dataloader_num_workers=count)
+
+
+def test_an_absurd_number_of_batches_in_advance_is_rejected(tmp_path):
+    options = {"output_dir": str(tmp_path), "dataloader_num_workers": 1}
+    assert NPOConfig(**options, dataloader_prefetch_factor=10_000).dataloader_prefetch_factor == 10_000
+    for count in (10_001, 10**9, 2**50):
+        message = f"^dataloader_prefetch_factor must be at most 10000 batches for each worker, got {count}$"
+        with pytest.raises(ValueError, match=message):
+            NPOConfig(**options, dataloader_prefetch_factor=count)
+
+
 # options that are dictionaries ---------------------------------------------------------------------------------------
 
 CHECKPOINTING = "activation_checkpointing_kwargs"
@@ -503,6 +527,59 @@ def test_dictionaries_are_read_from_text_and_from_files(tmp_path, name):
     path.write_bytes(b'{"a": "\xff"}')
     with pytest.raises(ValueError, match=f"got {re.escape(str(path))}, which is not in UTF-8$"):
         NPOConfig(output_dir=str(tmp_path), **{name: True, f"{name}_kwargs": str(path)})
+
+
+def slips(key):
+    """What a hand makes of a key: a letter left out, doubled, exchanged with the next; other dashes, capitals."""
+    i = len(key) // 2
+    yield from (key[:i] + key[i + 1 :], key[:i] + key[i] + key[i:], key[:i] + key[i + 1] + key[i] + key[i + 2 :])
+    yield from (key.upper(), key.replace("_", "-"), key.replace("_", ""), key + "s")
+
+
+@pytest.mark.parametrize("key", [key for key in DEEPSPEED if len(key) > 9])
+def test_a_slip_in_a_key_of_deepspeed_is_named(tmp_path, key):
+    for slip in {*slips(key)} - {*DEEPSPEED}:
+        for given in ({slip: {}}, json.dumps({"fp16": {}, slip: 1})):
+            message = f"^deepspeed must have keys that DeepSpeed reads, got '{slip}': did you mean '{key}'[?]$"
+            with pytest.raises(ValueError, match=message):
+                NPOConfig(output_dir=str(tmp_path), deepspeed=given)
+
+
+@pytest.mark.parametrize(
+    ("slip", "key"),
+    [
+        ("zero_optimisation", "zero_optimization"),
+        ("optimiser", "optimizer"),
+        ("lr_scheduler", "scheduler"),
+        ("float16", "bfloat16"),
+        ("grad_clipping", "gradient_clipping"),
+        ("train_micro_batch_size", "train_micro_batch_size_per_gpu"),
+    ],
+)
+def test_a_key_that_is_almost_one_of_deepspeed_is_named(tmp_path, slip, key):
+    path = tmp_path / "ds.json"
+    path.write_text(json.dumps({"bf16": {"enabled": True}, slip: 1}), "utf-8")
+    with pytest.raises(ValueError, match=f"got '{slip}': did you mean '{key}'[?]$"):
+        NPOConfig(output_dir=str(tmp_path), deepspeed=str(path))
+
+
+def test_no_key_of_deepspeed_would_be_a_slip_of_another(tmp_path):
+    # of a later version there may be keys that are as much alike as any two of these
+    for key in DEEPSPEED:
+        assert not difflib.get_close_matches(key, [x for x in DEEPSPEED if x != key], 1, ALIKE)
+    assert len({*DEEPSPEED}) == len(DEEPSPEED)
+    # all of them are accepted, until the package is asked for; so are remarks
+    with pytest.raises(ImportError, match=r"^deepspeed needs the package of this name"):
+        NPOConfig(output_dir=str(tmp_path), deepspeed=dict.fromkeys([*DEEPSPEED, "_comment", "__why__"]))
+
+
+@pytest.mark.parametrize("key", ["zero", "fp8", "context_parallel", "3"])
+def test_a_key_that_may_be_one_of_a_later_deepspeed_is_said_and_accepted(tmp_path, key):
+    with (
+        pytest.raises(ImportError, match=r"^deepspeed needs the package"),
+        pytest.warns(UserWarning, match=f"^DeepSpeed 0.19.6 ignores the key '{key}': is it spelt as you mean it[?]$"),
+    ):
+        NPOConfig(output_dir=str(tmp_path), deepspeed={"fp16": {}, key: {}})
 
 
 def test_fsdp_is_a_flag_whose_options_are_those_that_are_read(tmp_path, monkeypatch):

@@ -165,8 +165,6 @@ def check_effects(args: Any) -> None:
         for name, value in _changed(args, names.split()):
             if not has_effect(args):
                 raise ValueError(f"{name} must be left out {otherwise}, got {getattr(value, 'value', value)!r}")
-    if args.deepspeed is not None and find_spec("deepspeed") is None:
-        raise ImportError("deepspeed needs the package of this name: pip install deepspeed")
 
 
 def direction(args: Any) -> bool | None:

@@ -3,12 +3,14 @@
 Which keys there are, and of which types their values, the libraries' own signatures say.
 """
 
+import difflib
 import inspect
 import os
 import typing
 import warnings
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._checks import check_count
@@ -27,6 +29,25 @@ DICTIONARIES = (
     *("accelerator_config", "fsdp_config", "deepspeed", "lr_scheduler_kwargs", "liger_kernel_config"),
     *("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"),
 )
+
+# keys of a configuration of DeepSpeed: those of https://www.deepspeed.ai/docs/config-json/, and what version 0.19.6
+# reads besides (`DeepSpeedConfig` in deepspeed/runtime/config.py)
+DEEPSPEED = (
+    *("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps"),
+    *("managed_gradient_accumulation", "optimizer", "scheduler", "communication_data_type", "gradient_allreduce_op"),
+    *("seq_parallel_communication_data_type", "prescale_gradients", "gradient_predivide_factor", "sparse_gradients"),
+    *("disable_allgather", "allgather_size", "fp16", "bf16", "bfloat16", "amp", "torch_autocast", "gradient_clipping"),
+    *("zero_optimization", "zero_allow_untested_optimizer", "zero_force_ds_cpu_optimizer", "aio", "tensor_parallel"),
+    *("expert_parallel", "hybrid_engine", "steps_per_print", "wall_clock_breakdown", "memory_breakdown", "dump_state"),
+    *("log_level", "autotuning", "flops_profiler", "activation_checkpointing", "sparse_attention", "data_efficiency"),
+    *("curriculum_learning", "progressive_layer_drop", "eigenvalue", "quantize_training", "tensorboard", "wandb"),
+    *("csv_monitor", "comet", "elasticity", "comms_logger", "compression_training", "weight_quantization"),
+    *("checkpoint", "data_types", "compile", "graph_harvesting", "pipeline", "nebula", "datastates_ckpt", "timers"),
+    *("dataloader_drop_last", "vocabulary_size", "use_data_before_expert_parallelism", "sequence_parallel_size"),
+    *("data_parallel_size",),
+)
+# no two of these keys are as much alike as this, and few slips of the finger are less
+ALIKE = 0.84
 
 
 class _Read(dict[str, Any]):
@@ -95,6 +116,21 @@ def check_dictionaries(args: Any) -> None:
     for name in ("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"):
         if getattr(args, name, None) is not None:
             _check_checkpointing(name, getattr(args, name))
+    if args.deepspeed is not None:
+        _check_deepspeed(args.deepspeed)
+
+
+def _check_deepspeed(given: Mapping[str, Any]) -> None:
+    """Raise ValueError for a key that is almost one of DeepSpeed's, which ignores what it does not know, in silence."""
+    for key in map(str, given):
+        near = difflib.get_close_matches(key.lower().replace("-", "_"), DEEPSPEED, 1, ALIKE)
+        if key not in DEEPSPEED and near:
+            raise ValueError(f"deepspeed must have keys that DeepSpeed reads, got {key!r}: did you mean {near[0]!r}?")
+        # any other key may be one of a later version, so it is not rejected; "_comment" and the like are remarks
+        if key not in DEEPSPEED and not key.startswith("_"):
+            warnings.warn(f"DeepSpeed 0.19.6 ignores the key {key!r}: is it spelt as you mean it?", stacklevel=2)
+    if find_spec("deepspeed") is None:
+        raise ImportError("deepspeed needs the package of this name: pip install deepspeed")
 
 
 def _check_checkpointing(name: str, given: dict[str, Any]) -> None:
