@@ -79,7 +79,7 @@ def small_world() -> Explorer:
 
     return explore(
         curves,
-        np.array(steps, float),
+        np.array([-1.0, 1.0]),
         title={"en": "Where a method ends, and what it then says", "zh": "一种方法走到哪里，又怎样回答"},
         x_label={"en": "signed distance of forget quality", "zh": "遗忘质量的带符号距离"},
         y_label={"en": "utility", "zh": "效用"},
