@@ -392,10 +392,14 @@ SMALL = {"vocab_size": 260, "hidden_size": 16, "num_hidden_layers": 1, "num_atte
     ],
     ids=lambda config: config.model_type,
 )
+# what peft says of targets that it takes
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 def test_what_peft_takes_with_weights_is_taken_without(here, config):
     model = transformers.AutoModelForCausalLM.from_config(config)
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()} - {""}
-    lists = [[name] for name in names | {"w1", "gate_proj", "nothing"}] + [["w1", "w3"], ["w1", "w2", "w3", "q_proj"]]
+    lists = [[name] for name in names | {"w1", "gate_proj", "nothing"}] + [["w1", "w3"]]
+    if config.model_type == "mixtral":
+        lists.append(["w1", "w2", "w3", "q_proj"])
     for targets in lists:
         arguments, said = ModelArguments(model="model", lora=True, lora_targets=targets), []
         for check in (
