@@ -8,15 +8,15 @@ from npo_tutorial import results
 from npo_tutorial.demos.text import STEP, rounded
 from npo_tutorial.explore import Explorer, Grid, Passage, Path, Points, explore
 
-# of the ten questions with stored answers: one of each kind, and two people
+# of the ten questions with stored answers: birthplace and dish of one person, instrument and prize of two others
 SHOWN = (0, 2, 4, 6)
 
 
 def small_world() -> Explorer:
-    """Thirteen methods forget four invented people: forget quality with its sign, utility, and the answers.
+    """Thirteen runs forget four invented people: forget quality with its sign, utility, and the answers.
 
-    One run of each method (seed 0), asked after some of its 48 steps. The runs took hours, so the demo reads their
-    results from the package. Chapter "miniature".
+    Each run has its own loss, β or optimizer, and seed 0; it is asked after some of its 48 steps. The runs took hours,
+    so the demo reads their results from the package. Chapter "miniature".
 
     Examples
     --------
