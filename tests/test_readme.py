@@ -1,6 +1,8 @@
-"""README: its two commands are the ones that CI runs, and its examples run."""
+"""What a newcomer reads: README's two commands are the ones that CI runs, its examples run, and the rest stays short."""
 
 import re
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -41,3 +43,26 @@ def test_the_examples_run(tmp_path, monkeypatch):
     assert 0 < scope["logp"].grad[1] < scope["logp"].grad[0] < 0.5
     exec(sliders, scope)
     assert "npo-explorer" in (tmp_path / "weight.html").read_text("utf-8")
+
+
+def lines(*paths):
+    return sum(len(path.read_text("utf-8").splitlines()) for path in paths)
+
+
+def rules():
+    """The entries of CONTRIBUTING's "If you change X, also change Y"."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    _, found, _ = re.split(r"^## If you change X.*|^## Publishing", text, flags=re.M)
+    return re.findall(r"^- \*\*", found, re.M)
+
+
+@pytest.mark.parametrize(
+    ("what", "measured", "limit"),
+    [
+        ("_config.yml, in lines", lines(ROOT / "_config.yml"), 120),
+        ("the Python of book/_ext, in lines", lines(*(ROOT / "book/_ext").rglob("*.py")), 2300),
+        ("the rules of CONTRIBUTING, “If you change X”", len(rules()), 22),
+    ],
+)
+def test_what_a_newcomer_must_know_stays_short(what, measured, limit):
+    assert 0 < measured < limit, f"{what}: must stay below {limit}, got {measured}; simplify before you add"

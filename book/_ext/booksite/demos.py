@@ -5,7 +5,6 @@ its widget, which MyST-NB writes into the page, goes to a file that is fetched w
 widgets share to one more. Until then, in print, and without JavaScript, the page shows the picture in the output.
 """
 
-import hashlib
 import html
 import json
 import re
@@ -16,6 +15,7 @@ from urllib.parse import urljoin
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 
+from booksite.execution.sources import digest
 from booksite.page import Page, is_cell
 from booksite.site import Demo
 
@@ -108,10 +108,6 @@ def in_words(page, models, found):
     settings = settings.join(page.words("titles"))
     picture = f'alt="{title}{settings}" src="{page.path(name)}" />'
     return f"{start} {picture}<p><strong>{title}</strong>{settings} {said}</p>"
-
-
-def digest(text):
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def move_state(page):

@@ -2,12 +2,12 @@
 
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from booksite import upstream
 from booksite.demos import stand_in_for_widgets
 from booksite.document.code import fold_code
 from booksite.document.distant_blocks import mark_distant_blocks
 from booksite.document.text import fold_boxes, join_authors, typeset_numbers
 from booksite.language.catalogues import speak_while_resolving
+from booksite.upstream import drop_repeated_ids, own_parentheses
 
 
 class Before(SphinxPostTransform):
@@ -26,11 +26,4 @@ class After(Before):
     """When all references are texts."""
 
     default_priority = 900
-    steps = (
-        upstream.own_parentheses,
-        typeset_numbers,
-        join_authors,
-        upstream.drop_repeated_ids,
-        mark_distant_blocks,
-        fold_boxes,
-    )
+    steps = (own_parentheses, typeset_numbers, join_authors, drop_repeated_ids, mark_distant_blocks, fold_boxes)
