@@ -1,4 +1,4 @@
-"""What a newcomer reads: README's two commands are the ones that CI runs, its examples run, and the rest stays short."""
+"""What a newcomer reads: the README's two commands are those that CI runs, its examples run, the rest stays short."""
 
 import re
 
