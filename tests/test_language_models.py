@@ -337,7 +337,7 @@ ABSENT = [
     (["o_proj", "1.self_attn.q_proj", "2.self_attn.q_proj"], "q_proj'] (there is no '2.self_attn.q_proj')"),
     (["input_layernorm"], "['input_layernorm'] (Target module LlamaRMSNorm((16,), eps=1e-06) is not supported)"),
     (["q_proj", "self_attn"], "['q_proj', 'self_attn'] (Target module LlamaAttention)"),
-    (["all-linear"], "['all-linear'] (Target modules {'all-linear'} not found in the base model)"),
+    (["q_proj", "all-linear"], "['q_proj', 'all-linear'] (there is no 'all-linear')"),
     ("attn", "attn (Target modules attn not found in the base model)"),
     ("q_proj", "q_proj (Target modules q_proj not found in the base model)"),
     (".*(q_proj", ".*(q_proj (missing ), unterminated subpattern at position 2)"),
@@ -345,6 +345,7 @@ ABSENT = [
 PRESENT = [
     *(["q_proj"], ["q_proj", "down_proj", "lm_head"], ["embed_tokens"], ["0.self_attn.q_proj", "up_proj"]),
     *(["model.layers.1.mlp.up_proj"], r".*\.[qv]_proj", "model.layers.0.*_proj", "all-linear", "All-Linear"),
+    *(["all-linear"], ["All-Linear"]),
 ]
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DType = Literal["float32", "bfloat16", "float16", "auto"]
 # the defaults of TRL's LoRA
 RANK, ALPHA = 16, 32
+# peft's word for every linear layer but the last
+ALL_LAYERS = "all-linear"
 # how many numbers of a weight matrix are checked at most
 SAMPLE = 2**16
 
@@ -69,7 +71,7 @@ class ModelArguments:
     )
     lora_targets: list[str] | None = field(
         default=None,
-        metadata={"help": "names of the layers that get an adapter (default: all linear ones)", "metavar": "LAYER"},
+        metadata={"help": f"names of the layers that get an adapter (default: {ALL_LAYERS})", "metavar": "LAYER"},
     )
     load_in_4bit: bool = field(
         default=False,
@@ -492,13 +494,17 @@ def _layers(model: Any) -> str:
 
 def _add_adapter(model: Any, arguments: ModelArguments) -> Any:
     peft = require("peft")
+    targets = arguments.lora_targets
+    # peft takes the word only by itself, and a command line makes a list of it
+    if isinstance(targets, list) and len(targets) == 1 and targets[0].lower() == ALL_LAYERS:
+        targets = ALL_LAYERS
     # before peft puts its own layers there
     layers = _layers(model)
     config = peft.LoraConfig(
         task_type="CAUSAL_LM",
         r=arguments.lora_rank or RANK,
         lora_alpha=arguments.lora_alpha or ALPHA,
-        target_modules=arguments.lora_targets or "all-linear",
+        target_modules=targets or ALL_LAYERS,
     )
     try:
         with _quiet():
