@@ -77,6 +77,8 @@ class Page:
             # readers break no formula: what is wider than a phone can be scrolled
             if formula.get("display") != "block" and len(formula.get_text()) > 28:
                 formula.wrap(soup.new_tag("span", attrs={"class": "math-long"}))
+        for table in self.article.select("table"):
+            table.wrap(soup.new_tag("div", attrs={"class": "table"}))
         for label in self.article.select(".sd-tab-label"):
             label.name, label.attrs = "p", {"class": "sd-tab-label"}
         self.ids = {tag["id"] for tag in self.article.select("[id]")}
