@@ -36,6 +36,8 @@ OFFER = re.compile(r'\s*<p class="site-epub">.*?</p>', re.S)
 # Matplotlib names a file elsewhere above a drawing, and has no outline for a space: an EPUB may do neither
 DOCTYPE = re.compile(rb"<!DOCTYPE[^>]*>\s*")
 SPACE = re.compile(rb'(<path id="[^"]*")( transform="[^"]*"/>)')
+# marks that may not end a line, and marks that may not begin one
+OPENING, CLOSING = re.compile(r"[(\[‘“（《]+$"), re.compile(r"[,.;:!?)\]’”，。；：、！？）》]+")
 FOLDER = "EPUB"
 CONTAINER = f"""<?xml version="1.0" encoding="utf-8"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -48,6 +50,22 @@ OLDEST = (1980, 1, 1, 0, 0, 0)
 
 def file_name(edition):
     return f"{PurePosixPath(SETTINGS.archive).stem}-{edition.key}.epub"
+
+
+def keep_with_marks(formula, box):
+    """Put a formula and the marks beside it into a box: readers would break a line between them."""
+    before, after = formula.previous_sibling, formula.next_sibling
+    opening = isinstance(before, str) and OPENING.search(before)
+    closing = isinstance(after, str) and CLOSING.match(after)
+    if not opening and not closing:
+        return
+    formula.wrap(box)
+    if opening:
+        before.replace_with(before[: opening.start()])
+        box.insert(0, opening[0])
+    if closing:
+        after.replace_with(after[closing.end() :])
+        box.append(closing[0])
 
 
 class Page:
@@ -75,8 +93,11 @@ class Page:
             formula.semantics.unwrap()
             formula.find_parent(class_="katex").replace_with(formula)
             # readers break no formula: what is wider than a phone can be scrolled
-            if formula.get("display") != "block" and len(formula.get_text()) > 28:
+            if formula.get("display") != "block" and len(formula.get_text()) > 26:
                 formula.wrap(soup.new_tag("span", attrs={"class": "math-long"}))
+        # a long one that can be scrolled is as wide as the page already
+        for formula in self.article.select("span.math:not(:has(.math-long))"):
+            keep_with_marks(formula, soup.new_tag("span", attrs={"class": "unbroken"}))
         for table in self.article.select("table"):
             table.wrap(soup.new_tag("div", attrs={"class": "table"}))
         for label in self.article.select(".sd-tab-label"):
