@@ -45,10 +45,10 @@ FAILED = {
     "en": """\
 The package npo-tutorial could not be installed: the messages of pip above say why. If your network cannot reach an
 address, ask for npo-tutorial.zip, which the first page of the course offers. Put its file that ends in .whl next to
-this notebook and run %pip install "./NAME.whl", with the file's name for NAME.""",
+this notebook and run %pip install "./NAME.whl[torch]", with the file's name for NAME.""",
     "zh": """\
 没能装上程序包 npo-tutorial，原因见上面 pip 的提示。如果你的网络连不上其中的地址，就请别人从本书首页下载
-npo-tutorial.zip，把其中以 .whl 结尾的文件放到这个笔记本旁边，再运行 %pip install "./文件名.whl"。""",
+npo-tutorial.zip，把其中以 .whl 结尾的文件放到这个笔记本旁边，再运行 %pip install "./文件名.whl[torch]"。""",
 }
 SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION\n(.*?)^ *# END SOLUTION$", re.M | re.S)
 MARKER = re.compile(r"# (BEGIN|END) SOLUTION")
