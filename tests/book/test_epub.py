@@ -152,7 +152,7 @@ def test_every_picture_is_there_and_described(book):
         for link in (box.findall(f".//{XHTML}a")[-1] for box in demos):
             address, _, section = link.get("href").partition("#")
             assert address == f"{BASE}book/{book.key}/{stem}.html" and part.select(f"[id='{section}'] .widget-stand-in")
-            assert link.text == {"en": "Move this demo on the website", "zh": "到网站上操作这个演示"}[book.key]
+            assert link.text == {"en": "Try this demo on the website", "zh": "到网站上操作这个演示"}[book.key]
     assert shown > 40
 
 
