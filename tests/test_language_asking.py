@@ -44,6 +44,23 @@ def test_questions_are_logged_and_training_goes_on_as_without_them(tmp_path):
     assert last.found["overall"] is not None
 
 
+def test_a_resumed_run_is_compared_with_the_model_before_its_first_step(tmp_path):
+    made = trainer(tmp_path, save_strategy="steps", save_steps=2)
+    made.train()
+    checkpoint = str(next(tmp_path.rglob("checkpoint-2")))
+    again = trainer(tmp_path / "again", save_strategy="steps", save_steps=2)
+    again.add_callback(AskWhileTraining(again, TOKENIZER, SETS, every=2, **OPTIONS))
+    with pytest.raises(ValueError, match=r"^before must be given for a run that is resumed, here after step 2: "):
+        again.train(resume_from_checkpoint=checkpoint)
+    again = trainer(tmp_path / "third", save_strategy="steps", save_steps=2)
+    before = ask(make_model().float(), TOKENIZER, SETS, **OPTIONS)
+    callback = AskWhileTraining(again, TOKENIZER, SETS, every=2, before=before, **OPTIONS)
+    again.add_callback(callback)
+    again.train(resume_from_checkpoint=checkpoint)
+    ((step, report),) = callback.reports
+    assert step == 4 and report.measured["before"] == before
+
+
 def test_some_questions_of_each_set_are_asked(tmp_path):
     many = {name: records * 30 for name, records in SETS.items()}
     callback = AskWhileTraining(trainer(tmp_path), TOKENIZER, many, every=2, questions=50)

@@ -1,5 +1,6 @@
 """What brings back what was forgotten: rounding, relearning, other words; and models whose fate is known."""
 
+import copy
 import random
 
 import pytest
@@ -87,6 +88,20 @@ def test_relearning_teaches_one_half_and_asks_the_other(models, monkeypatch):
     assert all(rest == [7, {"learning_rate": 1e-3, "seed": 0}] for _, *rest in lessons)
     # nothing was taught, so the other half is answered as before
     assert found["relearned"]["logp_per_token"] == found["forget"]["logp_per_token"][1::2]
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+def test_a_model_with_an_adapter_is_taught_like_the_model_that_it_is(monkeypatch):
+    peft = pytest.importorskip("peft")
+    model = peft.get_peft_model(make_model().float(), peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    with torch.no_grad():
+        for name, x in model.named_parameters():
+            if "lora_B" in name:
+                x.fill_(0.2)
+    plain = copy.deepcopy(model).merge_and_unload()
+    options = OPTIONS | {"relearning_steps": 3, "learning_rate": 1e-2}
+    found, expected = (ask(x, TOKENIZER, SETS, **options)["relearned"]["logp_per_token"] for x in (model, plain))
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_teaching_raises_the_log_probability_of_what_is_taught():

@@ -15,6 +15,7 @@ import torch
 import transformers
 from tqdm import tqdm
 
+import npo_tutorial.language.__main__ as command
 from npo_tutorial.language import REFUSALS, arguments, encode, models, read_records, runs, write_records
 from npo_tutorial.language.__main__ import main, read_files
 from npo_tutorial.language.config import NPOConfig
@@ -137,7 +138,7 @@ def test_two_processes_have_the_losses_of_one(here, sharded):
     arguments = [*files, *SETTINGS, "--save-steps", 3, "--output", name]
     begun = run(here, *arguments, "--max-steps", 3, launcher=launcher, **environment)
     assert begun.returncode == 0, begun.stderr
-    assert runs.damage(here / name / "checkpoint-3", processes=2) is None
+    assert runs.damage(here / name / "checkpoint-3", {2}) is None
     finished = run(here, *arguments, "--resume", launcher=launcher, **environment)
     assert finished.returncode == 0, finished.stderr
     same_losses(here, name)
@@ -592,6 +593,37 @@ def test_references_of_refusals_are_written_with_the_refusals(here, capsys):
             assert item[f"{prefix}ref_logp"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_references_of_another_model_are_said(here, capsys):
+    call(*FILES[:4], "--write-references", "of-model.jsonl")
+    files = [*FILES[:3], "of-model.jsonl", *FILES[4:], *SETTINGS, "--max-steps", 1]
+    call(*files, "--output", "same")
+    assert "those of another model" not in capsys.readouterr().err
+    call("--model", "one", *files[2:], "--output", "other")
+    assert "warning: the references in --forget are those of another model than --model" in capsys.readouterr().err
+    # other losses have no reference
+    call("--model", "one", *files[2:], "--loss", "ga", "--output", "without")
+    assert "those of another model" not in capsys.readouterr().err
+
+
+def test_references_are_computed_where_the_model_will_be_trained(here, monkeypatch):
+    moved, plain = [], transformers.PreTrainedModel.to
+    monkeypatch.setattr(
+        transformers.PreTrainedModel, "to", lambda x, *to, **how: moved.append(to) or plain(x, *to, **how)
+    )
+    compute = command.compute_references
+    monkeypatch.setattr(command, "compute_references", lambda *given: moved.append("computed") or compute(*given))
+    call(*FILES, *SETTINGS, "--max-steps", 1, "--output", "moved")
+    assert moved[: moved.index("computed") + 1] == [(torch.device("cpu"),), "computed"]
+
+
+def test_references_take_as_many_responses_at_once_as_training(here, monkeypatch):
+    sizes = []
+    plain = torch.nn.Embedding.forward
+    monkeypatch.setattr(torch.nn.Embedding, "forward", lambda x, ids: sizes.append(len(ids)) or plain(x, ids))
+    call(*FILES[:4], "--write-references", "small.jsonl", "--per-device-train-batch-size", 2, "--use-cpu")
+    assert max(sizes) == 2
+
+
 def test_references_may_be_written_onto_their_own_file(here):
     shutil.copy("forget.jsonl", "own.jsonl")
     call("--model", "model", "--forget", "own.jsonl", "--write-references", "own.jsonl")
@@ -697,6 +729,29 @@ def test_an_adapter_is_trained_resumed_and_merged(here):
         weights("merged")["model.layers.0.self_attn.q_proj.weight"],
         weights("model")["model.layers.0.self_attn.q_proj.weight"],
     )
+
+
+def test_an_adapter_that_cannot_be_merged_is_whole_elsewhere(here, capsys, monkeypatch, tmp_path):
+    peft = pytest.importorskip("peft")
+    options = [*FILES, *SETTINGS, "--max-steps", 2, "--lora", "--lora-rank", 2, "--merge"]
+    call(*options, "--output", "mergeable")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    # nothing is left behind a merge
+    call(*options, "--output", "mergeable-again")
+    assert not list(tmp_path.iterdir())
+
+    def fails(*_, **__):
+        raise ValueError("NaNs detected in the merged weights")
+
+    monkeypatch.setattr(peft.PeftModel, "merge_and_unload", fails, raising=False)
+    monkeypatch.setattr(peft.tuners.tuners_utils.BaseTuner, "merge_and_unload", fails, raising=False)
+    said = failure(capsys, *options, "--output", "unmerged")
+    place = re.search(r"the adapter could not be merged \(NaNs detected .*\): the adapter is whole in (\S+)$", said)
+    merged = peft.PeftModel.from_pretrained(transformers.AutoModelForCausalLM.from_pretrained("model"), place[1])
+    monkeypatch.undo()
+    merged = merged.merge_and_unload()
+    for name, values in weights("mergeable").items():
+        torch.testing.assert_close(merged.state_dict()[name], values)
 
 
 def test_a_run_that_diverges_ends_with_its_step_and_saves_nothing(here, capsys):
@@ -881,7 +936,38 @@ def test_every_process_gets_the_same_number_of_samples(here, monkeypatch, capsys
 
 def test_references_of_a_sharded_model_come_from_a_file(here, monkeypatch, capsys):
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    assert "run with --write-references first" in failure(capsys, *FILES, "--output", "new")
+    assert "run with --write-references --loss npo first" in failure(capsys, *FILES, "--output", "new")
+    # of which a file has none
+    said = failure(capsys, *FILES, "--loss", "tnpo", "--output", "new")
+    assert "--loss must be another one for a sharded model, got tnpo, which needs the reference of each token" in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "kind"),
+    [
+        ({"FSDP_VERSION": "2", "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT"}, "SHARDED_STATE_DICT"),
+        ({"FSDP_VERSION": "2"}, "SHARDED_STATE_DICT"),
+        ({"FSDP_VERSION": "1", "FSDP_STATE_DICT_TYPE": "3"}, "3"),
+        ({"FSDP_VERSION": "2", "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT"}, None),
+        ({"FSDP_VERSION": "1"}, None),
+        ({"FSDP_STATE_DICT_TYPE": "1"}, None),
+    ],
+)
+def test_a_sharded_model_that_would_be_written_nowhere_is_found_before_it_is_loaded(
+    here, no_model, monkeypatch, capsys, environment, kind
+):
+    references = [record | {"ref_logp": -1.0} for record in FORGET]
+    write_records("references.jsonl", references)
+    for name, value in ({"ACCELERATE_USE_FSDP": "true"} | environment).items():
+        monkeypatch.setenv(name, value)
+    words = [*FILES[:3], "references.jsonl", *FILES[4:], "--output", "new"]
+    if kind is None:
+        with pytest.raises(pytest.fail.Exception, match="a model was loaded"):
+            call(*words)
+    else:
+        assert f"--save-steps must be given with the state_dict_type {kind} of FSDP" in failure(capsys, *words)
+    with pytest.raises(pytest.fail.Exception, match="a model was loaded"):
+        call(*words, "--save-steps", 3)
 
 
 def test_a_retain_term_needs_a_retain_set(here, capsys):

@@ -127,6 +127,17 @@ def test_sampled_answers_have_the_frequencies_of_the_model():
     assert abs(np.mean(found["sampled_rouge"][0]) - p) < 4 * math.sqrt(p * (1 - p) / 400) + 1e-9
 
 
+def test_no_more_answers_are_drawn_at_once_than_a_batch_has(monkeypatch):
+    tokenizer, model = make_tokenizer(), make_model()
+    drawn, plain = [], type(model).generate
+    monkeypatch.setattr(type(model), "generate", lambda *given, **how: drawn.append(plain(*given, **how)) or drawn[-1])
+    records = [{"prompt": f"Letter {n}?", "response": " a"} for n in range(3)]
+    found = measure(model, tokenizer, records, samples=5, max_new_tokens=1, batch_size=2)
+    sampled = drawn[-9:]
+    assert [len(tokens) for tokens in sampled] == [2, 2, 1] * 3
+    assert np.shape(found["sampled_rouge"]) == (3, 5)
+
+
 # ----- what follows
 
 

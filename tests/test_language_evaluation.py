@@ -205,6 +205,39 @@ def test_training_ends_when_enough_is_forgotten(trainer, evaluated):
         assert made.state.global_step == last
 
 
+def test_a_step_whose_samples_are_forgotten_does_not_end_training(trainer):
+    forget, _ = many_datasets(6, 3)
+    # two steps of each pass see forgotten samples only
+    for item in forget[:2]:
+        item["ref_logp"] = -1e-3
+    options = {"learning_rate": 0.0, "batch_size": 1, "per_device_train_batch_size": 1, "max_steps": 15}
+    # a third of a pass, and not of a step
+    for threshold, last in ((1 / 3, 6), (0.5, 15)):
+        made = trainer(stop_when_forgotten=threshold - 1e-6, **options)
+        made.train_dataset.forget = forget
+        made.train()
+        assert made.state.global_step == last
+    # entries of the log that are longer than a step
+    made = trainer(stop_when_forgotten=1 / 3 - 1e-6, **options | {"logging_steps": 3})
+    made.train_dataset.forget = forget
+    made.train()
+    assert made.state.global_step == 6
+
+
+def test_a_checkpoint_that_a_callback_asks_for_is_written_at_an_evaluation(trainer, tmp_path):
+    class AskForOne(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            control.should_save = state.global_step == 2
+
+    options = {"eval_strategy": "steps", "eval_steps": 1, "save_strategy": "best", "max_steps": 3}
+    options |= {"metric_for_best_model": "retain_logp_per_token", "learning_rate": 0.0}
+    forget, _ = many_datasets(6, 3)
+    made = trainer(eval_dataset=forget, callbacks=[AskForOne()], **options)
+    made.train()
+    found = {path.name for path in tmp_path.rglob("checkpoint-*")}
+    assert "checkpoint-2" in found and "checkpoint-3" not in found
+
+
 def test_stopping_needs_references(tmp_path):
     with_ref, retain = many_datasets(4, 4)
     without, _ = make_datasets()

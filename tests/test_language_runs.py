@@ -312,7 +312,17 @@ def test_a_damaged_record_is_named(tmp_path, text):
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_whole_checkpoint_is_whole(tmp_path, processes):
-    assert runs.damage(make_checkpoint(tmp_path / "checkpoint-3", processes), processes) is None
+    assert runs.damage(make_checkpoint(tmp_path / "checkpoint-3", processes), {processes}) is None
+
+
+@pytest.mark.parametrize(("written", "counts"), [(1, {1, 2}), (2, {1, 2}), (2, {1, 2, 4}), (4, {1, 2, 4})])
+def test_a_checkpoint_of_a_run_that_another_number_of_processes_resumed_is_whole(tmp_path, written, counts):
+    path = make_checkpoint(tmp_path / "checkpoint-3", written)
+    assert runs.damage(path, counts) is None
+    (path / f"rng_state_{written - 2}.pth" if written > 1 else path / "rng_state.pth").unlink()
+    assert runs.damage(path, counts).endswith("is missing")
+    assert runs.process_counts({"processes": 2, "resumed_with": [4]}, 8) == {1, 2, 4, 8}
+    assert runs.process_counts({"processes": 2}, 2) == {1, 2}
 
 
 def names_of_a_checkpoint():
@@ -343,7 +353,7 @@ def test_a_missing_shard_and_the_state_of_a_missing_process_are_noticed(tmp_path
     assert runs.damage(path) == "model-00002-of-00002.safetensors is missing"
     path = make_checkpoint(tmp_path / "checkpoint-6", processes=2)
     (path / "rng_state_1.pth").unlink()
-    assert runs.damage(path, processes=2) == "rng_state_1.pth is missing"
+    assert runs.damage(path, {1, 2}) == "rng_state_1.pth is missing"
 
 
 def test_a_checkpoint_of_the_model_alone_is_whole_and_stays(tmp_path):

@@ -33,7 +33,8 @@ SAMPLING = {
 # options that --write-references reads, besides those of the model and the files
 FOR_REFERENCES = {
     *("forget", "write_references", "prompt_field", "response_field", "chosen_field", "system", "chat_template_kwargs"),
-    *("max_length", "model", "dtype", "load_in_4bit", "loss", "bf16", "fp16", "use_cpu", "overwrite"),
+    *("max_length", "model", "dtype", "lora", "merge", "load_in_4bit", "loss", "bf16", "fp16", "use_cpu", "overwrite"),
+    *("batch_size", "per_device_train_batch_size"),
 }
 
 
@@ -109,7 +110,7 @@ def run(words: Sequence[str]) -> None:
             source = look_up(loading)
             datasets = encode_files(files, config, records, source)
             if files.write_references is None:
-                unlearn(files, loading, config, source, datasets)
+                unlearn(files, loading, config, source, datasets, records["forget"])
             else:
                 write_references(files, loading, config, source, records["forget"], datasets["forget"], typed)
     except USER_ERRORS as error:
@@ -190,10 +191,10 @@ def write_references(
         check_target(target, files)
         write_records(target, records, trial=True)
     # spread over all devices
-    model, _ = load(loading, source, device_map="auto")
+    model, _ = load(loading, source, device_map="cpu" if config.use_cpu else "auto")
     compute_references(model, dataset, config)
     if _is_first():
-        write_records(target, with_references(records, dataset))
+        write_records(target, with_references(records, dataset, model_hash(source)))
 
 
 def check_target(target: Path, files: arguments.FileArguments) -> None:
@@ -227,7 +228,7 @@ def compute_references(model: Any, dataset: "list[Sample]", config: "NPOConfig")
     torch = require("torch")
     dtype = torch.bfloat16 if config.bf16 else torch.float16
     with torch.autocast(model.device.type, dtype=dtype, enabled=config.bf16 or config.fp16):
-        precompute_reference(model, dataset)
+        precompute_reference(model, dataset, batch_size=config.per_device_train_batch_size)
 
 
 # ----- training
@@ -239,6 +240,7 @@ def unlearn(
     config: "NPOConfig",
     source: "Source",
     datasets: "dict[str, list[Sample]]",
+    forget: "list[Record]",
 ) -> None:
     from npo_tutorial.language.checks import check_machine
     from npo_tutorial.language.dictionaries import check_liger
@@ -247,10 +249,13 @@ def unlearn(
     if config.use_liger_kernel:
         check_liger(config, source.config.model_type)
     check_references(config, datasets)
+    check_sharded(config)
     check_best_model(config, datasets)
     output, first = str(config.output_dir), _is_first()
     checkpoint = None
     with claim(files, loading, config, source, datasets) if first else nullcontext() as record:
+        if record is not None:
+            warn_of_other_references(config, forget, record["files"]["--model"])
         if record is not None and files.resume:
             checkpoint = find_checkpoint(output, record, config)
         if config.world_size > 1:
@@ -264,9 +269,35 @@ def unlearn(
 
 
 def check_references(config: "NPOConfig", datasets: "dict[str, list[Sample]]") -> None:
+    from npo_tutorial.language.objectives import OBJECTIVES
+
     if os.environ.get("ACCELERATE_USE_FSDP") == "true" and lacks_references(config, datasets["forget"]):
+        if "ref_token_logp" in OBJECTIVES[config.loss].needs:
+            raise ValueError(
+                f"--loss must be another one for a sharded model, got {config.loss}, which needs the reference of each "
+                "token: a file has those of responses only"
+            )
         # until the trainer shards the weights, only the first process may have them
-        raise ValueError("--forget must contain references for a sharded model: run with --write-references first")
+        raise ValueError(
+            "--forget must contain references for a sharded model: run with --write-references "
+            f"--loss {config.loss} first"
+        )
+
+
+def check_sharded(config: "NPOConfig") -> None:
+    """Raise ValueError if the model would be written nowhere: the Trainer writes shards into checkpoints only."""
+    if config.fsdp:
+        kind = (config.fsdp_plugin_args or {}).get("state_dict_type")
+    elif os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        # accelerate's defaults
+        first = os.environ.get("FSDP_VERSION", "1") == "1"
+        kind = os.environ.get("FSDP_STATE_DICT_TYPE", "FULL_STATE_DICT" if first else "SHARDED_STATE_DICT")
+    else:
+        return
+    if str(kind or "FULL_STATE_DICT").upper() not in ("FULL_STATE_DICT", "1") and config.save_strategy == "no":
+        raise ValueError(
+            f"--save-steps must be given with the state_dict_type {kind} of FSDP: only checkpoints then have the model"
+        )
 
 
 def check_best_model(config: "NPOConfig", datasets: "dict[str, list[Sample]]") -> None:
@@ -289,6 +320,23 @@ def lacks_references(config: "NPOConfig", dataset: "list[Sample]") -> bool:
     needs += ["ref_logp"] * (config.stop_when_forgotten is not None)
     names = needs + ["chosen_ref_logp"] * ("chosen_labels" in dataset[0])
     return not all(name in item for item in dataset for name in names)
+
+
+def model_hash(source: "Source") -> str:
+    """A hash of a model and its adapter."""
+    return runs.model_hash([place for place in (source.base, source.adapter) if place is not None])
+
+
+def warn_of_other_references(config: "NPOConfig", forget: "list[Record]", model: str | None) -> None:
+    """Say so if log-ratios will not start at 0, because the references in a file are those of another model."""
+    from npo_tutorial.language.objectives import OBJECTIVES
+
+    are_used = "ref_logp" in OBJECTIVES[config.loss].needs or config.stop_when_forgotten is not None
+    if are_used and any(record.get("ref_model", model) != model for record in forget if "ref_logp" in record):
+        _say(
+            "the references in --forget are those of another model than --model, so forgetting is measured from that "
+            "one: for references of --model run with --write-references"
+        )
 
 
 @contextmanager
@@ -321,13 +369,13 @@ def claim(
             "files": {
                 "--forget": runs.samples_hash(datasets["forget"]),
                 "--retain": runs.samples_hash(datasets["retain"]) if "retain" in datasets else None,
-                "--model": runs.model_hash(places),
+                "--model": model_hash(source),
             },
         }
         if files.resume:
             stored = runs.read_record(output)
             runs.check_same_run(stored, record)
-            record = stored
+            record = stored | {"resumed_with": sorted({*stored.get("resumed_with", []), config.world_size})}
         yield record
     finally:
         runs.unlock(lock, output, new)
@@ -337,7 +385,7 @@ def find_checkpoint(output: str, record: dict[str, Any], config: "NPOConfig") ->
     """The checkpoint that --resume goes on from, which may be none."""
     if runs.finish(output):
         _say(f"the model in {output} was whole, but not in its place, because the run was killed: it is now")
-    path, said = runs.find_checkpoint(output, record["processes"])
+    path, said = runs.find_checkpoint(output, runs.process_counts(record, config.world_size))
     for line in said:
         _say(line)
     if path is None:
@@ -368,6 +416,9 @@ def make_trainer(
     model, tokenizer = load(loading, source)
     repair_generation(model)
     if lacks_references(config, datasets["forget"]):
+        # the Trainer would move it only later; shards do not fit, and weights in 4 bits are where they belong
+        if not (config.fsdp or config.deepspeed or loading.load_in_4bit):
+            model.to(config.device)
         compute_references(model, datasets["forget"], config)
     needs_model = config.retain_term != "cross_entropy" or "ref_logits" in OBJECTIVES[config.loss].needs
     ref_model = load(loading, source)[0] if needs_model and not has_adapter(model) else None
@@ -495,10 +546,11 @@ def explain_failed_checkpoint(trainer: Any, error: Exception) -> None:
     """Raise an error in plain words if `error` left half a checkpoint; what is whole is named, or made."""
     output, step = trainer.args.output_dir, trainer.state.global_step
     partial = Path(output) / f"checkpoint-{step}"
-    if not trainer.args.should_save or not partial.is_dir() or not runs.damage(partial, trainer.args.world_size):
+    counts = runs.process_counts(runs.read_record(output), trainer.args.world_size)
+    if not trainer.args.should_save or not partial.is_dir() or not runs.damage(partial, counts):
         return
     shutil.rmtree(partial)
-    whole, _ = runs.find_checkpoint(output, trainer.args.world_size)
+    whole, _ = runs.find_checkpoint(output, counts)
     state = f"{whole} is whole" if whole else rescue(trainer, "the model of this step")
     raise ValueError(
         f"{partial} could not be written ({runs.reason(error)}): {state}. Make room, then go on with --resume"
@@ -507,10 +559,12 @@ def explain_failed_checkpoint(trainer: Any, error: Exception) -> None:
 
 def save(trainer: Any, *, merge: bool) -> None:
     """Write the model, whole or not at all."""
-    from npo_tutorial.language.adapters import final_model
-
     output = trainer.args.output_dir
-    trainer.model = final_model(trainer.model, merge=merge)
+    if merge:
+        merge_adapter(trainer)
+    if is_sharded(trainer):
+        place = Path(output) / f"checkpoint-{trainer.state.global_step}"
+        _say(f"the model is in {place}, in pieces that accelerate merge-weights joins")
 
     def write(folder: Path) -> None:
         trainer.save_model(str(folder))
@@ -523,7 +577,8 @@ def save(trainer: Any, *, merge: bool) -> None:
         try:
             runs.write_whole(output, write)
         except Exception as error:
-            whole, _ = runs.find_checkpoint(output, trainer.args.world_size)
+            counts = runs.process_counts(runs.read_record(output), trainer.args.world_size)
+            whole, _ = runs.find_checkpoint(output, counts)
             also = f"; {whole} is whole, too" if whole else ""
             raise ValueError(
                 f"the model could not be written to {output} ({runs.reason(error)}): {rescue(trainer, 'it')}{also}"
@@ -531,9 +586,27 @@ def save(trainer: Any, *, merge: bool) -> None:
     trainer.accelerator.wait_for_everyone()
 
 
-def rescue(trainer: Any, what: str) -> str:
+def merge_adapter(trainer: Any) -> None:
+    """Add the adapter to the weights, which change in place: until that is done, the adapter is in a file as well."""
+    from npo_tutorial.language.adapters import final_model
+
+    place = tempfile.mkdtemp(prefix="npo-adapter-")
+    said = rescue(trainer, "the adapter", place)
+    try:
+        trainer.model = final_model(trainer.model, merge=True)
+    except Exception as error:
+        raise ValueError(f"the adapter could not be merged ({runs.reason(error)}): {said}") from error
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def is_sharded(trainer: Any) -> bool:
+    """Whether the Trainer writes the model into checkpoints only."""
+    return trainer.is_fsdp_enabled and "FULL" not in str(trainer.accelerator.state.fsdp_plugin.state_dict_type)
+
+
+def rescue(trainer: Any, what: str, place: str | None = None) -> str:
     """Try to write a model that has no room in its folder to the folder of temporary files; says where it is."""
-    place = tempfile.mkdtemp(prefix="npo-model-")
+    place = tempfile.mkdtemp(prefix="npo-model-") if place is None else place
     try:
         trainer.save_model(place)
     except Exception as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m npo_tutorial.language"
 # what to try if memory runs out
-LESS_MEMORY = "--per-device-train-batch-size 1, --gradient-checkpointing, --bf16 or --lora"
+LESS_MEMORY = "--per-device-train-batch-size 1, --gradient-checkpointing, --bf16, or --lora without --merge"
 HELP = f"""\
 usage: {PROGRAM} --model MODEL --forget FILE --output FOLDER [options]
        {PROGRAM} --model MODEL --forget FILE --write-references FILE [options]
@@ -68,7 +68,8 @@ loss:
 
 memory:
   --dtype NAME            float32, bfloat16, float16 or auto, that of the files: numbers in which
-                          the weights are kept (default: float32; bfloat16 below an adapter)
+                          the weights are kept (default: float32; bfloat16 below an adapter,
+                          unless --merge)
   --lora                  train an adapter and freeze the model, which is the reference, too;
                           use about ten times the learning rate, such as 1e-4;
                           --lora-rank N (default: 16), --lora-targets LAYER …; the adapter is
@@ -87,7 +88,8 @@ steps:
   --no-disable-dropout    train with dropout, which references are computed without
   --stop-when-forgotten X  stop once this share of the responses, 0 to 1, is forgotten: each token
                           on average (geometric) at most a tenth as probable as at first;
-                          counted in evaluations, or without --eval-steps in log entries
+                          counted in evaluations, or without --eval-steps over the last pass
+                          through the forget set
   --learning-rate X       (default: 1e-05)
   --lr-scheduler-type NAME  constant, linear, cosine … (default: constant)
   --warmup-steps N        for schedules other than constant (default: 0)
@@ -114,7 +116,8 @@ the fall slows as mean_weight shrinks.
 SIGTERM and Ctrl-C end a run with --save-steps after the step; --resume then gives the same
 model as a run that was not stopped. Without --save-steps they end it at once, unsaved.
 
-Several processes share the samples of each step; the losses are those of one process:
+Several processes share the samples of each step; with --batch-size the losses are those of
+one process:
   torchrun --nproc-per-node 2 -m npo_tutorial.language …
   accelerate launch --config_file fsdp.yaml -m npo_tutorial.language …
 The second is for models too large for one device; their references come from a file that

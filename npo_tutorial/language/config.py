@@ -77,7 +77,7 @@ class NPOConfig(transformers.TrainingArguments):
         Train without dropout. References are computed without it, so with dropout the weights at step 0 would not be 1.
     stop_when_forgotten : float, optional
         Stop once this share of the forget responses is forgotten, between 0 and 1: in an evaluation, or without
-        evaluations in an entry of the log. Needs references.
+        evaluations on average over the last pass through the forget set, as far as it was logged. Needs references.
 
     Notes
     -----
@@ -141,7 +141,7 @@ class NPOConfig(transformers.TrainingArguments):
         default=None,
         metadata=_help(
             "stop once this share of the forget responses is forgotten, between 0 and 1: each token on average a tenth "
-            "as probable as at first, in an evaluation, or without evaluations in an entry of the log"
+            "as probable as at first, in an evaluation, or without evaluations in the last pass through the forget set"
         ),
     )
 

@@ -374,8 +374,13 @@ def _add_references(item: Any, record: Mapping[str, Any]) -> None:
         )
 
 
-def with_references(records: Sequence[Mapping[str, Any]], dataset: Sequence[Sample]) -> list[dict[str, Any]]:
-    """All records, and with those in the dataset their references and the answers and tokens these belong to."""
+def with_references(
+    records: Sequence[Mapping[str, Any]], dataset: Sequence[Sample], model: str | None = None
+) -> list[dict[str, Any]]:
+    """All records, and with those in the dataset their references and the answers and tokens these belong to.
+
+    `model` is a hash of the model that gave the references.
+    """
     found: list[dict[str, Any]] = [dict(record) for record in records]
     for item in dataset:
         record, labels = found[item["record"]], item["labels"]
@@ -383,6 +388,7 @@ def with_references(records: Sequence[Mapping[str, Any]], dataset: Sequence[Samp
             n = sum(label != IGNORE_INDEX for label in labels)
             record |= {"ref_logp": item["ref_logp"], "ref_tokens": n}
             record |= {"ref_hash": hash_tokens(item["input_ids"], labels)}
+            record |= {"ref_model": model} if model is not None else {}
         if "chosen_ref_logp" in item and "chosen_labels" in item:
             # written out, because a refusal depends on the record's number, which may differ in the new file
             record |= {"chosen": preferred_answer(record, item["record"]), "chosen_ref_logp": item["chosen_ref_logp"]}

@@ -189,7 +189,7 @@ def _check_options(arguments: ModelArguments, adapter: str | None) -> None:
     if arguments.merge and arguments.load_in_4bit:
         raise ValueError(
             "--merge must be left out with --load-in-4bit, which would round the merged weights to 4 bits: merge the "
-            "adapter that is written afterwards, with --model ADAPTER --merge and without --load-in-4bit"
+            "adapter that is written by merge_and_unload of the package peft, on a CPU if need be"
         )
     if has_adapter:
         require("peft")

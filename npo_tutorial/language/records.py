@@ -63,6 +63,8 @@ class Record(TypedDict):
     ref_tokens: NotRequired[int]
     #: Hash of the tokens for which `ref_logp` was computed.
     ref_hash: NotRequired[str]
+    #: Hash of the model that gave the references.
+    ref_model: NotRequired[str]
     #: Hash of the tokens for which `chosen_ref_logp` was computed.
     chosen_ref_hash: NotRequired[str]
 
@@ -119,8 +121,8 @@ def read_records(
     A JSON array, a CSV or TSV file with a header, and, where pyarrow is installed, a Parquet file are recognised, too.
     In place of "prompt" and "response" a record may have "messages", the turns of a conversation; "prompt" itself may
     be the list of turns before the response, and "system" the text of a system turn. "chosen" may hold the answer that
-    DPO prefers; "ref_logp", "ref_tokens" and "ref_hash" hold the results of `precompute_reference`, and so do
-    "chosen_ref_logp" and "chosen_ref_hash". Further fields are kept but ignored; blank lines are skipped.
+    DPO prefers; "ref_logp", "ref_tokens", "ref_hash" and "ref_model" hold the results of `precompute_reference`, and so
+    do "chosen_ref_logp" and "chosen_ref_hash". Further fields are kept but ignored; blank lines are skipped.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -247,7 +247,12 @@ def check_same_run(stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             )
 
 
-def find_checkpoint(output: str, processes: int = 1) -> tuple[Path | None, list[str]]:
+def process_counts(record: Mapping[str, Any], now: int) -> set[int]:
+    """How many processes may have written a checkpoint: one, those a run began with, and those that resumed it."""
+    return {1, now, record["processes"], *record.get("resumed_with", ())}
+
+
+def find_checkpoint(output: str, processes: Collection[int] = (1,)) -> tuple[Path | None, list[str]]:
     """The newest whole checkpoint of a run, if there is one, and why each newer one was set aside.
 
     An incomplete checkpoint is renamed: otherwise `--save-total-limit` might keep it in place of a whole one.
@@ -265,13 +270,16 @@ def find_checkpoint(output: str, processes: int = 1) -> tuple[Path | None, list[
     return None, said
 
 
-def damage(checkpoint: Path, processes: int = 1) -> str | None:
+def damage(checkpoint: Path, processes: Collection[int] = (1,)) -> str | None:
     """Why a checkpoint of the Trainer is not whole, or None if it is.
 
     The Trainer writes its files one after the other. A process that is killed leaves some out and cuts one off, which
     the ends of the files show: nothing is read whole but JSON.
     """
-    states = ["rng_state.pth"] if processes == 1 else [f"rng_state_{i}.pth" for i in range(processes)]
+    # the random numbers of each process, of which only those of a single one have no number
+    of_several = len(list(checkpoint.glob("rng_state_*.pth")))
+    count = min((n for n in processes if n >= max(of_several, 2)), default=max(processes)) if of_several else 1
+    states = ["rng_state.pth"] if count == 1 else [f"rng_state_{i}.pth" for i in range(count)]
     of_optimizer = () if is_model_only(checkpoint) else ("optimizer*", "scheduler.pt", *states)
     for pattern in ("*model*", *of_optimizer, "trainer_state.json"):
         if not any(checkpoint.glob(pattern)):

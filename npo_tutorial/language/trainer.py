@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
-from math import isfinite
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._checks import describe
@@ -175,7 +175,7 @@ class NPOTrainer(transformers.Trainer):
             )
         self.add_callback(_Beginnings(self))
         if args.stop_when_forgotten is not None:
-            self.add_callback(_StopWhenForgotten())
+            self.add_callback(_StopWhenForgotten(len(forget_dataset)))
         # `compute_loss` divides by the samples in all micro-batches of a step, so the Trainer must not divide again
         self.model_accepts_loss_kwargs = True
         self._keeps = keeps_logits(self.model)
@@ -547,6 +547,10 @@ class NPOTrainer(transformers.Trainer):
         self._check_weights()
         super()._save_checkpoint(*args, **options)
 
+    def _determine_best_metric(self, *args: Any, **options: Any) -> bool:
+        # with save_strategy="best" the Trainer asks only this, and forgets the checkpoint that a callback asked for
+        return super()._determine_best_metric(*args, **options) or self.control.should_save
+
     def _check_weights(self) -> None:
         model: Any = self.model
         trained = [getattr(x, "to_local", lambda x=x: x)() for x in model.parameters() if x.requires_grad]
@@ -641,11 +645,33 @@ class _Beginnings(transformers.TrainerCallback):
 
 
 class _StopWhenForgotten(transformers.TrainerCallback):
-    """Ends training once enough responses are forgotten, in the forget set that is evaluated or in the log."""
+    """Ends training once enough responses are forgotten: in an evaluation, or without one in a pass through them.
+
+    `n` is the number of forget samples. The few of a single step may all happen to be forgotten.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        names = ["eval_fraction_forgotten", "eval_forget_fraction_forgotten"]
         if args.eval_strategy == "no":
-            names = ["fraction_forgotten"]
-        if any(kwargs["logs"].get(name, 0) >= args.stop_when_forgotten for name in names):
+            share = self.of_the_last_pass(args, state)
+        else:
+            names = ("eval_fraction_forgotten", "eval_forget_fraction_forgotten")
+            share = max(kwargs["logs"].get(name, 0.0) for name in names)
+        if share >= args.stop_when_forgotten:
             control.should_training_stop = True
+
+    def of_the_last_pass(self, args: Any, state: Any) -> float:
+        """The share in the pass that has ended since the previous entry of the log, or 0.
+
+        Checkpoints contain the log, so a resumed run stops where this one would.
+        """
+        length = ceil(self.n / (args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size))
+        entries = [entry for entry in state.log_history if "fraction_forgotten" in entry]
+        steps = [0, *(entry["step"] for entry in entries)]
+        passes = steps[-1] // length
+        if not entries or passes == steps[-2] // length:
+            return 0.0
+        shares = [entry["fraction_forgotten"] for entry in entries if entry["step"] > (passes - 1) * length]
+        return sum(shares) / len(shares)

@@ -32,8 +32,9 @@ class AskWhileTraining(transformers.TrainerCallback):
         Steps between questions.
     questions : int
         At most this many of each set are asked, evenly spread.
-    retrained : dict, optional
-        What `ask` found for the retrained model and the same questions, which `callback.sets` has.
+    retrained, before : dict, optional
+        What `ask` found for the retrained model, and for the model before the first step, and the same questions, which
+        `callback.sets` has. A run that is resumed needs `before`: the model before is no longer there.
     **options
         Further arguments of `ask` and `measure`, except those of relearning.
 
@@ -54,6 +55,7 @@ class AskWhileTraining(transformers.TrainerCallback):
         every: int,
         questions: int = 40,
         retrained: dict[str, Measured] | None = None,
+        before: dict[str, Measured] | None = None,
         **options: Any,
     ) -> None:
         self.trainer, self.tokenizer, self.options = trainer, tokenizer, options
@@ -64,10 +66,16 @@ class AskWhileTraining(transformers.TrainerCallback):
         if options.get("relearning_steps"):
             raise ValueError("relearning_steps must be left out while a model is trained: evaluate its checkpoints")
         self.measured = {} if retrained is None else {"retrained": retrained}
+        self.before = before
         self.reports = list[tuple[int, Report]]()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.measured["before"] = self._ask(kwargs["model"])
+        if self.before is None and state.global_step > 0:
+            raise ValueError(
+                f"before must be given for a run that is resumed, here after step {state.global_step}: what ask found "
+                "for the model before the first step"
+            )
+        self.measured["before"] = self._ask(kwargs["model"]) if self.before is None else self.before
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step % self.every == 0:

@@ -54,7 +54,8 @@ files of records, as for unlearning; one record per line:
 further questions:
   --samples N             sample N answers to each question: does one of them give it away?
                           Takes about N times as long as one answer to each
-  --four-bits             ask again after the weights are rounded to 4 bits
+  --four-bits             ask again after the weights are rounded to 4 bits, which needs memory
+                          for a second copy of the model
   --relearning-steps N    teach half of the forget set again: does the other half come back?
                           Needs --retain, of which as many records are taught as a control,
                           and memory for training: about five times the model's
@@ -72,7 +73,10 @@ report (it is always printed):
 An interval says how much a mean depends on the questions asked. Ask 40 or more, or most
 outcomes are "undecided". The exit status is 0 whatever the outcome, and 2 after an error.
 """
-LESS_MEMORY = "--batch-size 1, --dtype bfloat16, or without --relearning-steps, which need most"
+LESS_MEMORY = (
+    "--batch-size 1, --dtype bfloat16, or without --relearning-steps, which need most, and --four-bits, which doubles "
+    "the weights"
+)
 ROLES = ("model", "before", "retrained")
 FILES = ("forget", "retain", "held_out", "translated")
 TEXTS = (*ROLES, *FILES, "dtype", "prompt_field", "response_field", "system", "chat_template_kwargs", "html", "json")

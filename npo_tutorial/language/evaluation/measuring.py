@@ -26,7 +26,7 @@ tqdm = require("tqdm.auto").tqdm
 # the sets that a user has
 SETS = ("forget", "retain", "held_out", "translated")
 # fields of a record that belong to a trainer
-REFERENCES = {"ref_logp", "ref_tokens", "ref_hash", "chosen_ref_logp", "chosen_ref_hash"}
+REFERENCES = {"ref_logp", "ref_tokens", "ref_hash", "ref_model", "chosen_ref_logp", "chosen_ref_hash"}
 # arguments of `encode` that a user may give
 ENCODING = ("max_length", "system", "chat_template_kwargs")
 # answers are sampled from the model's own distribution, and otherwise are its most probable tokens
@@ -303,8 +303,8 @@ def generate(
     prompts = [
         item["input_ids"][: next(t for t, x in enumerate(item["labels"]) if x != IGNORE_INDEX)] for item in items
     ]
-    own = getattr(model, "generation_config", None)
-    ends = getattr(own, "eos_token_id", None)
+    own_config = getattr(model, "generation_config", None)
+    ends = getattr(own_config, "eos_token_id", None)
     ends = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
     ends |= {item["labels"][-1] for item in items if _has_end(item, tokenizer)}
     if not ends:
@@ -313,7 +313,10 @@ def generate(
     most = getattr(text, "max_position_embeddings", None) or math.inf
     device = next(model.parameters()).device
     found: list[list[str]] = []
-    step = max(1, batch_size // max(1, samples))
+    count = samples or 1
+    # of each prompt so many answers at once
+    at_once = min(count, batch_size)
+    step = max(1, batch_size // at_once)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for start in range(0, len(prompts), step):
@@ -322,23 +325,26 @@ def generate(
             # padded in front, so that answers begin at one place; a token that ends answers is never in their midst
             rows = [[min(ends)] * (longest - len(tokens)) + tokens for tokens in part]
             mask = [[0] * (longest - len(tokens)) + [1] * len(tokens) for tokens in part]
-            config = transformers.GenerationConfig(
-                **NEUTRAL,
-                do_sample=bool(samples),
-                top_k=0 if samples else 50,
-                num_return_sequences=samples or 1,
-                max_new_tokens=int(max(1, min(max_new_tokens, most - longest))),
-                eos_token_id=sorted(ends),
-                pad_token_id=min(ends),
-            )
-            tokens = model.generate(
-                torch.tensor(rows, device=device),
-                attention_mask=torch.tensor(mask, device=device),
-                generation_config=config,
-            )
-            texts = tokenizer.batch_decode(tokens[:, longest:], skip_special_tokens=True)
-            count = samples or 1
-            found += [texts[i : i + count] for i in range(0, len(texts), count)]
+            answers: list[list[str]] = [[] for _ in part]
+            while (missing := count - len(answers[0])) > 0:
+                config = transformers.GenerationConfig(
+                    **NEUTRAL,
+                    do_sample=bool(samples),
+                    top_k=0 if samples else 50,
+                    num_return_sequences=(n := min(missing, at_once)),
+                    max_new_tokens=int(max(1, min(max_new_tokens, most - longest))),
+                    eos_token_id=sorted(ends),
+                    pad_token_id=min(ends),
+                )
+                tokens = model.generate(
+                    torch.tensor(rows, device=device),
+                    attention_mask=torch.tensor(mask, device=device),
+                    generation_config=config,
+                )
+                texts = tokenizer.batch_decode(tokens[:, longest:], skip_special_tokens=True)
+                for i, own in enumerate(answers):
+                    own += texts[i * n : (i + 1) * n]
+            found += answers
             bar.update(len(part))
     return found
 
@@ -405,7 +411,8 @@ def ask(
         half = forget[::2]
         taught = {"relearned": half, "control": sets["retain"][:: len(sets["retain"]) // len(half)][: len(half)]}
         for name, records in taught.items():
-            again = copy.deepcopy(model)
+            # all weights are taught, as of a model without an adapter: models are compared
+            again = final_model(copy.deepcopy(model), merge=hasattr(model, "merge_and_unload")).requires_grad_(True)
             lesson = encode(records, tokenizer, **encoding)
             teach(again, lesson, relearning_steps, learning_rate=learning_rate, seed=options.get("seed", 0))
             found[name] = measure(again, tokenizer, forget[1::2], name=name, **options)
