@@ -544,6 +544,19 @@ def test_the_model_is_whole_elsewhere_if_its_folder_fails_at_the_end(here, capsy
     same_weights("one", place[1])
 
 
+def test_the_model_is_whole_elsewhere_if_its_folder_is_gone(here, capsys, monkeypatch, tmp_path):
+    plain = runs.write_whole
+
+    def fails(output, write):
+        shutil.rmtree(output)
+        plain(output, write)
+
+    monkeypatch.setattr(runs, "write_whole", fails)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    said = failure(capsys, *FILES, *SETTINGS, "--output", "gone")
+    same_weights("one", re.search(r"it is whole in (\S+)$", said)[1])
+
+
 def test_references_from_a_file_equal_those_computed_at_once(here):
     call(*FILES[:4], "--write-references", "with.jsonl")
     records = read_records("with.jsonl")
@@ -597,12 +610,15 @@ def test_references_of_another_model_are_said(here, capsys):
     call(*FILES[:4], "--write-references", "of-model.jsonl")
     files = [*FILES[:3], "of-model.jsonl", *FILES[4:], *SETTINGS, "--max-steps", 1]
     call(*files, "--output", "same")
-    assert "those of another model" not in capsys.readouterr().err
+    assert "computed with other files" not in capsys.readouterr().err
     call("--model", "one", *files[2:], "--output", "other")
-    assert "warning: the references in --forget are those of another model than --model" in capsys.readouterr().err
+    assert (
+        "warning: the references in --forget were computed with other files than those of --model"
+        in capsys.readouterr().err
+    )
     # other losses have no reference
     call("--model", "one", *files[2:6], "--loss", "ga", "--max-steps", 1, "--output", "without")
-    assert "those of another model" not in capsys.readouterr().err
+    assert "computed with other files" not in capsys.readouterr().err
 
 
 def test_references_are_computed_where_the_model_will_be_trained(here, monkeypatch):
@@ -612,7 +628,7 @@ def test_references_are_computed_where_the_model_will_be_trained(here, monkeypat
     )
     compute = command.compute_references
     monkeypatch.setattr(command, "compute_references", lambda *given: moved.append("computed") or compute(*given))
-    call(*FILES, *SETTINGS, "--max-steps", 1, "--output", "moved")
+    call(*FILES, *SETTINGS, "--max-steps", 1, "--use-cpu", "--output", "moved")
     assert moved[: moved.index("computed") + 1] == [(torch.device("cpu"),), "computed"]
 
 
@@ -965,7 +981,12 @@ def test_a_sharded_model_that_would_be_written_nowhere_is_found_before_it_is_loa
         with pytest.raises(pytest.fail.Exception, match="a model was loaded"):
             call(*words)
     else:
-        assert f"--save-steps must be given with the state_dict_type {kind} of FSDP" in failure(capsys, *words)
+        said = f"--save-steps must be given with the state_dict_type {kind} of FSDP"
+        assert said in failure(capsys, *words)
+        of_best = ["--save-strategy", "best", "--eval-steps", 1, "--metric-for-best-model", "retain_logp_per_token"]
+        assert said in failure(capsys, *words, *of_best)
+        said = f"--merge must be left out with the state_dict_type {kind} of FSDP"
+        assert said in failure(capsys, *words, "--save-steps", 3, "--lora", "--merge")
     with pytest.raises(pytest.fail.Exception, match="a model was loaded"):
         call(*words, "--save-steps", 3)
 

@@ -217,6 +217,16 @@ def test_a_step_whose_samples_are_forgotten_does_not_end_training(trainer):
         made.train_dataset.forget = forget
         made.train()
         assert made.state.global_step == last
+    # the last step of a pass has one sample: forgotten, it is a sixth
+    for place in range(6):
+        for i, item in enumerate(forget):
+            item["ref_logp"] = -1e-3 if i == place else -50.0
+        made = trainer(stop_when_forgotten=0.3, **options | {"batch_size": 5, "per_device_train_batch_size": 5})
+        made.train_dataset.forget = forget
+        made.train()
+        assert made.state.global_step == 15
+    for i, item in enumerate(forget):
+        item["ref_logp"] = -1e-3 if i < 2 else -50.0
     # entries of the log that are longer than a step
     made = trainer(stop_when_forgotten=1 / 3 - 1e-6, **options | {"logging_steps": 3})
     made.train_dataset.forget = forget

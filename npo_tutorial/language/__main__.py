@@ -249,12 +249,12 @@ def unlearn(
     if config.use_liger_kernel:
         check_liger(config, source.config.model_type)
     check_references(config, datasets)
-    check_sharded(config)
+    check_sharded(config, merge=loading.merge)
     check_best_model(config, datasets)
     output, first = str(config.output_dir), _is_first()
     checkpoint = None
     with claim(files, loading, config, source, datasets) if first else nullcontext() as record:
-        if record is not None:
+        if record is not None and not lacks_references(config, datasets["forget"]):
             warn_of_other_references(config, forget, record["files"]["--model"])
         if record is not None and files.resume:
             checkpoint = find_checkpoint(output, record, config)
@@ -284,7 +284,7 @@ def check_references(config: "NPOConfig", datasets: "dict[str, list[Sample]]") -
         )
 
 
-def check_sharded(config: "NPOConfig") -> None:
+def check_sharded(config: "NPOConfig", *, merge: bool) -> None:
     """Raise ValueError if the model would be written nowhere: the Trainer writes shards into checkpoints only."""
     if config.fsdp:
         kind = (config.fsdp_plugin_args or {}).get("state_dict_type")
@@ -294,9 +294,15 @@ def check_sharded(config: "NPOConfig") -> None:
         kind = os.environ.get("FSDP_STATE_DICT_TYPE", "FULL_STATE_DICT" if first else "SHARDED_STATE_DICT")
     else:
         return
-    if str(kind or "FULL_STATE_DICT").upper() not in ("FULL_STATE_DICT", "1") and config.save_strategy == "no":
+    if str(kind or "FULL_STATE_DICT").upper() in ("FULL_STATE_DICT", "1"):
+        return
+    if config.save_strategy in ("no", "best"):
         raise ValueError(
             f"--save-steps must be given with the state_dict_type {kind} of FSDP: only checkpoints then have the model"
+        )
+    if merge:
+        raise ValueError(
+            f"--merge must be left out with the state_dict_type {kind} of FSDP, which writes no whole model"
         )
 
 
@@ -334,8 +340,8 @@ def warn_of_other_references(config: "NPOConfig", forget: "list[Record]", model:
     are_used = "ref_logp" in OBJECTIVES[config.loss].needs or config.stop_when_forgotten is not None
     if are_used and any(record.get("ref_model", model) != model for record in forget if "ref_logp" in record):
         _say(
-            "the references in --forget are those of another model than --model, so forgetting is measured from that "
-            "one: for references of --model run with --write-references"
+            "the references in --forget were computed with other files than those of --model, and forgetting is "
+            "measured from them: if it is another model, run with --write-references"
         )
 
 
@@ -546,12 +552,12 @@ def explain_failed_checkpoint(trainer: Any, error: Exception) -> None:
     """Raise an error in plain words if `error` left half a checkpoint; what is whole is named, or made."""
     output, step = trainer.args.output_dir, trainer.state.global_step
     partial = Path(output) / f"checkpoint-{step}"
-    counts = runs.process_counts(runs.read_record(output), trainer.args.world_size)
+    counts = runs.counts_in(output, trainer.args.world_size)
     if not trainer.args.should_save or not partial.is_dir() or not runs.damage(partial, counts):
         return
     shutil.rmtree(partial)
     whole, _ = runs.find_checkpoint(output, counts)
-    state = f"{whole} is whole" if whole else rescue(trainer, "the model of this step")
+    state = f"{whole} is whole" if whole else rescue(trainer, "the model of this step")[1]
     raise ValueError(
         f"{partial} could not be written ({runs.reason(error)}): {state}. Make room, then go on with --resume"
     ) from error
@@ -563,7 +569,8 @@ def save(trainer: Any, *, merge: bool) -> None:
     if merge:
         merge_adapter(trainer)
     if is_sharded(trainer):
-        place = Path(output) / f"checkpoint-{trainer.state.global_step}"
+        best = trainer.state.best_model_checkpoint if trainer.args.load_best_model_at_end else None
+        place = best or Path(output) / f"checkpoint-{trainer.state.global_step}"
         _say(f"the model is in {place}, in pieces that accelerate merge-weights joins")
 
     def write(folder: Path) -> None:
@@ -577,11 +584,11 @@ def save(trainer: Any, *, merge: bool) -> None:
         try:
             runs.write_whole(output, write)
         except Exception as error:
-            counts = runs.process_counts(runs.read_record(output), trainer.args.world_size)
+            counts = runs.counts_in(output, trainer.args.world_size)
             whole, _ = runs.find_checkpoint(output, counts)
             also = f"; {whole} is whole, too" if whole else ""
             raise ValueError(
-                f"the model could not be written to {output} ({runs.reason(error)}): {rescue(trainer, 'it')}{also}"
+                f"the model could not be written to {output} ({runs.reason(error)}): {rescue(trainer, 'it')[1]}{also}"
             ) from error
     trainer.accelerator.wait_for_everyone()
 
@@ -590,13 +597,13 @@ def merge_adapter(trainer: Any) -> None:
     """Add the adapter to the weights, which change in place: until that is done, the adapter is in a file as well."""
     from npo_tutorial.language.adapters import final_model
 
-    place = tempfile.mkdtemp(prefix="npo-adapter-")
-    said = rescue(trainer, "the adapter", place)
+    place, said = rescue(trainer, "the adapter", "npo-adapter-")
     try:
         trainer.model = final_model(trainer.model, merge=True)
     except Exception as error:
         raise ValueError(f"the adapter could not be merged ({runs.reason(error)}): {said}") from error
-    shutil.rmtree(place, ignore_errors=True)
+    if place is not None:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def is_sharded(trainer: Any) -> bool:
@@ -604,15 +611,19 @@ def is_sharded(trainer: Any) -> bool:
     return trainer.is_fsdp_enabled and "FULL" not in str(trainer.accelerator.state.fsdp_plugin.state_dict_type)
 
 
-def rescue(trainer: Any, what: str, place: str | None = None) -> str:
-    """Try to write a model that has no room in its folder to the folder of temporary files; says where it is."""
-    place = tempfile.mkdtemp(prefix="npo-model-") if place is None else place
+def rescue(trainer: Any, what: str, prefix: str = "npo-model-") -> tuple[str | None, str]:
+    """Try to write a model that has no room in its folder to the folder of temporary files: where, and a sentence."""
+    place = None
     try:
-        trainer.save_model(place)
+        place = tempfile.mkdtemp(prefix=prefix)
+        # nothing is pushed to a hub, which would write to the folder of the run as well
+        trainer.save_model(place, _internal_call=True)
     except Exception as error:
-        shutil.rmtree(place, ignore_errors=True)
-        return f"{what} could not be written to {place} either ({runs.reason(error)})"
-    return f"{what} is whole in {place}"
+        if place is not None:
+            shutil.rmtree(place, ignore_errors=True)
+        where = tempfile.gettempdir() if place is None else place
+        return None, f"{what} could not be written to {where} either ({runs.reason(error)})"
+    return place, f"{what} is whole in {place}"
 
 
 if __name__ == "__main__":

@@ -154,6 +154,8 @@ def _lost_in_merging(model: Any) -> float:
             weight = layer.get_base_layer().weight
             delta: Any = sum(layer.get_delta_weight(name) for name in layer.active_adapters if name in layer.lora_A)
             if torch.is_tensor(delta):
+                # not every device has numbers in double precision
+                weight, delta = weight.cpu(), delta.cpu()
                 exact = weight.double() + delta.double()
                 rounding += (exact.to(weight.dtype).double() - exact).square().sum().item()
                 update += delta.double().square().sum().item()

@@ -567,7 +567,8 @@ def still_share(model: "torch.nn.Module", step: float) -> float:
     for x in model.parameters():
         if x.requires_grad:
             weights = x.detach().flatten()
-            sample = weights[:: -(-len(weights) // SAMPLE)]
+            # not every device has numbers in double precision
+            sample = weights[:: -(-len(weights) // SAMPLE)].cpu()
             exact = sample.double()
             rests = ((exact + step).to(x.dtype) == sample) & ((exact - step).to(x.dtype) == sample)
             still += rests.double().mean().item() * len(weights)

@@ -252,6 +252,15 @@ def process_counts(record: Mapping[str, Any], now: int) -> set[int]:
     return {1, now, record["processes"], *record.get("resumed_with", ())}
 
 
+def counts_in(output: str, now: int) -> set[int]:
+    """`process_counts` of the run in a folder, whose record may be gone or be another machine's."""
+    try:
+        record = read_record(output)
+    except (OSError, ValueError):
+        record = {"processes": now}
+    return process_counts(record, now)
+
+
 def find_checkpoint(output: str, processes: Collection[int] = (1,)) -> tuple[Path | None, list[str]]:
     """The newest whole checkpoint of a run, if there is one, and why each newer one was set aside.
 

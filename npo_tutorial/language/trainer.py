@@ -661,17 +661,26 @@ class _StopWhenForgotten(transformers.TrainerCallback):
             share = max(kwargs["logs"].get(name, 0.0) for name in names)
         if share >= args.stop_when_forgotten:
             control.should_training_stop = True
+            # as after the last step
+            control.should_save = control.should_save or args.save_strategy == "steps"
 
     def of_the_last_pass(self, args: Any, state: Any) -> float:
         """The share in the pass that has ended since the previous entry of the log, or 0.
 
-        Checkpoints contain the log, so a resumed run stops where this one would.
+        Checkpoints contain the log, so a resumed run stops where this one would, if every step is logged.
         """
-        length = ceil(self.n / (args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size))
+        batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+        length = ceil(self.n / batch)
         entries = [entry for entry in state.log_history if "fraction_forgotten" in entry]
         steps = [0, *(entry["step"] for entry in entries)]
         passes = steps[-1] // length
         if not entries or passes == steps[-2] // length:
             return 0.0
-        shares = [entry["fraction_forgotten"] for entry in entries if entry["step"] > (passes - 1) * length]
-        return sum(shares) / len(shares)
+        # samples up to a step: the last step of a pass may have fewer than the others
+        seen = [step // length * self.n + step % length * batch for step in steps]
+        parts = [
+            (entry["fraction_forgotten"], after - before)
+            for entry, before, after in zip(entries, seen, seen[1:], strict=False)
+            if entry["step"] > (passes - 1) * length
+        ]
+        return sum(share * n for share, n in parts) / sum(n for _, n in parts)
