@@ -33,6 +33,7 @@ body {{ max-width: 46rem; margin: 0 auto; padding: 1rem; font-family: system-ui,
 h1 {{ font-size: 1.5rem; overflow-wrap: anywhere; }}
 section {{ margin: 2.5rem 0; }}
 figure {{ margin: 0; }}
+figcaption {{ overflow-wrap: anywhere; }}
 figure svg {{ max-width: 100%; height: auto; }}
 @media screen and (prefers-color-scheme: dark) {{
   body {{ color: #e3e6ea; background: #14181e; }}

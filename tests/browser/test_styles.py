@@ -56,6 +56,10 @@ def looks_the_same(browser, own, name, whole, options):
         page.set_viewport_size({"width": options["viewport"]["width"], "height": height})
         wait_until(page, LOADED)
         page.wait_for_load_state("networkidle")
+        # a frame may draw after two pictures in which it was empty
+        for frame in page.frames[1:]:
+            frame.wait_for_load_state("networkidle")
+            frame.locator(".npo-explorer, svg").first.wait_for()
         seen = still_picture(page)
         link = page.locator(f'link[href*="{assets.SHEET}"]')
         link.evaluate(REPLACE, re.sub(r"url\((?![\"']?(?:data:|#))", f"url({own}_static/", whole))
