@@ -67,9 +67,8 @@ loss:
                           --forget-reduction likewise, for ga, wga, tnpo and undial
 
 memory:
-  --dtype NAME            float32, bfloat16, float16 or auto, that of the files: numbers in which
-                          the weights are kept (default: float32; bfloat16 below an adapter,
-                          unless --merge)
+  --dtype NAME            float32, bfloat16, float16 or auto, that of the files: of the weights
+                          (default: float32; bfloat16 below an adapter without --merge)
   --lora                  train an adapter and freeze the model, which is the reference, too;
                           use about ten times the learning rate, such as 1e-4;
                           --lora-rank N (default: 16), --lora-targets LAYER …; the adapter is
@@ -88,8 +87,7 @@ steps:
   --no-disable-dropout    train with dropout, which references are computed without
   --stop-when-forgotten X  stop once this share of the responses, 0 to 1, is forgotten: each token
                           on average (geometric) at most a tenth as probable as at first;
-                          counted in evaluations, or without --eval-steps over the last pass
-                          through the forget set
+                          counted in evaluations, or without --eval-steps in a whole pass
   --learning-rate X       (default: 1e-05)
   --lr-scheduler-type NAME  constant, linear, cosine … (default: constant)
   --warmup-steps N        for schedules other than constant (default: 0)
@@ -116,8 +114,7 @@ the fall slows as mean_weight shrinks.
 SIGTERM and Ctrl-C end a run with --save-steps after the step; --resume then gives the same
 model as a run that was not stopped. Without --save-steps they end it at once, unsaved.
 
-Several processes share the samples of each step; with --batch-size the losses are those of
-one process:
+Several processes share a step's samples; with --batch-size, losses are those of one process:
   torchrun --nproc-per-node 2 -m npo_tutorial.language …
   accelerate launch --config_file fsdp.yaml -m npo_tutorial.language …
 The second is for models too large for one device; their references come from a file that

@@ -667,7 +667,7 @@ class _StopWhenForgotten(transformers.TrainerCallback):
     def of_the_last_pass(self, args: Any, state: Any) -> float:
         """The share in the pass that has ended since the previous entry of the log, or 0.
 
-        Checkpoints contain the log, so a resumed run stops where this one would, if every step is logged.
+        Checkpoints contain the log: if every step is logged, a resumed run stops at the same step.
         """
         batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
         length = ceil(self.n / batch)

@@ -314,7 +314,7 @@ def generate(
     device = next(model.parameters()).device
     found: list[list[str]] = []
     count = samples or 1
-    # of each prompt so many answers at once
+    # to each prompt, at most a batch of answers at once
     at_once = min(count, batch_size)
     step = max(1, batch_size // at_once)
     with torch.random.fork_rng():
