@@ -609,15 +609,15 @@ def test_references_of_refusals_are_written_with_the_refusals(here, capsys):
 def test_references_of_another_model_are_said(here, capsys):
     call(*FILES[:4], "--write-references", "of-model.jsonl")
     files = [*FILES[:3], "of-model.jsonl", *FILES[4:], *SETTINGS, "--max-steps", 1]
-    call(*files, "--output", "same")
+    call(*files, "--output", "same-references")
     assert "computed with other files" not in capsys.readouterr().err
-    call("--model", "one", *files[2:], "--output", "other")
+    call("--model", "one", *files[2:], "--output", "other-references")
     assert (
         "warning: the references in --forget were computed with other files than those of --model"
         in capsys.readouterr().err
     )
     # other losses have no reference
-    call("--model", "one", *files[2:6], "--loss", "ga", "--max-steps", 1, "--output", "without")
+    call("--model", "one", *files[2:6], "--loss", "ga", "--max-steps", 1, "--output", "no-references")
     assert "computed with other files" not in capsys.readouterr().err
 
 
@@ -628,7 +628,7 @@ def test_references_are_computed_where_the_model_will_be_trained(here, monkeypat
     )
     compute = command.compute_references
     monkeypatch.setattr(command, "compute_references", lambda *given: moved.append("computed") or compute(*given))
-    call(*FILES, *SETTINGS, "--max-steps", 1, "--use-cpu", "--output", "moved")
+    call(*FILES, *SETTINGS, "--max-steps", 1, "--use-cpu", "--output", "on-its-device")
     assert moved[: moved.index("computed") + 1] == [(torch.device("cpu"),), "computed"]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.book.pages import needs_comments
 from tests.browser.comments import HOST, Comments
-from tests.browser.visit import DESKTOP, Visit
+from tests.browser.visit import DESKTOP, Visit, wait_until
 from tests.conftest import nightly
 
 RECORD = """window.stopped = [];
@@ -37,7 +37,9 @@ def test_injected_content_is_blocked(browser, site, server, place):
             page = visit.open(own + name)
             assert page.evaluate("stopped") == [], name
             page.evaluate(INTRUDE)
-            page.wait_for_timeout(500)
+            # a busy browser reports some of them late
+            wait_until(page, "(number) => stopped.length >= number", len(INTRUDERS))
+            page.wait_for_timeout(200)
             assert sorted(page.evaluate("stopped")) == sorted(rule.strip() for rule in INTRUDERS), name
             assert not page.evaluate("window.intruded")
             # stopped in the page, before any request
