@@ -28,6 +28,17 @@ RECORDS = secrets(24, 0)
 SETS = {"forget": RECORDS[::3], "retain": [record for i, record in enumerate(RECORDS) if i % 3]}
 
 
+def with_adapter():
+    """A model with an adapter that changes what it answers."""
+    peft = pytest.importorskip("peft")
+    model = peft.get_peft_model(make_model().float(), peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    with torch.no_grad():
+        for name, x in model.named_parameters():
+            if "lora_B" in name:
+                x.fill_(0.2)
+    return model
+
+
 def taught(records, seed=0, n_steps=250):
     model = make_model(seed).float()
     teach(model, encode(records, TOKENIZER), n_steps, learning_rate=1e-2, batch_size=24, seed=seed)
@@ -91,13 +102,8 @@ def test_relearning_teaches_one_half_and_asks_the_other(models, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
-def test_a_model_with_an_adapter_is_taught_like_the_model_that_it_is(monkeypatch):
-    peft = pytest.importorskip("peft")
-    model = peft.get_peft_model(make_model().float(), peft.LoraConfig(r=2, target_modules=["q_proj"]))
-    with torch.no_grad():
-        for name, x in model.named_parameters():
-            if "lora_B" in name:
-                x.fill_(0.2)
+def test_a_model_with_an_adapter_is_taught_like_the_model_that_it_is():
+    model = with_adapter()
     plain = copy.deepcopy(model).merge_and_unload()
     options = OPTIONS | {"relearning_steps": 3, "learning_rate": 1e-2}
     found, expected = (ask(x, TOKENIZER, SETS, **options)["relearned"]["logp_per_token"] for x in (model, plain))
@@ -148,12 +154,7 @@ def test_rounding_to_many_bits_changes_little_and_a_group_of_equal_weights_not_a
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 def test_an_adapter_is_rounded_with_the_weights_below_it():
-    peft = pytest.importorskip("peft")
-    model = peft.get_peft_model(make_model().float(), peft.LoraConfig(r=2, target_modules=["q_proj"]))
-    with torch.no_grad():
-        for name, x in model.named_parameters():
-            if "lora_B" in name:
-                x.fill_(0.2)
+    model = with_adapter()
     rounded = round_weights(model)
     assert not hasattr(rounded, "peft_config") or not any("lora" in name for name, _ in rounded.named_parameters())
     layer = rounded.model.layers[0].self_attn.q_proj.weight

@@ -67,7 +67,7 @@ loss:
                           --forget-reduction likewise, for ga, wga, tnpo and undial
 
 memory:
-  --dtype NAME            float32, bfloat16, float16 or auto, that of the files: of the weights
+  --dtype NAME            of the weights: float32, bfloat16, float16, or auto, that of the files
                           (default: float32; bfloat16 below an adapter without --merge)
   --lora                  train an adapter and freeze the model, which is the reference, too;
                           use about ten times the learning rate, such as 1e-4;
