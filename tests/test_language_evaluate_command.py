@@ -2,13 +2,15 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
+import transformers
 
 from npo_tutorial.language import arguments, write_records
 from npo_tutorial.language.__main__ import main
-from npo_tutorial.language.evaluation import command
+from npo_tutorial.language.evaluation import command, measuring
 from tests.test_language_evaluate import SETS, make_records
 from tests.tiny_language import make_model, make_tokenizer, other_model
 
@@ -257,6 +259,142 @@ def test_a_report_that_cannot_be_written_is_printed_all_the_same(here, capsys):
     said = capsys.readouterr()
     assert ended.value.code == 2 and said.out.startswith("Is it forgotten?") and (here / "other.json").is_file()
     assert "error: --html /dev/full cannot be written (No space left on device)" in said.err
+
+
+# ----- answers that are kept
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The models that were asked, in order."""
+    found, ask = [], measuring.ask
+
+    def note(model, *arguments, **options):
+        found.append(model)
+        return ask(model, *arguments, **options)
+
+    monkeypatch.setattr(measuring, "ask", note)
+    return found
+
+
+KEPT = [*NEEDED, "--retrained", "retrained", *SHORT]
+
+
+def test_a_run_that_failed_at_its_last_model_goes_on_and_its_report_is_the_same(here, capsys, asked, monkeypatch):
+    with monkeypatch.context() as patch:
+        load = command._load
+        patch.setattr(
+            command, "_load", lambda *x: load(*x) if x[1] != "retrained" else (_ for _ in ()).throw(OSError())
+        )
+        with pytest.raises(SystemExit):
+            call(*KEPT, "--answers", "new/kept")
+    assert len(asked) == 2 and len(list((here / "new/kept").iterdir())) == 2
+    capsys.readouterr()
+    call(*KEPT, "--answers", "new/kept", "--json", "gone-on.json")
+    said = capsys.readouterr()
+    assert len(asked) == 3 and "asking --retrained retrained (model 3 of 3)" in said.err
+    assert re.search(
+        r"^--before taught \(model 2 of 3\) was asked before: new.kept.taught-\w{16}\.json$", said.err, re.M
+    )
+    call(*KEPT, "--json", "at-once.json")
+    assert len(asked) == 6 and capsys.readouterr().out == said.out
+    assert (here / "gone-on.json").read_bytes() == (here / "at-once.json").read_bytes()
+
+
+def test_of_a_second_model_only_that_one_is_asked(here, capsys, asked):
+    make_tokenizer().save_pretrained(here / "second")
+    make_model(7).float().save_pretrained(here / "second")
+    call(*KEPT, "--answers", "several")
+    call("--model", "second", *KEPT[2:], "--answers", "several")
+    assert len(asked) == 4
+    # the same files under another name are the same model
+    shutil.copytree(here / "second", here / "third")
+    call("--model", here / "third", *KEPT[2:], "--answers", "several")
+    assert len(asked) == 5
+    (again,) = (here / "several").glob("third-*")
+    (before,) = (here / "several").glob("second-*")
+    assert again.name.removeprefix("third") == before.name.removeprefix("second")
+
+
+def change_weights(here):
+    model = transformers.AutoModelForCausalLM.from_pretrained(here / "changing")
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    model.save_pretrained(here / "changing")
+
+
+def change_ends(here):
+    file = here / "changing/generation_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"eos_token_id": 5}), "utf-8")
+
+
+def change_records(here):
+    write_records(here / "changing.jsonl", [*SETS["forget"][:-1], SETS["forget"][-1] | {"prompt": "What else?"}])
+
+
+def change_words(here):
+    # nothing that a model reads changes, but what its answers are compared with
+    changed = [record | {"false_responses": record["false_responses"][::-1]} for record in SETS["forget"]]
+    write_records(here / "changing.jsonl", changed)
+
+
+CHANGES = {
+    "nothing": (None, [], False),
+    "the seed": (None, ["--seed", 1], True),
+    "samples": (None, ["--samples", 1], True),
+    "numbers": (None, ["--dtype", "bfloat16"], True),
+    "the prompt": (None, ["--system", "Be brief."], True),
+    "intervals only": (None, ["--level", 0.5], False),
+    "weights": (change_weights, [], True),
+    "the end of answers": (change_ends, [], True),
+    "records": (change_records, [], True),
+    "false answers": (change_words, [], True),
+}
+
+
+@pytest.mark.parametrize("change, words, is_asked", CHANGES.values(), ids=CHANGES)
+def test_answers_are_kept_only_for_the_same_question_to_the_same_model(
+    here, capsys, asked, tmp_path, change, words, is_asked
+):
+    make_tokenizer(chat=True).save_pretrained(here / "changing")
+    make_model().float().save_pretrained(here / "changing")
+    write_records(here / "changing.jsonl", SETS["forget"])
+    given = ["--model", "changing", "--before", "changing", "--forget", "changing.jsonl", *SHORT, "--answers", tmp_path]
+    call(*given)
+    before = len(asked)
+    if change:
+        change(here)
+    call(*given, *words)
+    assert (len(asked) > before) == is_asked
+
+
+def test_a_damaged_file_of_answers_is_named_before_a_model_is_asked(here, capsys, asked):
+    call(*NEEDED, *SHORT, "--answers", "damaged-answers")
+    (file,) = (here / "damaged-answers").glob("taught-*.json")
+    file.write_bytes(file.read_bytes()[:100])
+    asked.clear()
+    said = failure(capsys, *NEEDED, *SHORT, "--answers", "damaged-answers")
+    assert said == f"damaged-answers/{file.name} must have what a model answered, and cannot be read: delete it"
+    assert not asked
+
+
+def test_a_place_where_answers_cannot_be_kept_is_named_at_the_start(here, capsys, no_weights):
+    said = failure(capsys, *NEEDED, "--answers", "forget.jsonl")
+    assert said == "--answers must be a folder, got the file forget.jsonl"
+    said = failure(capsys, *NEEDED, "--answers", "/proc/answers")
+    assert said.startswith("--answers must be a folder in which files can be written, got /proc/answers (")
+
+
+def test_a_full_disk_costs_no_report(here, capsys, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("answers/x.json cannot be written (No space left on device); there is no such file now")
+
+    monkeypatch.setattr("npo_tutorial.language.evaluation.answers.write_answers", fail)
+    with pytest.raises(SystemExit) as ended:
+        call(*NEEDED, *SHORT, "--answers", "full")
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and said.out.startswith("Is it forgotten?")
+    assert "error: --answers answers/x.json cannot be written (No space left on device)" in said.err
 
 
 def test_without_memory_the_remedies_are_those_of_this_command(capsys, monkeypatch):

@@ -64,6 +64,9 @@ further questions:
 report (it is always printed):
   --html FILE             write it as one page, which needs no network
   --json FILE             write it with the values of each question, for other programs
+  --answers FOLDER        keep there what each model answers, and do not ask again what is there:
+                          a run that was stopped goes on, and of further models compared with
+                          the same --before and --retrained only the new one is asked
   --language NAME         en or zh (default: that of the system)
   --level X               of the intervals (default: {LEVEL})
   --max-new-tokens N      length of the models' own answers (default: 64)
@@ -79,7 +82,8 @@ LESS_MEMORY = (
 )
 ROLES = ("model", "before", "retrained")
 FILES = ("forget", "retain", "held_out", "translated")
-TEXTS = (*ROLES, *FILES, "dtype", "prompt_field", "response_field", "system", "chat_template_kwargs", "html", "json")
+TEXTS = (*ROLES, *FILES, "dtype", "prompt_field", "response_field", "system", "chat_template_kwargs")
+OUTPUT = ("html", "json", "answers")
 WHOLE = ("max_length", "samples", "relearning_steps", "max_new_tokens", "batch_size", "seed")
 DEFAULTS = {
     **{"dtype": "float32", "prompt_field": "prompt", "response_field": "response"},
@@ -103,8 +107,9 @@ def run(words: Sequence[str]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from npo_tutorial.language.evaluation.answers import check_folder, read_answers, write_answers
     from npo_tutorial.language.evaluation.evaluating import make_report
-    from npo_tutorial.language.evaluation.measuring import ask, check_sets, in_other_words, prepare
+    from npo_tutorial.language.evaluation.measuring import check_sets
     from npo_tutorial.language.records import replace_file
 
     _check_models(options)
@@ -118,23 +123,31 @@ def _run(options: argparse.Namespace) -> None:
     }
     # what is wrong with a record is found before the weights are loaded
     check_sets(sets, relearning=options.relearning_steps > 0)
-    otherwise = in_other_words(sets["forget"])
-    for records in [*sets.values(), *([otherwise] if otherwise else [])]:
-        for source in sources.values():
-            prepare(source.tokenizer, records, source.vocabulary, source.positions, **encoding)
+    read = {role: _prepare(source, sets, encoding) for role, source in sources.items()}
     names = ("samples", "relearning_steps", "learning_rate", "max_new_tokens", "batch_size", "seed", "four_bits")
     asked = {name: getattr(options, name) for name in names}
-    measured = {}
+    files = {}
+    if options.answers is not None:
+        check_folder(Path(options.answers))
+        files = {
+            role: _name_answers(options, role, source, sets, asked, read[role]) for role, source in sources.items()
+        }
+    kept = {role: answers for role, file in files.items() if (answers := read_answers(file)) is not None}
+    measured, failures = {}, list[str]()
     for number, (role, source) in enumerate(sources.items(), start=1):
-        name = getattr(options, role)
-        print(f"asking --{role} {name} (model {number} of {len(sources)})", file=sys.stderr, flush=True)
-        model = _load(options, role, source)
-        try:
-            measured[role] = ask(model, source.tokenizer, sets, **asked, **encoding)
-        except ValueError as error:
-            raise ValueError(f"--{role} {name}: {error}") from error
-        del model
-        gc.collect()
+        place = f"--{role} {getattr(options, role)} (model {number} of {len(sources)})"
+        if role in kept:
+            print(f"{place} was asked before: {files[role]}", file=sys.stderr, flush=True)
+            measured[role] = kept[role]
+            continue
+        print(f"asking {place}", file=sys.stderr, flush=True)
+        measured[role] = _ask(options, role, source, sets, asked | encoding)
+        if role in files:
+            how = {"model": getattr(options, role), "asked": asked | encoding | {"dtype": options.dtype}}
+            try:
+                write_answers(files[role], measured[role], **how)
+            except OSError as error:
+                failures.append(f"--answers {error}")
     made = {
         "models": {role: getattr(options, role) for role in sources},
         "files": {name: getattr(options, name) for name in sets},
@@ -146,7 +159,6 @@ def _run(options: argparse.Namespace) -> None:
         "html": lambda: report.html(language),
         "json": lambda: json.dumps(report.json(), ensure_ascii=False, indent=1),
     }
-    failures = []
     # before the text, whose reader may have closed the pipe
     for name, target in targets.items():
         try:
@@ -169,7 +181,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
             raise ValueError(message)
 
     parser = Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
-    for name in TEXTS:
+    for name in (*TEXTS, *OUTPUT):
         parser.add_argument(arguments.as_option(name), default=DEFAULTS.get(name))
     for name in WHOLE:
         parser.add_argument(arguments.as_option(name), type=int, default=DEFAULTS.get(name))
@@ -254,6 +266,37 @@ def _read(options: argparse.Namespace) -> "dict[str, list[Record]]":
 # ----- models
 
 
+def _prepare(source: "Source", sets: "dict[str, list[Record]]", encoding: dict[str, Any]) -> str:
+    """A hash of all that a model is given to read; a ValueError names what is wrong with a record."""
+    from npo_tutorial.language.evaluation.measuring import in_other_words, prepare
+    from npo_tutorial.language.runs import samples_hash
+
+    otherwise = in_other_words(sets["forget"])
+    found = [
+        prepare(source.tokenizer, records, source.vocabulary, source.positions, **encoding)
+        for records in [*sets.values(), *([otherwise] if otherwise else [])]
+    ]
+    return samples_hash(item for items in found for samples in items.values() for item in samples)
+
+
+def _name_answers(
+    options: argparse.Namespace,
+    role: str,
+    source: "Source",
+    sets: "dict[str, list[Record]]",
+    asked: dict[str, Any],
+    read: str,
+) -> Path:
+    from npo_tutorial.language.evaluation.answers import hash_records, name_file
+    from npo_tutorial.language.runs import file_hash, model_hash
+
+    places = [place for place in (source.base, source.adapter) if place is not None]
+    # it says which tokens end an answer
+    ends = [file_hash(file) for place in places if (file := Path(place) / "generation_config.json").is_file()]
+    decisive = {"weights": model_hash(places), "ends": ends, "records": hash_records(sets), "read": read}
+    return name_file(Path(options.answers), getattr(options, role), **decisive, asked=asked, dtype=options.dtype)
+
+
 def _look_up(options: argparse.Namespace) -> "dict[str, Source]":
     """What is known of each model without its weights; all must have one tokenizer."""
     from npo_tutorial.language.models import ModelArguments, look_up
@@ -281,6 +324,21 @@ def _load(options: argparse.Namespace, role: str, source: "Source") -> Any:
     except ValueError as error:
         raise ValueError(_of_role(str(error), role)) from error
     return model
+
+
+def _ask(
+    options: argparse.Namespace, role: str, source: "Source", sets: "dict[str, list[Record]]", how: dict[str, Any]
+) -> Any:
+    from npo_tutorial.language.evaluation.measuring import ask
+
+    model = _load(options, role, source)
+    try:
+        return ask(model, source.tokenizer, sets, **how)
+    except ValueError as error:
+        raise ValueError(f"--{role} {getattr(options, role)}: {error}") from error
+    finally:
+        del model
+        gc.collect()
 
 
 def _of_role(message: str, role: str) -> str:
