@@ -2,15 +2,14 @@
 
 import json
 import re
-import shutil
 
 import pytest
+import safetensors.torch
 import torch
-import transformers
 
 from npo_tutorial.language import arguments, write_records
 from npo_tutorial.language.__main__ import main
-from npo_tutorial.language.evaluation import command, measuring
+from npo_tutorial.language.evaluation import answers, command, measuring
 from tests.test_language_evaluate import SETS, make_records
 from tests.tiny_language import make_model, make_tokenizer, other_model
 
@@ -307,33 +306,41 @@ def test_of_a_second_model_only_that_one_is_asked(here, capsys, asked):
     call(*KEPT, "--answers", "several")
     call("--model", "second", *KEPT[2:], "--answers", "several")
     assert len(asked) == 4
-    # the same files under another name are the same model
-    shutil.copytree(here / "second", here / "third")
-    call("--model", here / "third", *KEPT[2:], "--answers", "several")
-    assert len(asked) == 5
-    (again,) = (here / "several").glob("third-*")
-    (before,) = (here / "several").glob("second-*")
-    assert again.name.removeprefix("third") == before.name.removeprefix("second")
+    # a file is found by what is in a model's folder and by the folder's name, wherever it is
+    (here / "moved").mkdir()
+    (here / "second").rename(here / "moved/second")
+    call("--model", "moved/second/", *KEPT[2:], "--answers", "several")
+    assert len(asked) == 4
 
 
-def change_weights(here):
-    model = transformers.AutoModelForCausalLM.from_pretrained(here / "changing")
-    with torch.no_grad():
-        model.lm_head.weight[0, 0] += 1
-    model.save_pretrained(here / "changing")
+def test_one_model_in_two_roles_is_asked_once(here, capsys, asked):
+    call("--model", "taught", *NEEDED[2:], *SHORT, "--answers", "twice")
+    assert len(asked) == 1
 
 
-def change_ends(here):
+def change_weights(here, patch):
+    file = here / "changing/model.safetensors"
+    weights = safetensors.torch.load_file(file)
+    next(iter(weights.values()))[0, 0] += 1
+    safetensors.torch.save_file(weights, file, {"format": "pt"})
+
+
+def change_ends(here, patch):
     file = here / "changing/generation_config.json"
     file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"eos_token_id": 5}), "utf-8")
 
 
-def change_records(here):
+def change_tokenizer(here, patch):
+    tokenizer = make_tokenizer(chat=True)
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(5)
+    tokenizer.save_pretrained(here / "changing")
+
+
+def change_records(here, patch):
     write_records(here / "changing.jsonl", [*SETS["forget"][:-1], SETS["forget"][-1] | {"prompt": "What else?"}])
 
 
-def change_words(here):
-    # nothing that a model reads changes, but what its answers are compared with
+def change_false_answers(here, patch):
     changed = [record | {"false_responses": record["false_responses"][::-1]} for record in SETS["forget"]]
     write_records(here / "changing.jsonl", changed)
 
@@ -347,54 +354,67 @@ CHANGES = {
     "intervals only": (None, ["--level", 0.5], False),
     "weights": (change_weights, [], True),
     "the end of answers": (change_ends, [], True),
+    "the tokenizer": (change_tokenizer, [], True),
     "records": (change_records, [], True),
-    "false answers": (change_words, [], True),
+    "false answers": (change_false_answers, [], True),
+    "the device": (lambda here, patch: patch.setattr(answers, "_device", lambda: "cuda"), [], True),
+    "a library": (lambda here, patch: patch.setattr(answers, "version", lambda name: "0"), [], True),
+    "the code": (lambda here, patch: patch.setattr(answers, "LANGUAGE", here), [], True),
 }
 
 
 @pytest.mark.parametrize("change, words, is_asked", CHANGES.values(), ids=CHANGES)
 def test_answers_are_kept_only_for_the_same_question_to_the_same_model(
-    here, capsys, asked, tmp_path, change, words, is_asked
+    here, capsys, asked, tmp_path, monkeypatch, change, words, is_asked
 ):
     make_tokenizer(chat=True).save_pretrained(here / "changing")
     make_model().float().save_pretrained(here / "changing")
     write_records(here / "changing.jsonl", SETS["forget"])
     given = ["--model", "changing", "--before", "changing", "--forget", "changing.jsonl", *SHORT, "--answers", tmp_path]
     call(*given)
-    before = len(asked)
+    assert len(asked) == 1
     if change:
-        change(here)
+        change(here, monkeypatch)
     call(*given, *words)
-    assert (len(asked) > before) == is_asked
+    assert len(asked) == 1 + is_asked
 
 
-def test_a_damaged_file_of_answers_is_named_before_a_model_is_asked(here, capsys, asked):
-    call(*NEEDED, *SHORT, "--answers", "damaged-answers")
-    (file,) = (here / "damaged-answers").glob("taught-*.json")
-    file.write_bytes(file.read_bytes()[:100])
-    asked.clear()
-    said = failure(capsys, *NEEDED, *SHORT, "--answers", "damaged-answers")
-    assert said == f"damaged-answers/{file.name} must have what a model answered, and cannot be read: delete it"
-    assert not asked
+@pytest.mark.parametrize("content", ['{"answers": {"forg', "null", "[]", "{}", '{"answers": {}}', '{"answers": null}'])
+def test_a_damaged_file_of_answers_is_named(here, capsys, asked, tmp_path, content):
+    call(*NEEDED, *SHORT, "--answers", tmp_path)
+    (file,) = tmp_path.glob("unlearned-*.json")
+    file.write_text(content, "utf-8")
+    said = failure(capsys, *NEEDED, *SHORT, "--answers", tmp_path)
+    assert said.startswith(f"--answers: {file} cannot be read (") and said.endswith("): delete it")
+    assert len(asked) == 2
 
 
-def test_a_place_where_answers_cannot_be_kept_is_named_at_the_start(here, capsys, no_weights):
+def test_a_place_where_answers_cannot_be_kept_is_named_at_the_start(here, capsys, no_weights, monkeypatch):
     said = failure(capsys, *NEEDED, "--answers", "forget.jsonl")
     assert said == "--answers must be a folder, got the file forget.jsonl"
-    said = failure(capsys, *NEEDED, "--answers", "/proc/answers")
-    assert said.startswith("--answers must be a folder in which files can be written, got /proc/answers (")
 
-
-def test_a_full_disk_costs_no_report(here, capsys, monkeypatch):
     def fail(*arguments, **options):
-        raise OSError("answers/x.json cannot be written (No space left on device); there is no such file now")
+        raise PermissionError("taught/answers.json cannot be written (Permission denied); there is no such file now")
 
-    monkeypatch.setattr("npo_tutorial.language.evaluation.answers.write_answers", fail)
+    monkeypatch.setattr(answers, "replace_file", fail)
+    said = failure(capsys, *NEEDED, "--answers", "taught")
+    assert said == (
+        "--answers must be a folder in which files can be written, got taught (taught/answers.json cannot be written "
+        "(Permission denied); there is no such file now)"
+    )
+
+
+def test_a_full_disk_is_said_at_once_and_costs_no_report(here, capsys, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("full/x.json cannot be written (No space left on device); there is no such file now")
+
+    monkeypatch.setattr(answers, "write_answers", fail)
     with pytest.raises(SystemExit) as ended:
         call(*NEEDED, *SHORT, "--answers", "full")
     said = capsys.readouterr()
     assert ended.value.code == 2 and said.out.startswith("Is it forgotten?")
-    assert "error: --answers answers/x.json cannot be written (No space left on device)" in said.err
+    sentence = "--answers full/x.json cannot be written (No space left on device)"
+    assert said.err.index(sentence) < said.err.index("asking --before") < said.err.index(f"error: {sentence}")
 
 
 def test_without_memory_the_remedies_are_those_of_this_command(capsys, monkeypatch):

@@ -71,6 +71,8 @@ def test_min_k_takes_the_least_probable_tokens():
     assert min_k(values, 0.39) == -6
     assert min_k(values, 1.0) == pytest.approx(np.mean(values))
     assert min_k([-2.0], 0.2) == -2
+    # 29 of 50, though 0.58 · 50 is less in floating point
+    assert min_k(-np.arange(50.0), 0.58) == -(49 + 21) / 2
 
 
 def test_leak_is_the_mean_over_all_subsets(rng):
@@ -128,13 +130,15 @@ def test_forget_quality_is_the_test_of_tofu_with_a_sign(rng):
         assert found.pvalue < 1e-6
     # the same p-value for too little and for too much
     assert forget_quality(retrained / 3, retrained).pvalue == pytest.approx(forget_quality(retrained, retrained / 3)[0])
-    assert forget_quality(retrained, retrained)[:2] == (1, 0)
+    same = forget_quality(retrained, retrained)
+    assert same == (1, 0, 0) and math.copysign(1, same.signed) == 1
 
 
 def test_utility_is_scipys_harmonic_mean_and_0_if_a_value_is():
     values = [0.9, 0.4, 0.75]
     assert model_utility(dict(zip("abc", values, strict=True))) == pytest.approx(stats.hmean(values))
     assert model_utility({"probability": 0.0, "rouge": 1.0}) == 0
+    assert model_utility({"probability": 1.0, "rouge": 1.0}) == 1
 
 
 def test_auc_is_that_of_scikit_learn(rng):
@@ -149,6 +153,7 @@ def test_privleak_is_that_of_muse_with_its_signs():
         muse, ref = 1 - auc, 1 - retrained
         assert privleak(auc, retrained) == pytest.approx((muse - ref) / ref * 100)
     assert privleak(1.0, 0.5) == -100 and privleak(0.5, 0.5) == 0 and privleak(0.0, 0.5) == 100
+    assert privleak(0.5, 0.0) == -50
 
 
 # ----- bad input
@@ -160,14 +165,22 @@ WRONG = {
     "no flags": (lambda: extraction_strength([]), r"correct must be a list of True and False, .* shape \(0,\)"),
     "not finite": (lambda: min_k([-1.0, -math.inf]), "token_logp must be finite, got -inf at index 1"),
     "share": (lambda: min_k([-1.0], 0), "share must be above 0 and at most 1, got 0.0"),
+    "more than all": (lambda: min_k([-1.0], 1.5), "share must be above 0 and at most 1, got 1.5"),
     "k": (lambda: leak_at_k([0.5, 0.5], 3), "k must be at most the number of scores, 2, got 3"),
     "k is 0": (lambda: leak_at_k([0.5], 0), "k must be at least 1, got 0"),
     "mean": (lambda: truth_ratio(TRUE, FALSE, mean="median"), "mean must be one of 'arithmetic', 'geometric', .*"),
     "rows": (lambda: truth_ratio(TRUE[:1], FALSE), r"false_logp must have one row for each of .* shape \(2, 3\)"),
     "empty": (lambda: forget_quality([], [1.0]), r"ratios must not be empty, got shape \(0,\)"),
     "utility": (lambda: model_utility({"rouge": 1.2}), "rouge must be between 0 and 1, got 1.2"),
+    "negative utility": (lambda: model_utility({"rouge": -0.5}), "rouge must be between 0 and 1, got -0.5"),
     "no utility": (lambda: model_utility({}), r"values must be a dict with at least one number, got \{\}"),
-    "auc": (lambda: privleak(0.5, 1.0), "auc must be between 0 and 1, and retrained_auc .*, got 0.5 and 1.0"),
+    **{
+        f"auc {auc}, {retrained}": (
+            lambda auc=auc, retrained=retrained: privleak(auc, retrained),
+            f"auc must be between 0 and 1, and retrained_auc .*, got {auc} and {retrained}",
+        )
+        for auc, retrained in ((0.5, 1.0), (0.5, 1.5), (0.5, -0.5), (-0.5, 0.5), (1.5, 0.5))
+    },
 }
 
 

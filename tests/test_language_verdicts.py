@@ -65,6 +65,38 @@ def test_a_tenth_of_the_way_back_is_the_border(shift, outcome):
     assert one_sided == ("too_little" if outcome == "too_little" else "not_too_little")
 
 
+def test_a_difference_at_the_border_is_within_it():
+    retrained, before = np.zeros(3), np.full(3, 10.0)
+    for shift in (1.0, -1.0):
+        verdict = compare(np.full(3, shift), retrained, before)
+        assert (verdict.outcome, verdict.margin, verdict.difference) == ("as_retrained", 1.0, (shift,) * 3)
+    assert compare(np.ones(3), retrained, before, shows_too_much=False).outcome == "not_too_little"
+
+
+def test_what_was_learnt_must_be_above_0_for_certain():
+    retrained = np.zeros(4)
+    assert compare(retrained, retrained, retrained).outcome == "nothing_to_forget"
+    # less is remembered before than by the retrained model, and a margin is never negative
+    less = compare(retrained, retrained, retrained - 10)
+    assert (less.outcome, less.margin) == ("nothing_to_forget", 1.0)
+    # and a mean above 0 is not enough, if its interval is not
+    assert compare(retrained, retrained, np.array([9.0, -1.0, -1.0, -1.0])).outcome == "nothing_to_forget"
+    assert compare(retrained, retrained, np.full(4, 1e-3)).outcome == "as_retrained"
+
+
+def test_level_and_seed_are_those_of_both_intervals():
+    """The one of the difference, and the one that says whether there was something to forget."""
+    rng = np.random.default_rng(0)
+    model, retrained, before = rng.normal(1, 1, 12), np.zeros(12), rng.normal(0.6, 1.2, 12)
+    for level, seed in ((0.5, 1), (0.95, 1), (0.95, 2)):
+        verdict = compare(model, retrained, before, level=level, seed=seed)
+        assert verdict.difference == bootstrap_interval(model, level=level, seed=seed)
+    low = [bootstrap_interval(before, level=level).low for level in (0.5, 0.99)]
+    assert low[0] > 0 > low[1]
+    outcomes = [compare(model, retrained, before, level=level).outcome for level in (0.5, 0.99)]
+    assert outcomes[0] != "nothing_to_forget" == outcomes[1]
+
+
 def test_few_questions_decide_nothing():
     wide = np.array([1.5, -1.5, 0.2, -0.2])
     for shows_too_much in (True, False):
@@ -148,6 +180,13 @@ def test_one_outcome_of_all_metrics(case):
 WRONG = {
     "one question": (lambda: bootstrap_interval([1.0]), "an interval needs at least 2 questions, got 1: .*"),
     "level": (lambda: bootstrap_interval([1.0, 2.0], level=95), r"level must be between 0 and 1, got 95\.0"),
+    **{
+        f"level {level}": (
+            lambda level=level: bootstrap_interval([1.0, 2.0], level=level),
+            f"level must be between 0 and 1, got {level}",
+        )
+        for level in (0.0, 1.0, -0.5)
+    },
     "seed": (lambda: bootstrap_interval([1.0, 2.0], seed=-1), "seed must be at least 0, got -1"),
     "lengths": (
         lambda: compare([1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 2.0]),

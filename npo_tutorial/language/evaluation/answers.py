@@ -3,41 +3,21 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npo_tutorial.language.records import replace_file
+from npo_tutorial.language.runs import file_hash, model_hash, reason
 
+if TYPE_CHECKING:
+    from npo_tutorial.language.models import Source
 
-def name_file(folder: Path, model: str, **decisive: Any) -> Path:
-    """The file of a model's answers, whose name depends on all that decides what they are, and on the versions.
-
-    A name of a model may be a path or that of a hub; only its last part is in the file's name.
-    """
-    versions = {name: version(name) for name in ("npo-tutorial", "torch", "transformers")}
-    found = hashlib.sha256(json.dumps(decisive | versions, sort_keys=True).encode()).hexdigest()
-    last = re.sub(r"[^\w.-]", "_", re.split(r"[/\\]", model.rstrip("/\\"))[-1])
-    return folder / f"{last}-{found[:16]}.json"
-
-
-def read_answers(file: Path) -> dict[str, Any] | None:
-    """What `ask` found, or None if there is no such file; a ValueError if it is damaged."""
-    try:
-        answers = json.loads(file.read_text("utf-8"))["answers"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} must have what a model answered, and cannot be read: delete it") from error
-    found: dict[str, Any] = answers
-    return found
-
-
-def write_answers(file: Path, answers: Mapping[str, Any], *, model: str, asked: Mapping[str, Any]) -> None:
-    """Keep what `ask` found, with the model's name and the options for whom looks into the file."""
-    content = {"model": model, "asked": asked, "answers": answers}
-    replace_file(file, json.dumps(content, ensure_ascii=False).encode())
+LANGUAGE = Path(__file__).parents[1]
+LIBRARIES = ("npo-tutorial", "torch", "transformers", "tokenizers", "peft", "accelerate")
+# characters of a model's name in the name of a file, of which some systems allow 255 bytes
+LONGEST = 40
 
 
 def check_folder(folder: Path) -> None:
@@ -48,12 +28,78 @@ def check_folder(folder: Path) -> None:
     except FileExistsError:
         raise ValueError(f"--answers must be a folder, got the file {folder}") from None
     except OSError as error:
-        raise ValueError(
-            f"--answers must be a folder in which files can be written, got {folder} ({error.strerror})"
-        ) from None
+        why = reason(error)
+        raise ValueError(f"--answers must be a folder in which files can be written, got {folder} ({why})") from None
 
 
-def hash_records(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """SHA-256 of all sets, whatever files they are from."""
-    lines = (json.dumps([name, *records], sort_keys=True) for name, records in sets.items())
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def find_place(folder: Path, model: str, source: "Source", sets: Mapping[str, Any], **asked: Any) -> Path:
+    """The file of a model's answers, whose name has a hash of all that decides what they are.
+
+    Parameters
+    ----------
+    folder : Path
+    model : str
+        A path or the name on a hub; its last part is in the file's name, for whom looks into the folder.
+    source : Source
+    sets : dict
+        Lists of records by name.
+    **asked
+        Options of `ask`, and of loading the model.
+    """
+    places = [place for place in (source.base, source.adapter) if place is not None]
+    decisive = {
+        "weights": model_hash(places),
+        # it says which tokens end an answer
+        "generation": [file_hash(file) for x in places if (file := Path(x) / "generation_config.json").is_file()],
+        "tokenizer": _describe_tokenizer(source.tokenizer),
+        "records": {name: [*records] for name, records in sets.items()},
+        "asked": asked,
+        "device": _device(),
+        "code": _hash(path.read_bytes() for path in sorted(LANGUAGE.rglob("*.py"))),
+        "versions": {name: _version(name) for name in LIBRARIES},
+    }
+    found = _hash([json.dumps(decisive, sort_keys=True).encode()])
+    last = re.sub(r"[^\w.-]", "_", re.split(r"[/\\]", model.rstrip("/\\"))[-1])
+    return folder / f"{last[:LONGEST]}-{found[:16]}.json"
+
+
+def read_answers(place: Path, names: Iterable[str]) -> dict[str, Any] | None:
+    """What `ask` found, or None if there is no such file; a ValueError if it is damaged, or lacks sets with `names`."""
+    try:
+        found: dict[str, Any] = json.loads(place.read_text("utf-8"))["answers"]
+        if not set(names) <= found.keys():
+            raise ValueError("it has no answers to some of the questions")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"--answers: {place} cannot be read ({reason(error)}): delete it") from error
+    return found
+
+
+def write_answers(place: Path, answers: Mapping[str, Any], *, model: str, asked: Mapping[str, Any]) -> None:
+    """Keep what `ask` found, with the model's name and the options for whom looks into the file."""
+    content = {"model": model, "asked": asked, "answers": answers}
+    replace_file(place, json.dumps(content, ensure_ascii=False).encode())
+
+
+def _describe_tokenizer(tokenizer: Any) -> list[Any]:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    tokens = sorted(tokenizer.get_vocab().items()) if backend is None else backend.to_str()
+    return [tokens, tokenizer.chat_template, str(tokenizer.special_tokens_map), tokenizer.clean_up_tokenization_spaces]
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _hash(parts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

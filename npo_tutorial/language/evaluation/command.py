@@ -64,9 +64,10 @@ further questions:
 report (it is always printed):
   --html FILE             write it as one page, which needs no network
   --json FILE             write it with the values of each question, for other programs
-  --answers FOLDER        keep there what each model answers, and do not ask again what is there:
-                          a run that was stopped goes on, and of further models compared with
-                          the same --before and --retrained only the new one is asked
+  --answers FOLDER        keep what each model answers there, and do not ask it again as long as
+                          its files, the records and the options of asking stay the same: a
+                          stopped run goes on after its last whole model, and when another model
+                          is compared with the same --before and --retrained, only it is asked
   --language NAME         en or zh (default: that of the system)
   --level X               of the intervals (default: {LEVEL})
   --max-new-tokens N      length of the models' own answers (default: 64)
@@ -107,13 +108,15 @@ def run(words: Sequence[str]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from npo_tutorial.language.evaluation.answers import check_folder, read_answers, write_answers
+    from npo_tutorial.language.evaluation.answers import check_folder, find_place, read_answers, write_answers
     from npo_tutorial.language.evaluation.evaluating import make_report
-    from npo_tutorial.language.evaluation.measuring import check_sets
+    from npo_tutorial.language.evaluation.measuring import check_sets, in_other_words, prepare
     from npo_tutorial.language.records import replace_file
 
     _check_models(options)
     sets = _read(options)
+    if options.answers is not None:
+        check_folder(Path(options.answers))
     targets = _check_targets(options)
     sources = _look_up(options)
     encoding = {
@@ -123,31 +126,32 @@ def _run(options: argparse.Namespace) -> None:
     }
     # what is wrong with a record is found before the weights are loaded
     check_sets(sets, relearning=options.relearning_steps > 0)
-    read = {role: _prepare(source, sets, encoding) for role, source in sources.items()}
+    otherwise = in_other_words(sets["forget"])
+    for records in [*sets.values(), *([otherwise] if otherwise else [])]:
+        for source in sources.values():
+            prepare(source.tokenizer, records, source.vocabulary, source.positions, **encoding)
     names = ("samples", "relearning_steps", "learning_rate", "max_new_tokens", "batch_size", "seed", "four_bits")
     asked = {name: getattr(options, name) for name in names}
-    files = {}
-    if options.answers is not None:
-        check_folder(Path(options.answers))
-        files = {
-            role: _name_answers(options, role, source, sets, asked, read[role]) for role, source in sources.items()
-        }
-    kept = {role: answers for role, file in files.items() if (answers := read_answers(file)) is not None}
     measured, failures = {}, list[str]()
     for number, (role, source) in enumerate(sources.items(), start=1):
-        place = f"--{role} {getattr(options, role)} (model {number} of {len(sources)})"
-        if role in kept:
-            print(f"{place} was asked before: {files[role]}", file=sys.stderr, flush=True)
-            measured[role] = kept[role]
-            continue
-        print(f"asking {place}", file=sys.stderr, flush=True)
-        measured[role] = _ask(options, role, source, sets, asked | encoding)
-        if role in files:
-            how = {"model": getattr(options, role), "asked": asked | encoding | {"dtype": options.dtype}}
+        name, how, kept = getattr(options, role), asked | encoding, None
+        which = f"--{role} {name} (model {number} of {len(sources)})"
+        if options.answers is not None:
+            # only now, so that it is that of the weights that are loaded
+            kept = find_place(Path(options.answers), name, source, sets, **how, dtype=options.dtype)
+            if (answers := read_answers(kept, sets)) is not None:
+                print(f"{which} was asked before: {kept}", file=sys.stderr, flush=True)
+                measured[role] = answers
+                continue
+        print(f"asking {which}", file=sys.stderr, flush=True)
+        measured[role] = _ask(options, role, source, sets, how)
+        if kept is not None:
             try:
-                write_answers(files[role], measured[role], **how)
+                write_answers(kept, measured[role], model=name, asked=how | {"dtype": options.dtype})
             except OSError as error:
                 failures.append(f"--answers {error}")
+                # a later model may fail, too
+                print(failures[-1], file=sys.stderr, flush=True)
     made = {
         "models": {role: getattr(options, role) for role in sources},
         "files": {name: getattr(options, name) for name in sets},
@@ -264,37 +268,6 @@ def _read(options: argparse.Namespace) -> "dict[str, list[Record]]":
 
 
 # ----- models
-
-
-def _prepare(source: "Source", sets: "dict[str, list[Record]]", encoding: dict[str, Any]) -> str:
-    """A hash of all that a model is given to read; a ValueError names what is wrong with a record."""
-    from npo_tutorial.language.evaluation.measuring import in_other_words, prepare
-    from npo_tutorial.language.runs import samples_hash
-
-    otherwise = in_other_words(sets["forget"])
-    found = [
-        prepare(source.tokenizer, records, source.vocabulary, source.positions, **encoding)
-        for records in [*sets.values(), *([otherwise] if otherwise else [])]
-    ]
-    return samples_hash(item for items in found for samples in items.values() for item in samples)
-
-
-def _name_answers(
-    options: argparse.Namespace,
-    role: str,
-    source: "Source",
-    sets: "dict[str, list[Record]]",
-    asked: dict[str, Any],
-    read: str,
-) -> Path:
-    from npo_tutorial.language.evaluation.answers import hash_records, name_file
-    from npo_tutorial.language.runs import file_hash, model_hash
-
-    places = [place for place in (source.base, source.adapter) if place is not None]
-    # it says which tokens end an answer
-    ends = [file_hash(file) for place in places if (file := Path(place) / "generation_config.json").is_file()]
-    decisive = {"weights": model_hash(places), "ends": ends, "records": hash_records(sets), "read": read}
-    return name_file(Path(options.answers), getattr(options, role), **decisive, asked=asked, dtype=options.dtype)
 
 
 def _look_up(options: argparse.Namespace) -> "dict[str, Source]":

@@ -114,7 +114,7 @@ def min_k(token_logp: Any, share: float = 0.4) -> float:
     share = check_real("share", share)
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, got {share!r}")
-    # 0.3 · 10 is a little below 3
+    # 0.58 · 50 is a little below 29
     return float(values[: max(1, math.floor(share * values.size + 1e-9))].mean())
 
 
