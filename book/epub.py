@@ -38,6 +38,8 @@ DOCTYPE = re.compile(rb"<!DOCTYPE[^>]*>\s*")
 SPACE = re.compile(rb'(<path id="[^"]*")( transform="[^"]*"/>)')
 # marks that may not end a line, and marks that may not begin one
 OPENING, CLOSING = re.compile(r"[(\[‘“（《]+$"), re.compile(r"[,.;:!?)\]’”，。；：、！？）》]+")
+# letters of a formula that may be wider than a phone
+LONG = 26
 FOLDER = "EPUB"
 CONTAINER = f"""<?xml version="1.0" encoding="utf-8"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -52,14 +54,18 @@ def file_name(edition):
     return f"{PurePosixPath(SETTINGS.archive).stem}-{edition.key}.epub"
 
 
-def keep_with_marks(formula, box):
-    """Put a formula and the marks beside it into a box: readers would break a line between them."""
+def keep_with_marks(formula, soup):
+    """Put a formula and the marks beside it into a box: readers would break a line between them.
+
+    They break no formula either, so what is wider than a phone can be scrolled.
+    """
     before, after = formula.previous_sibling, formula.next_sibling
     opening = isinstance(before, str) and OPENING.search(before)
     closing = isinstance(after, str) and CLOSING.match(after)
-    if not opening and not closing:
+    is_long = len(formula.get_text()) > LONG
+    if not opening and not closing and not is_long:
         return
-    formula.wrap(box)
+    box = formula.wrap(soup.new_tag("span", attrs={"class": "unbroken math-long" if is_long else "unbroken"}))
     if opening:
         before.replace_with(before[: opening.start()])
         box.insert(0, opening[0])
@@ -92,12 +98,8 @@ class Page:
             formula["alttext"] = " ".join(formula.annotation.extract().get_text().split())
             formula.semantics.unwrap()
             formula.find_parent(class_="katex").replace_with(formula)
-            # readers break no formula: what is wider than a phone can be scrolled
-            if formula.get("display") != "block" and len(formula.get_text()) > 26:
-                formula.wrap(soup.new_tag("span", attrs={"class": "math-long"}))
-        # a long one that can be scrolled is as wide as the page already
-        for formula in self.article.select("span.math:not(:has(.math-long))"):
-            keep_with_marks(formula, soup.new_tag("span", attrs={"class": "unbroken"}))
+        for formula in self.article.select("span.math"):
+            keep_with_marks(formula, soup)
         for table in self.article.select("table"):
             table.wrap(soup.new_tag("div", attrs={"class": "table"}))
         for label in self.article.select(".sd-tab-label"):
