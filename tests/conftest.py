@@ -41,11 +41,12 @@ def pytest_xdist_setupnodes():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Leave out the nightly tests, unless -m selects tests."""
+    """Put what comes last to the end, and leave out the nightly tests unless -m selects tests."""
     for item in items:
         # these tests parse the same pages: one worker should do it once
         if item.path.is_relative_to(ROOT / "tests/book") and "site" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("pages"))
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     nightly = [item for item in items if item.get_closest_marker("nightly")]
     if nightly and not config.option.markexpr:
         config.stash[LEFT] = len(nightly)

@@ -41,6 +41,12 @@ print(json.dumps([[question, hint, hint_for(question, fn)] for question, hint, f
 """
 
 
+def in_order(browser):
+    """The pages, the longest one last and in a group of its own: beside other work it takes ten times as long."""
+    marks = [pytest.mark.last, pytest.mark.xdist_group(browser)]
+    return [pytest.param(name, marks=marks) if name == "synthetic" else name for name in PAGES]
+
+
 def faults(evaluate):
     """What is wrong with the cells of an open page: errors, and texts that differ without a reason."""
     for _, error, is_same, cell in run_cells(evaluate):
@@ -51,14 +57,14 @@ def faults(evaluate):
             yield f"{first}: {cell['said']!r}, recorded {cell['recorded']!r}"
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", in_order("chromium"))
 def test_every_english_cell_in_chromium(browser, python_server, name):
     with Visit(browser, python_server, **DESKTOP) as visit:
         page = visit.open(f"{python_server}book/en/{name}.html")
         assert list(faults(page.evaluate)) == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", in_order("firefox"))
 def test_every_chinese_cell_in_firefox(firefox, python_server, name):
     firefox.open(f"{python_server}book/zh/{name}.html")
     assert list(faults(firefox.evaluate)) == []
