@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -71,6 +72,8 @@ def test_min_k_takes_the_least_probable_tokens():
     assert min_k(values, 0.39) == -6
     assert min_k(values, 1.0) == pytest.approx(np.mean(values))
     assert min_k([-2.0], 0.2) == -2
+    # one at least
+    assert min_k([-2.0, -4.0], 0.2) == -4
     # 29 of 50, though 0.58 · 50 is less in floating point
     assert min_k(-np.arange(50.0), 0.58) == -(49 + 21) / 2
 
@@ -92,6 +95,11 @@ TRUE, FALSE = np.log([0.5, 0.1]), np.log([[0.2, 0.3, 0.1], [0.2, 0.8, 0.4]])
 def test_truth_ratio_by_hand():
     assert truth_ratio(TRUE, FALSE) == pytest.approx([0.2 / 0.5, 1.4 / 3 / 0.1])
     assert truth_ratio(TRUE, FALSE, mean="geometric") == pytest.approx([0.006 ** (1 / 3) / 0.5, 0.4 / 0.1])
+
+
+def test_truth_ratio_takes_names_and_many_questions():
+    assert truth_ratio(paraphrased_logp=TRUE, false_logp=FALSE) == pytest.approx(truth_ratio(TRUE, FALSE))
+    assert (truth_ratio(np.zeros(300), np.zeros((300, 2))) == 1).all()
 
 
 def test_truth_ratio_is_that_of_open_unlearning_and_the_inverse_of_tofus_code():
@@ -163,13 +171,22 @@ WRONG = {
     "no words": (lambda: rouge_l_recall("?!", "a"), r"reference must contain a word, got '\?!'"),
     "flags": (lambda: extraction_strength([1, 0]), r"correct must be a list of True and False, got dtype int64 .*"),
     "no flags": (lambda: extraction_strength([]), r"correct must be a list of True and False, .* shape \(0,\)"),
+    **{
+        f"flags {flags.dtype} {flags.shape}": (
+            lambda flags=flags: extraction_strength(flags),
+            rf"correct must be a list of True and False, got dtype {re.escape(str(flags.dtype))} and shape .*",
+        )
+        for flags in (np.ones((2, 2), bool), np.array(True), np.zeros(2, "M8[s]"))
+    },
     "not finite": (lambda: min_k([-1.0, -math.inf]), "token_logp must be finite, got -inf at index 1"),
     "share": (lambda: min_k([-1.0], 0), "share must be above 0 and at most 1, got 0.0"),
+    "negative share": (lambda: min_k([-1.0], -0.5), "share must be above 0 and at most 1, got -0.5"),
     "more than all": (lambda: min_k([-1.0], 1.5), "share must be above 0 and at most 1, got 1.5"),
     "k": (lambda: leak_at_k([0.5, 0.5], 3), "k must be at most the number of scores, 2, got 3"),
     "k is 0": (lambda: leak_at_k([0.5], 0), "k must be at least 1, got 0"),
     "mean": (lambda: truth_ratio(TRUE, FALSE, mean="median"), "mean must be one of 'arithmetic', 'geometric', .*"),
     "rows": (lambda: truth_ratio(TRUE[:1], FALSE), r"false_logp must have one row for each of .* shape \(2, 3\)"),
+    "too few rows": (lambda: truth_ratio(TRUE, FALSE[:1]), r"false_logp must have one row .* shape \(1, 3\)"),
     "empty": (lambda: forget_quality([], [1.0]), r"ratios must not be empty, got shape \(0,\)"),
     "utility": (lambda: model_utility({"rouge": 1.2}), "rouge must be between 0 and 1, got 1.2"),
     "negative utility": (lambda: model_utility({"rouge": -0.5}), "rouge must be between 0 and 1, got -0.5"),

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from npo_tutorial.language.evaluation import bootstrap_interval, combine, compare, rouge_l_recall
+from npo_tutorial.language.evaluation.verdicts import interval_of
 
 N_SEEDS, N_QUESTIONS = 20, 40
 
@@ -18,6 +19,31 @@ def test_the_interval_is_scipys(rng):
     # and by definition
     draws = np.random.default_rng(3).integers(0, 30, (2000, 30))
     assert found[1:] == pytest.approx(np.quantile(values[draws].mean(axis=1), [0.05, 0.95]))
+
+
+def test_the_interval_of_any_statistic_is_scipys(rng):
+    one, other = rng.standard_normal((2, 30))
+    # of samples that are not paired, the draws depend on how many are made at a time
+    options = {"method": "percentile", "n_resamples": 2000, "vectorized": True, "batch": 100}
+
+    # as the statistics of this package, it has no axis of its own choice
+    def difference(a, b, axis):
+        return a.mean(axis) - b.mean(axis)
+
+    for paired in (False, True):
+        found = interval_of(difference, one, other, paired=paired, seed=3)
+        peer = stats.bootstrap(
+            (one, other), difference, paired=paired, random_state=np.random.default_rng(3), **options
+        ).confidence_interval
+        assert found == (difference(one, other, -1), *peer)
+    assert interval_of(difference, one, other) == interval_of(difference, one, other, paired=False, seed=0)
+
+
+def test_names_and_the_seed_that_is_left_out(rng):
+    values = rng.standard_normal(300)
+    assert bootstrap_interval(values=values) == bootstrap_interval(values, seed=0) != bootstrap_interval(values, seed=1)
+    found = compare(model=values, retrained=np.zeros(300), before=np.ones(300))
+    assert found == compare(values, np.zeros(300), np.ones(300), seed=0)
 
 
 def test_the_interval_covers_the_mean_about_as_often_as_it_says():
@@ -97,6 +123,14 @@ def test_level_and_seed_are_those_of_both_intervals():
     assert outcomes[0] != "nothing_to_forget" == outcomes[1]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_interval_that_crosses_one_border_decides_nothing(sign):
+    model = sign * np.array([0.0, 2.0] * 4)
+    verdict = compare(model, np.zeros(8), np.full(8, 10.0))
+    low, high = sorted(sign * end for end in verdict.difference[1:])
+    assert -verdict.margin < low < verdict.margin < high and verdict.outcome == "undecided"
+
+
 def test_few_questions_decide_nothing():
     wide = np.array([1.5, -1.5, 0.2, -0.2])
     for shows_too_much in (True, False):
@@ -163,6 +197,10 @@ TOGETHER = {
     "one says too little": ({"logp_per_token": "as_retrained", "rouge_l_recall": "too_little"}, "too_little"),
     "one says too much": ({"logp_per_token": "too_much", "correct_share": "not_too_little"}, "too_much"),
     "they contradict each other": ({"logp_per_token": "too_much", "correct_share": "too_little"}, "both"),
+    "they contradict each other, and a third does not tell": (
+        {"logp_per_token": "too_much", "correct_share": "too_little", "rouge_l_recall": "undecided"},
+        "both",
+    ),
     "the others do not tell": ({"logp_per_token": "as_retrained", "rouge_l_recall": "undecided"}, "as_retrained"),
     "the first does not tell": ({"logp_per_token": "undecided", "rouge_l_recall": "as_retrained"}, "undecided"),
     "nothing was learnt": ({"logp_per_token": "nothing_to_forget", "rouge_l_recall": "undecided"}, "nothing_to_forget"),
@@ -191,6 +229,10 @@ WRONG = {
     "lengths": (
         lambda: compare([1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 2.0]),
         "retrained must have a value for each question of model, 2, got 3",
+    ),
+    "fewer": (
+        lambda: compare([1.0, 2.0, 3.0], [1.0, 2.0], [1.0, 2.0, 3.0]),
+        "retrained must have a value for each question of model, 3, got 2",
     ),
     "not finite": (lambda: compare([1.0, np.nan], [1.0, 2.0], [1.0, 2.0]), "model must be finite, got nan at index 1"),
 }
