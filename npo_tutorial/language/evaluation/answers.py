@@ -39,7 +39,7 @@ def find_place(folder: Path, model: str, source: "Source", sets: Mapping[str, An
     ----------
     folder : Path
     model : str
-        A path or the name on a hub; its last part is in the file's name, for whom looks into the folder.
+        A path or the name on a hub; its last part is in the file's name, for those who look into the folder.
     source : Source
     sets : dict
         Lists of records by name.
@@ -77,7 +77,7 @@ def read_answers(place: Path, names: Iterable[str]) -> dict[str, Any] | None:
 
 
 def write_answers(place: Path, answers: Mapping[str, Any], *, model: str, asked: Mapping[str, Any]) -> None:
-    """Keep what `ask` found, with the model's name and the options for whom looks into the file."""
+    """Keep what `ask` found, with the model's name and the options for those who look into the file."""
     content = {"model": model, "asked": asked, "answers": answers}
     replace_file(place, json.dumps(content, ensure_ascii=False).encode())
 
