@@ -31,6 +31,8 @@ def imported():
                 names.update(alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module.partition(".")[0])
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "require":
+                names.add(ast.literal_eval(node.args[0]).partition(".")[0])
     return names - OWN - sys.stdlib_module_names
 
 
