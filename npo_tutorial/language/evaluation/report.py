@@ -21,7 +21,7 @@ SHOWN, COLUMNS = 3, 100
 SCALE = ("too_much", "as_retrained", "too_little")
 # below this p-value the forget quality tells two models apart
 TELLS_APART = 0.05
-DEFINED = (*sorted(SHOWS_TOO_MUCH), "extraction_strength", "correct_share", *UNJUDGED, "true_better")
+DEFINED = (*sorted(SHOWS_TOO_MUCH), "extraction_strength", "correct_share", *UNJUDGED, "probability", "true_better")
 
 
 @dataclass
@@ -198,7 +198,11 @@ def _of_set(name: str, of_set: Mapping[str, Any], roles: Sequence[str], language
 
 
 def _of_test(mean: str, test: Mapping[str, Any], language: str) -> str:
-    kind = "same" if test["pvalue"] >= TELLS_APART else "little" if test["signed"] < 0 else "much"
+    low, high = test["interval"]
+    kind = "same"
+    if test["pvalue"] < TELLS_APART:
+        # truth ratios that are scattered more widely than the retrained model's differ from them in both directions
+        kind = "little" if high < 0 else "much" if low > 0 else "unclear"
     return _say(
         language,
         "line",
@@ -239,6 +243,7 @@ def _of_answers(report: Report, roles: Sequence[str], language: str, shown: int 
 
 def _definitions(found: Mapping[str, Any], language: str) -> list[str]:
     used = {row["metric"].partition("@")[0] for of_set in found["sets"].values() for row in of_set["rows"]}
+    used.update(found.get("utility", {}).get("parts", ()))
     names = [name for name in (*DEFINED, "leak") if name in used]
     names += [name for name in ("utility", "forget_quality", "membership") if name in found]
     names += ["privleak"] if found.get("membership", {}).get("privleak") else []
