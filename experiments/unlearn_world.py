@@ -13,7 +13,7 @@ The work is done in pieces, each of which ends with a JSON file in a work folder
 - "METHOD-SEED": a run from "all", asked after a few steps.
 
 A piece that is there is not made again, and a model that is being taught goes on after its last epoch, so the script
-may be interrupted at any time. `--write` puts all pieces together, and only then computes verdicts and intervals.
+may be interrupted at any time. Once all pieces are there it computes verdicts and intervals, and prints a table.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import torch
 import transformers
 from tqdm.auto import tqdm
 from world_pieces import Experiment
-from world_results import put_together
+from world_results import as_table, put_together
 from world_settings import read_settings
 
 from npo_tutorial import results
@@ -76,11 +76,11 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="put all pieces into npo_tutorial/results/world.json, for the book, and make none",
+        help="at the end, put everything that the book shows into npo_tutorial/results/world.json",
     )
     options = parser.parse_args(words)
-    if options.write and options.short:
-        parser.error("--write must not be given with --short: the book needs all methods")
+    if options.write and (partly := "--short" if options.short else "--only" if options.only else ""):
+        parser.error(f"--write must not be given with {partly}: the book needs all pieces")
     folder = options.folder or Path("_build/world-short" if options.short else "_build/world")
     try:
         experiment = Experiment(folder, options.model, read_settings(short=options.short))
@@ -88,10 +88,14 @@ def main(words: Sequence[str] | None = None) -> None:
             check_choice("--only", options.only, tuple(experiment.pieces))
         if options.list:
             show_list(experiment)
-        elif options.write:
-            results.save("world", put_together(experiment))
+        elif options.only is not None:
+            work(experiment, [options.only])
         else:
-            work(experiment, [options.only] if options.only else list(experiment.pieces))
+            work(experiment, list(experiment.pieces))
+            found = put_together(experiment)
+            print(as_table(found))
+            if options.write:
+                results.save("world", found)
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ import npo_tutorial.language
 from npo_tutorial.language import OBJECTIVES, NPOConfig, NPOTrainer, encode, precompute_reference, read_records
 from npo_tutorial.language.evaluation import ask, forget_quality
 from npo_tutorial.language.evaluation.judging import truth_ratios
+from npo_tutorial.language.evaluation.measuring import find_levels, rounded_layers
 from npo_tutorial.language.evaluation.quick import Questions
 from npo_tutorial.language.records import replace_file
 from npo_tutorial.language.runs import find_checkpoint
@@ -107,7 +108,8 @@ class Experiment:
         # what it costs on a machine that does nothing else, divided among its cores
         made["core_seconds"] = round(time.process_time() - cpu)
         made["versions"] = {"Python": platform.python_version()}
-        made["versions"] |= {x: version(x) for x in ("torch", "transformers", "gguf", "npo-tutorial")}
+        names = ("torch", "transformers", "gguf", "numpy", "scipy", "npo-tutorial")
+        made["versions"] |= {name: version(name) for name in names}
         replace_file(self.folder / f"{name}.json", json.dumps(made, ensure_ascii=False).encode())
         shutil.rmtree(self.folder / f"{name}-unfinished", ignore_errors=True)
         print(f"{name}: {made['seconds']} s, {made['core_seconds']} core seconds", flush=True)
@@ -258,6 +260,7 @@ class Experiment:
         finite = self.train(model, run, seed=seed, rate=rate, n_steps=unlearning.n_steps, callbacks=[watch])
         found = {"rate": rate, "finite": finite, "steps": watch.steps, "measured": watch.measured, "best": watch.best}
         if run.thorough and seed == run.seeds[0] and finite:
+            found["changed_levels"] = changed_levels(self.load("all"), model)
             found["thorough"] = {"last": self.ask_thoroughly(model)}
             if watch.best != watch.steps[-1]:
                 model.load_state_dict(watch.weights)
@@ -268,6 +271,13 @@ class Experiment:
 def cross_entropy(responses: Any) -> Any:
     """In nats per token."""
     return -responses.logp / responses.lengths
+
+
+def changed_levels(before: Any, model: Any) -> float:
+    """Of the weights that are rounded to 4 bits, the share that gets another level than in the model before."""
+    pairs = zip(rounded_layers(before), rounded_layers(model), strict=True)
+    changed = [find_levels(old.weight)[-1] != find_levels(new.weight)[-1] for old, new in pairs]
+    return sum(int(x.sum()) for x in changed) / sum(x.numel() for x in changed)
 
 
 def largest_harmless(

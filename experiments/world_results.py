@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from world_pieces import TAUGHT, Experiment
+from world_pieces import DATA, TAUGHT, Experiment
 
+from npo_tutorial.language import read_records
 from npo_tutorial.language.evaluation import bootstrap_interval
 from npo_tutorial.language.evaluation.judging import judge, truth_ratios
 
@@ -15,13 +16,11 @@ SHOWN = 12
 
 
 def put_together(experiment: Experiment) -> dict[str, Any]:
-    """The content of `world.json`: verdicts, intervals, and the answers to some questions."""
-    there = {name: experiment.stored(name) for name in experiment.pieces}
-    if missing := [name for name, piece in there.items() if piece is None]:
-        raise ValueError(f"--write needs all pieces, got no {', no '.join(missing)}: run this script without it first")
-    pieces: dict[str, Any] = there
+    """The content of `world.json`, from pieces that are all there: verdicts, intervals, answers to some questions."""
+    pieces: dict[str, Any] = {name: experiment.stored(name) for name in experiment.pieces}
     before, retrained = (pieces[name]["measured"] for name in ("all", "retained"))
     records = {name: questions.records for name, questions in experiment.questions.items()}
+    to_forget = experiment.sets["forget"]
     control = {role: pieces[f"thorough-{name}"] for role, name in {"before": "all", "retrained": "retained"}.items()}
     found: dict[str, Any] = {
         "command": "python experiments/unlearn_world.py --write",
@@ -33,12 +32,14 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
             name: spread([{x: record[x] for x in ("prompt", "response")} for record in questions.records])
             for name, questions in experiment.questions.items()
         },
+        # for readers of the Chinese edition
+        "translated": spread([record["prompt"] for record in read_records(DATA / "zh/forget.jsonl")[: len(to_forget)]]),
         "taught": {name: {x: pieces[name][x] for x in ("losses", "answered")} for name in TAUGHT},
         "models": {
             name: summary(pieces[name]["measured"], before, retrained, records)
             for name in ("untaught", "all", "retained")
         },
-        "thorough": {name: thorough_summary(pieces[f"thorough-{name}"], **control) for name in TAUGHT},
+        "thorough": {name: thorough_summary(pieces[f"thorough-{name}"], to_forget, **control) for name in TAUGHT},
         "rates": {key: {x: pieces[f"rate-{key}"][x] for x in ("rate", "trials")} for key in experiment.settings.runs},
         "runs": {},
     }
@@ -46,12 +47,32 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
         found["runs"][key] = {}
         for seed in run.seeds:
             piece = pieces[f"{key}-{seed}"]
-            kept = {name: piece[name] for name in ("steps", "best", "finite")}
+            kept = {name: piece[name] for name in ("steps", "best", "finite", "changed_levels") if name in piece}
             kept["measured"] = [summary(measured, before, retrained, records) for measured in piece["measured"]]
+            if seed != run.seeds[0]:
+                # single questions of the first run are enough
+                for measured in kept["measured"]:
+                    del measured["truth_ratio"], measured["logp_per_token"], measured["answers"]
             found["runs"][key][str(seed)] = kept
             for when, measured in piece.get("thorough", {}).items():
-                found["thorough"][f"{key}, {when}"] = thorough_summary(measured, **control)
+                found["thorough"][f"{key}, {when}"] = thorough_summary(measured, to_forget, **control)
     return rounded(found)
+
+
+def as_table(found: dict[str, Any]) -> str:
+    """What the models tell and keep, each in per cent with its interval: the three first ones, and the end of each run.
+
+    Forget quality is the signed distance to the retrained model: negative if too little is forgotten.
+    """
+    runs = {f"{key}-{seed}": run["measured"] for key, of in found["runs"].items() for seed, run in of.items()}
+    ends = {name: measured[-1] for name, measured in runs.items() if measured}
+    lines = [f"{'per cent [95%]':16}{'facts told':>18}{'utility':>18}{'100 D':>18}  verdict"]
+    for name, model in (found["models"] | ends).items():
+        quality = model["forget_quality"]
+        values = model["facts"]["forget"], model["utility"], [quality["signed"], *quality["interval"]]
+        cells = "".join("{:5.0f} [{:4.0f} {:4.0f}]".format(*(100 * x for x in row)).rjust(18) for row in values)
+        lines.append(f"{name:16}{cells}  {model['overall'].replace('_', ' ')}")
+    return "\n".join(lines)
 
 
 def summary(measured: Any, before: Any, retrained: Any, records: Any) -> dict[str, Any]:
@@ -70,10 +91,16 @@ def summary(measured: Any, before: Any, retrained: Any, records: Any) -> dict[st
     }
 
 
-def thorough_summary(measured: Any, *, before: Any, retrained: Any) -> dict[str, Any]:
+def thorough_summary(measured: Any, records: Any, *, before: Any, retrained: Any) -> dict[str, Any]:
     judged = judge({"model": measured, "before": before, "retrained": retrained})
-    found = {name: rows(judged, name) for name in judged["sets"]}
-    return found | {name: judged[name] for name in ("overall", "relearning", "membership")}
+    found: dict[str, Any] = {name: rows(judged, name) for name in judged["sets"]}
+    found |= {name: judged[name] for name in ("overall", "relearning", "membership")}
+    asked = dict.fromkeys(("forget", "otherwise", "rounded"), records)
+    asked |= dict.fromkeys(("relearned", "control"), records[1::2])
+    found["facts"] = {name: facts(those, measured[name]["answer"]) for name, those in asked.items()}
+    # a fact is told if one of the sampled answers tells it
+    texts = ["\n".join(row) for row in measured["forget"]["sampled_answer"]]
+    return found | {"facts": found["facts"] | {"sampled": facts(records, texts)}}
 
 
 def rows(judged: Any, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from unittest import mock
 
 import mpmath as mp
@@ -494,6 +495,8 @@ def test_forget_test(rng):
 def test_small_world(rng):
     made = demo("small_world")
     found = results.load("world")
+    lines = (files("npo_tutorial.language") / "data/world/zh/forget.jsonl").read_text("utf-8").splitlines()
+    translated = [json.loads(line)["prompt"] for line in lines]
     titles = {run["title"]: key for key, run in found["settings"]["runs"].items()}
     assert made.grids["method"] == list(titles) and made.grids["step"][0] == 0
     retrained, before = found["models"]["retained"], found["models"]["all"]
@@ -511,14 +514,18 @@ def test_small_world(rng):
         np.testing.assert_allclose(path, courses + courses[-1:] * (len(path) - len(courses)), atol=1e-3)
         numbers = [float(number.replace("−", "-")) for number in re.findall(r"(?:distance|utility) (−?\d\.\d\d)", said)]
         assert numbers == pytest.approx([model["forget_quality"]["signed"], model["utility"][0]], abs=5.1e-3)
+        p = re.search(r"\(p (?:= ([\d.e-]+)|< 0.0001)\)", said)[1]
+        quality = model["forget_quality"]["pvalue"]
+        assert quality < 1e-4 if p is None else float(p) == pytest.approx(quality, rel=0.06)
         told = [int(number) / 100 for number in re.findall(r"(\d+)%", said)]
         assert told == pytest.approx([model["facts"][part][0] for part in ("forget", "retain")], abs=5.1e-3)
         assert ("last measured" in said) == (step > run["steps"][-1])
         passages = made.widget.passages(list(index))
         for passage, i in zip(passages, (0, 2, 4, 6), strict=True):
             assert passage.title["en"].startswith(found["questions"]["forget"][i]["prompt"])
+            # ten of forty questions are stored: every fourth
+            assert passage.title["zh"].startswith(translated[4 * i])
             assert retrained["answers"]["forget"][i] in passage.title["en"]
             assert "".join(passage.pieces).split() == model["answers"]["forget"][i].split()
-            # ten of forty questions have stored answers: every fourth
             probability = 100 * np.exp(model["logp_per_token"][4 * i])
             assert 100 * passage.strengths[0] == pytest.approx(probability, abs=0.51)

@@ -136,6 +136,7 @@ def test_no_more_answers_are_drawn_at_once_than_a_batch_has(monkeypatch):
     sampled = drawn[-9:]
     assert [len(tokens) for tokens in sampled] == [2, 2, 1] * 3
     assert np.shape(found["sampled_rouge"]) == (3, 5)
+    assert found["sampled_rouge"] == [[rouge_l_recall(" a", x) for x in row] for row in found["sampled_answer"]]
 
 
 # ----- what follows

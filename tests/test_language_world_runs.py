@@ -1,5 +1,6 @@
 """experiments/unlearn_world.py with a tiny model: pieces, what is made of them, and what users may get wrong."""
 
+import copy
 import json
 import re
 from dataclasses import asdict, replace
@@ -20,6 +21,7 @@ from world_settings import FILE, read_settings
 from npo_tutorial import results
 from npo_tutorial.language import OBJECTIVES, encode, read_records
 from npo_tutorial.language.evaluation import measure
+from npo_tutorial.language.evaluation.measuring import find_levels, rounded_layers
 from npo_tutorial.language.evaluation.quick import Questions
 from npo_tutorial.language.teaching import teach
 from tests.tiny_language import make_model, make_tokenizer, parameters
@@ -160,9 +162,17 @@ def test_interrupted_pieces_equal_those_of_one_run(finished, settings, model, tm
 
 @pytest.mark.nightly
 def test_a_piece_that_is_there_is_not_made_again(finished, settings, model, monkeypatch, capsys):
-    monkeypatch.setattr(Experiment, "load", None)
+    load = Experiment.load
+    # the questions are encoded again
+    monkeypatch.setattr(Experiment, "load", lambda self, name: load(self, name) if name == "untaught" else None)
+    monkeypatch.setattr(Experiment, "train", None)
     run(finished, model)
-    assert capsys.readouterr().out == ""
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [
+        *("untaught", "all", "retained", "ga-0", "ga-1", "npo-rt-0", "undial-0")
+    ]
+    cells = r" +-?\d+ \[ *-?\d+ +-?\d+\]" * 3
+    assert all(re.fullmatch(rf"[\w-]+{cells}  [a-z ]+", line) for line in lines[1:]), lines
 
 
 @pytest.mark.nightly
@@ -296,7 +306,7 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     run(finished, model, "--write")
     found = written["world"]
     assert found["command"] == "python experiments/unlearn_world.py --write"
-    assert found["versions"].keys() == {"Python", "torch", "transformers", "gguf", "npo-tutorial"}
+    assert found["versions"].keys() == {"Python", "torch", "transformers", "gguf", "numpy", "scipy", "npo-tutorial"}
     assert found["settings"]["runs"]["npo-rt"]["title"] == "NPO+RT"
     assert {key: list(runs) for key, runs in found["runs"].items()} == {
         "ga": ["0", "1"],
@@ -314,8 +324,42 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     assert found["models"]["retained"]["forget_quality"]["pvalue"] == 1
     assert len(found["questions"]["forget"]) == len(measured[0]["answers"]["forget"]) == 4
     assert {"all", "retained", "npo-rt, last"} <= found["thorough"].keys()
-    assert {"rounded", "relearned", "translated", "otherwise"} <= found["thorough"]["npo-rt, last"].keys()
+    thorough = found["thorough"]["npo-rt, last"]
+    assert {"rounded", "relearned", "translated", "otherwise"} <= thorough.keys()
+    assert thorough["facts"].keys() == {"forget", "otherwise", "rounded", "relearned", "control", "sampled"}
+    assert all(0 <= low <= mean <= high <= 1 for mean, low, high in thorough["facts"].values())
+    assert "answers" not in found["runs"]["ga"]["1"]["measured"][0]
     assert json.dumps(found)
+
+
+def test_facts_are_counted_in_every_answer_of_an_attack(monkeypatch):
+    monkeypatch.setattr(world_results, "judge", lambda _: {"sets": {}, "overall": 0, "relearning": 0, "membership": 0})
+    records = [
+        {"paraphrased_response": f"It is {fact}.", "false_responses": ["It is green.", "It is blue."]}
+        for fact in ("red", "black", "white", "grey")
+    ]
+    told = ["red", "a black one", "grey", "white"]
+    measured = {name: {"answer": told} for name in ("forget", "otherwise", "rounded")}
+    measured |= {"relearned": {"answer": ["no", "grey"]}, "control": {"answer": ["no", "no"]}}
+    measured["forget"]["sampled_answer"] = [["no", "red"], ["no", "no"], ["white", "no"], ["no", "grey"]]
+    found = world_results.thorough_summary(measured, records, before=None, retrained=None)["facts"]
+    assert {name: mean for name, (mean, *_) in found.items()} == {
+        **dict.fromkeys(("forget", "otherwise", "rounded"), 0.5),
+        **{"relearned": 0.5, "control": 0.0, "sampled": 0.75},
+    }
+
+
+def test_weights_with_another_level_are_counted():
+    model = long_model()
+    other = copy.deepcopy(model)
+    assert world_pieces.changed_levels(model, other) == 0
+    layers = rounded_layers(other)
+    with torch.no_grad():
+        # reversed, most weights of this matrix lie on another level; the ends of a group stay its ends
+        layers[0].weight.copy_(layers[0].weight.flip(1))
+    levels = [find_levels(x.weight)[-1] for x in (rounded_layers(model)[0], layers[0])]
+    share = (levels[0] != levels[1]).sum().item() / sum(layer.weight.numel() for layer in layers)
+    assert world_pieces.changed_levels(model, other) == pytest.approx(share) and share > 0
 
 
 def test_a_fact_is_what_only_the_true_answer_says():
@@ -334,14 +378,12 @@ def test_a_fact_is_what_only_the_true_answer_says():
             assert not any(fact in other for other in record["false_responses"]), record
 
 
-@pytest.mark.nightly
-def test_results_need_all_pieces(finished, settings, model, tmp_path, capsys):
+@pytest.mark.parametrize("words", [["--short"], ["--only", "ga-0"]])
+def test_results_need_all_pieces(settings, model, tmp_path, capsys, words):
     with pytest.raises(SystemExit):
-        run(tmp_path, model, "--write")
-    assert "--write needs all pieces, got no all, no retained, " in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        run(tmp_path, model, "--write", "--short")
-    assert "--write must not be given with --short" in capsys.readouterr().err
+        run(tmp_path / "work", model, "--write", *words)
+    assert f"--write must not be given with {words[0]}: the book needs all pieces" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def small_world() -> Explorer:
             Passage(
                 {
                     "en": f"{forget[i]['prompt']} (Retrained model: “{retrained[i]}”)",
-                    "zh": f"{forget[i]['prompt']}（重训练模型：“{retrained[i]}”）",
+                    "zh": f"{found['translated'][i]}（用英文问：“{forget[i]['prompt']}”重训练模型答：“{retrained[i]}”）",
                 },
                 [re.sub(r"\s*\n\s*", "\n", model["answers"]["forget"][i].strip())],
                 [np.exp(model["logp_per_token"][every * i])],
@@ -68,13 +68,15 @@ def small_world() -> Explorer:
         model = measured[steps.index(step)]
         distance, kept = rounded(signed_distance(model), 2), rounded(utility(model), 2)
         told = [f"{100 * model['facts'][name][0]:.0f}%" for name in ("forget", "retain")]
+        quality = model["forget_quality"]["pvalue"]
+        p = "< 0.0001" if quality < 1e-4 else f"= {quality:.2g}"
         en, zh = f"{method}, step {step}", f"{method}，第 {step} 步"
         if step > last:
             en, zh = f"{method}, last measured at step {last}", f"{method}，只测到第 {last} 步"
         return {
-            "en": f"{en}: signed distance {distance}, utility {kept}; facts told: {told[0]} of those to forget, "
+            "en": f"{en}: signed distance {distance} (p {p}), utility {kept}; facts told: {told[0]} of those to forget, "
             f"{told[1]} of those to retain.",
-            "zh": f"{zh}：带符号的距离 {distance}，效用 {kept}；要忘的事实说出了 {told[0]}，要留的说出了 {told[1]}。",
+            "zh": f"{zh}：带符号的距离 {distance}（p {p}），效用 {kept}；要忘的事实说出了 {told[0]}，要留的说出了 {told[1]}。",
         }
 
     return explore(

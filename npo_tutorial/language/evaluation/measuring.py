@@ -50,6 +50,8 @@ class Measured(TypedDict):
     paraphrased_logp_per_token: NotRequired[list[float]]
     #: The same of each false answer.
     false_logp_per_token: NotRequired[list[list[float]]]
+    #: The sampled answers.
+    sampled_answer: NotRequired[list[list[str]]]
     #: `rouge_l_recall` of each sampled answer.
     sampled_rouge: NotRequired[list[list[float]]]
 
@@ -122,8 +124,10 @@ def measure(
         found["answer"] = [texts[0] for texts in generate(model, tokenizer, items["answer"], **options)]
         found["rouge_l_recall"] = [_rouge(records, i, text) for i, text in enumerate(found["answer"])]
         if samples:
-            sampled = generate(model, tokenizer, items["answer"], samples=samples, **options)
-            found["sampled_rouge"] = [[_rouge(records, i, text) for text in row] for i, row in enumerate(sampled)]
+            found["sampled_answer"] = generate(model, tokenizer, items["answer"], samples=samples, **options)
+            found["sampled_rouge"] = [
+                [_rouge(records, i, text) for text in row] for i, row in enumerate(found["sampled_answer"])
+            ]
     finally:
         bar.close()
         model.train(was_training)
@@ -437,21 +441,37 @@ def round_weights(model: Any, *, bits: int = 4, group: int = 32) -> Any:
     group : int
         Where it does not divide the rows of a matrix, a whole row is one group.
     """
-    check_count("bits", bits)
-    check_count("group", group)
     model = final_model(copy.deepcopy(model), merge=hasattr(model, "merge_and_unload"))
+    for layer in rounded_layers(model):
+        weight = layer.weight
+        low, step, levels = find_levels(weight, bits=bits, group=group)
+        weight.data = (levels * step + low).view_as(weight).to(weight.dtype)
+    return model
+
+
+def rounded_layers(model: Any) -> list[Any]:
+    """The layers whose weights `round_weights` rounds."""
+    found = []
     for layer in model.modules():
         weight = getattr(layer, "weight", None)
         # some layers that are linear are of another class, such as GPT-2's
         if not isinstance(weight, torch.nn.Parameter) or weight.ndim != 2 or isinstance(layer, torch.nn.Embedding):
             continue
         if layer is not model.get_output_embeddings():
-            width = weight.shape[1]
-            values = weight.data.float().reshape(-1, width if width % group else group)
-            low, high = values.aminmax(dim=-1, keepdim=True)
-            step = ((high - low) / (2**bits - 1)).clamp(min=torch.finfo(torch.float32).tiny)
-            weight.data = (((values - low) / step).round() * step + low).view_as(weight).to(weight.dtype)
-    return model
+            found.append(layer)
+    return found
+
+
+@torch.no_grad()
+def find_levels(weight: "torch.Tensor", *, bits: int = 4, group: int = 32) -> tuple[Any, Any, Any]:
+    """For each group of weights its least value and the distance of its levels, and of each weight its level."""
+    check_count("bits", bits)
+    check_count("group", group)
+    width = weight.shape[1]
+    values = weight.data.float().reshape(-1, width if width % group else group)
+    low, high = values.aminmax(dim=-1, keepdim=True)
+    step = ((high - low) / (2**bits - 1)).clamp(min=torch.finfo(torch.float32).tiny)
+    return low, step, ((values - low) / step).round()
 
 
 def check_sets(sets: Mapping[str, Sequence[Mapping[str, Any]]], *, relearning: bool = False) -> None:
