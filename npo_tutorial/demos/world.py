@@ -55,7 +55,8 @@ def small_world() -> Explorer:
             Passage(
                 {
                     "en": f"{forget[i]['prompt']} (Retrained model: “{retrained[i]}”)",
-                    "zh": f"{found['translated'][i]}（用英文问：“{forget[i]['prompt']}”重训练模型答：“{retrained[i]}”）",
+                    "zh": f"{found['translated'][i]}（用英文问的：“{forget[i]['prompt']}”"
+                    f"重训练模型答：“{retrained[i]}”）",
                 },
                 [re.sub(r"\s*\n\s*", "\n", model["answers"]["forget"][i].strip())],
                 [np.exp(model["logp_per_token"][every * i])],
@@ -74,9 +75,10 @@ def small_world() -> Explorer:
         if step > last:
             en, zh = f"{method}, last measured at step {last}", f"{method}，只测到第 {last} 步"
         return {
-            "en": f"{en}: signed distance {distance} (p {p}), utility {kept}; facts told: {told[0]} of those to forget, "
-            f"{told[1]} of those to retain.",
-            "zh": f"{zh}：带符号的距离 {distance}（p {p}），效用 {kept}；要忘的事实说出了 {told[0]}，要留的说出了 {told[1]}。",
+            "en": f"{en}: signed distance {distance} (p {p}), utility {kept}; "
+            f"facts told: {told[0]} of those to forget, {told[1]} of those to retain.",
+            "zh": f"{zh}：带符号的距离 {distance}（p {p}），效用 {kept}；"
+            f"要忘的事实说出了 {told[0]}，要留的说出了 {told[1]}。",
         }
 
     return explore(
