@@ -514,7 +514,7 @@ def test_small_world(rng):
         np.testing.assert_allclose(path, courses + courses[-1:] * (len(path) - len(courses)), atol=1e-3)
         numbers = [float(number.replace("−", "-")) for number in re.findall(r"(?:distance|utility) (−?\d\.\d\d)", said)]
         assert numbers == pytest.approx([model["forget_quality"]["signed"], model["utility"][0]], abs=5.1e-3)
-        p = re.search(r"\(p (?:= ([\d.e-]+)|< 0.0001)\)", said)[1]
+        p = re.search(r"\(forget quality p (?:= ([\d.e-]+)|< 0.0001)\)", said)[1]
         quality = model["forget_quality"]["pvalue"]
         assert quality < 1e-4 if p is None else float(p) == pytest.approx(quality, rel=0.06)
         told = [int(number) / 100 for number in re.findall(r"(\d+)%", said)]

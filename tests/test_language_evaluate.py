@@ -200,7 +200,7 @@ def test_the_sign_of_forget_quality_is_told_only_if_its_interval_has_one(rng):
         test = compare_ratios(np.exp(logarithms), retrained)
         for language, words in {"en": ("too little", "too much"), "zh": ("太少", "太多")}.items():
             line = _of_test("geometric", test, language)
-            said[name, language] = [word in line for word in words], "both signs" in line or "两种符号" in line
+            said[name, language] = [word in line for word in words], "contains both signs" in line or "两种符号" in line
     for language in ("en", "zh"):
         assert said["little", language] == ([True, False], False)
         assert said["much", language] == ([False, True], False)

@@ -55,7 +55,7 @@ def small_world() -> Explorer:
             Passage(
                 {
                     "en": f"{forget[i]['prompt']} (Retrained model: “{retrained[i]}”)",
-                    "zh": f"{found['translated'][i]}（用英文问的：“{forget[i]['prompt']}”"
+                    "zh": f"{found['translated'][i]}（英文原问：“{forget[i]['prompt']}”；"
                     f"重训练模型答：“{retrained[i]}”）",
                 },
                 [re.sub(r"\s*\n\s*", "\n", model["answers"]["forget"][i].strip())],
@@ -75,9 +75,9 @@ def small_world() -> Explorer:
         if step > last:
             en, zh = f"{method}, last measured at step {last}", f"{method}，只测到第 {last} 步"
         return {
-            "en": f"{en}: signed distance {distance} (p {p}), utility {kept}; "
+            "en": f"{en}: signed distance {distance} (forget quality p {p}), utility {kept}; "
             f"facts told: {told[0]} of those to forget, {told[1]} of those to retain.",
-            "zh": f"{zh}：带符号的距离 {distance}（p {p}），效用 {kept}；"
+            "zh": f"{zh}：带符号的距离 {distance}（遗忘质量 p {p}），效用 {kept}；"
             f"要忘的事实说出了 {told[0]}，要留的说出了 {told[1]}。",
         }
 
