@@ -10,6 +10,7 @@ import torch
 from npo_tutorial.language import arguments, write_records
 from npo_tutorial.language.__main__ import main
 from npo_tutorial.language.evaluation import answers, command, measuring
+from tests.conftest import nightly
 from tests.test_language_evaluate import SETS, make_records
 from tests.tiny_language import make_model, make_tokenizer, other_model
 
@@ -363,10 +364,20 @@ CHANGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def answered():
+    """What some model answers."""
+    return measuring.ask(MODELS["unlearned"], make_tokenizer(), {"forget": SETS["forget"]}, max_new_tokens=4)
+
+
+# by day no model is really asked: what counts is whether it would be
+@pytest.mark.parametrize("at_once", [True, *nightly(False)], ids=["at once", "really asked"])
 @pytest.mark.parametrize("change, words, is_asked", CHANGES.values(), ids=CHANGES)
 def test_answers_are_kept_only_for_the_same_question_to_the_same_model(
-    here, capsys, asked, tmp_path, monkeypatch, change, words, is_asked
+    here, capsys, asked, answered, tmp_path, monkeypatch, change, words, is_asked, at_once
 ):
+    if at_once:
+        monkeypatch.setattr(command, "_ask", lambda *given: asked.append(given) or answered)
     make_tokenizer(chat=True).save_pretrained(here / "changing")
     make_model().float().save_pretrained(here / "changing")
     write_records(here / "changing.jsonl", SETS["forget"])
@@ -379,13 +390,13 @@ def test_answers_are_kept_only_for_the_same_question_to_the_same_model(
     assert len(asked) == 1 + is_asked
 
 
-@pytest.mark.parametrize("content", ['{"answers": {"forg', "null", "[]", "{}", '{"answers": {}}', '{"answers": null}'])
-def test_a_damaged_file_of_answers_is_named(here, capsys, asked, tmp_path, content):
+def test_a_damaged_file_of_answers_is_named(here, capsys, asked, tmp_path):
     call(*NEEDED, *SHORT, "--answers", tmp_path)
     (file,) = tmp_path.glob("unlearned-*.json")
-    file.write_text(content, "utf-8")
-    said = failure(capsys, *NEEDED, *SHORT, "--answers", tmp_path)
-    assert said.startswith(f"--answers: {file} cannot be read (") and said.endswith("): delete it")
+    for content in ('{"answers": {"forg', "null", "[]", "{}", '{"answers": {}}', '{"answers": null}'):
+        file.write_text(content, "utf-8")
+        said = failure(capsys, *NEEDED, *SHORT, "--answers", tmp_path)
+        assert said.startswith(f"--answers: {file} cannot be read (") and said.endswith("): delete it"), content
     assert len(asked) == 2
 
 
