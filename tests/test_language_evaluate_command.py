@@ -11,6 +11,7 @@ from npo_tutorial.language import arguments, write_records
 from npo_tutorial.language.__main__ import main
 from npo_tutorial.language.evaluation import answers, command, measuring
 from tests.conftest import nightly
+from tests.test_language_attacks import with_adapter
 from tests.test_language_evaluate import SETS, make_records
 from tests.tiny_language import make_model, make_tokenizer, other_model
 
@@ -229,6 +230,29 @@ def test_a_field_that_some_records_have_must_be_in_all(here, capsys):
 def test_a_set_that_is_too_small_is_named_with_its_option_and_file(here, capsys, no_weights):
     said = failure(capsys, *NEEDED, "--retain", "one.jsonl")
     assert said == "--retain must have at least 2 records for an interval, got 1 in one.jsonl"
+
+
+def leaves(values):
+    """All texts and numbers in nested lists and dicts."""
+    if not isinstance(values, (list, dict)):
+        return [values]
+    return [x for part in (values.values() if isinstance(values, dict) else values) for x in leaves(part)]
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+def test_an_adapter_is_asked_as_the_model_that_it_makes(here):
+    model = with_adapter()
+    # its base is "unlearned"
+    model.peft_config["default"].base_model_name_or_path = "unlearned"
+    model.save_pretrained("adapter")
+    model.merge_and_unload().save_pretrained("merged")
+    make_tokenizer().save_pretrained("merged")
+    measured = {}
+    for name in ("adapter", "merged", "unlearned"):
+        call("--model", name, *NEEDED[2:], "--json", "report.json", *SHORT)
+        measured[name] = leaves(json.loads((here / "report.json").read_text("utf-8"))["measured"]["model"])
+    assert measured["adapter"] == pytest.approx(measured["merged"], abs=1e-4)
+    assert measured["adapter"] != pytest.approx(measured["unlearned"], abs=1e-2)
 
 
 def test_references_for_another_model_are_not_used(here, capsys):
