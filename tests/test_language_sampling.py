@@ -7,15 +7,18 @@ import sys
 import pytest
 import torch
 
+from tests.conftest import nightly
 from tests.two_processes import CASES, N_FORGET, N_RETAIN, N_STEPS, TOTAL
 
 # the scripts take half a minute: one worker of pytest should run them
 pytestmark = pytest.mark.xdist_group("two processes")
+BY_DAY = ["plain", "persistent workers", "by length", "in order", "another seed"]
+WHOLE = [name for name in CASES if name != "whole batches"]
 
 
-def results(folder, *launcher):
-    """What the script finds, in processes of its own."""
-    command = [sys.executable, *launcher, "-m", "tests.two_processes", str(folder)]
+def results(folder, *cases, launcher=()):
+    """What the script finds of some cases, or of all, in processes of its own."""
+    command = [sys.executable, *launcher, "-m", "tests.two_processes", str(folder), *cases]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
@@ -23,16 +26,18 @@ def results(folder, *launcher):
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory):
+def one(request, tmp_path_factory):
     """The results of one process."""
-    return results(tmp_path_factory.mktemp("one"))
+    here = [item for item in request.session.items if item.path == request.path]
+    at_night = any(item.get_closest_marker("nightly") for item in here)
+    return results(tmp_path_factory.mktemp("one"), *(() if at_night else BY_DAY))
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """The results of two processes."""
     launcher = ("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2")
-    return results(tmp_path_factory.mktemp("two"), *launcher)
+    return results(tmp_path_factory.mktemp("two"), launcher=launcher)
 
 
 def epochs(met):
@@ -41,7 +46,7 @@ def epochs(met):
     return [a + b for a, b in zip(steps[::2], steps[1::2], strict=True)]
 
 
-@pytest.mark.parametrize("case", [name for name in CASES if name != "whole batches"])
+@pytest.mark.parametrize("case", [*BY_DAY, *nightly(*(name for name in WHOLE if name not in BY_DAY))])
 def test_every_epoch_meets_each_forget_sample_once_and_the_retain_set_is_cycled_through(one, case):
     met = one[case]["met"]
     assert sorted(met) == list(range(1, N_STEPS + 1))
@@ -58,11 +63,12 @@ def test_every_epoch_meets_each_forget_sample_once_and_the_retain_set_is_cycled_
     assert len({tuple(map(tuple, sorted(epoch))) for epoch in epochs(met)}) == N_STEPS // 2
 
 
+@pytest.mark.nightly
 def test_without_the_last_batch_every_step_is_whole(one):
     assert [len(pairs) for pairs in one["whole batches"]["met"].values()] == [TOTAL] * N_STEPS
 
 
-@pytest.mark.parametrize("case", ["micro-batches", "workers", "persistent workers"])
+@pytest.mark.parametrize("case", ["persistent workers", *nightly("micro-batches", "workers")])
 def test_steps_do_not_depend_on_workers_and_micro_batches(one, case):
     assert one[case]["met"] == one["plain"]["met"]
     torch.testing.assert_close(one[case]["weights"], one["plain"]["weights"], rtol=0, atol=1e-9)
@@ -70,17 +76,15 @@ def test_steps_do_not_depend_on_workers_and_micro_batches(one, case):
 
 def test_a_set_that_is_given_is_evaluated_whatever_was_evaluated_before(one):
     # workers that persist must not keep the first set, and whole batches are for training
-    given = {case: [metrics["eval_loss"] for metrics in one[case]["given"]] for case in CASES}
-    first, second = given["plain"]
+    (first, second), again = ([metrics["eval_loss"] for metrics in one[case]["given"]] for case in BY_DAY[:2])
     assert first != pytest.approx(second, rel=1e-3)
-    assert given["persistent workers"] == pytest.approx([first, second], rel=1e-6)
+    assert again == pytest.approx([first, second], rel=1e-6)
 
 
 def test_order_is_random_unless_it_must_not_be(one):
-    of_first_step = {case: {forget for forget, _ in one[case]["met"][1]} for case in CASES}
-    assert of_first_step["in order"] == {0, 1, 2, 3}
+    assert {forget for forget, _ in one["in order"]["met"][1]} == {0, 1, 2, 3}
     # the second step has the sample that is left: another one in each epoch
-    left = {case: {one[case]["met"][step][0][0] for step in range(2, N_STEPS + 1, 2)} for case in CASES}
+    left = {case: {one[case]["met"][step][0][0] for step in range(2, N_STEPS + 1, 2)} for case in ("plain", "in order")}
     assert len(left["plain"]) > 1 and left["in order"] == {4}
     assert one["another seed"]["met"] != one["plain"]["met"]
 

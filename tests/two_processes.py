@@ -1,6 +1,6 @@
 """Trainings and evaluations whose results must not depend on how many processes share the work.
 
-torchrun --nproc-per-node 2 -m tests.two_processes FOLDER
+torchrun --nproc-per-node 2 -m tests.two_processes FOLDER [CASE …]
 
 Without torchrun it is one process, which is still not that of the tests: data loaders fork their workers, and a fork of
 a process that has a browser may never end.
@@ -100,8 +100,8 @@ def run(folder, case, processes, resume=None):
     }
 
 
-def run_all(folder, processes):
-    found = {case: run(Path(folder, case), case, processes) for case in CASES}
+def run_all(folder, processes, cases):
+    found = {case: run(Path(folder, case), case, processes) for case in cases}
     found["resumed"] = run(
         Path(folder, "resumed"), "persistent workers", processes, Path(folder, "persistent workers", "checkpoint-3")
     )
@@ -111,11 +111,13 @@ def run_all(folder, processes):
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.two_processes", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where to write found.pt")
-    folder = parser.parse_args().folder
+    parser.add_argument("cases", nargs="*", metavar="CASE", help='one of CASES, among them "persistent workers"')
+    given = parser.parse_args()
+    folder = given.folder
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    found = run_all(folder, processes)
+    found = run_all(folder, processes, given.cases or CASES)
     if int(os.environ.get("RANK", "0")) == 0:
         torch.save(found, folder / "found.pt")
     if processes > 1:
