@@ -37,8 +37,15 @@ from npo_tutorial.explore import Explorer, Grid, Marker, Path, Points, explore
 from npo_tutorial.theory import divergence_bounds
 from tests import plain_synthetic
 from tests.book.glossary import AVOIDED, SLIPS
+from tests.conftest import nightly
 
-EVERY_DEMO = pytest.mark.parametrize("name", package.__all__)
+
+def of(name):
+    """`demo` keeps what it made in this process: one worker should do it."""
+    return pytest.mark.xdist_group(f"demo {name}")
+
+
+EVERY_DEMO = pytest.mark.parametrize("name", [pytest.param(name, marks=of(name)) for name in package.__all__])
 MOST_BYTES = 40_000
 
 
@@ -140,6 +147,7 @@ def test_texts_exist_in_both_languages_and_are_well_set(name):
         assert not re.search(r"nan|inf\b|\d-|[( ]-\d|e[+-]\d", "".join(sentence.values())), sentence
 
 
+@of("dpo_margin")
 def test_dpo_margin(rng):
     made = demo("dpo_margin")
     for index, values in made.some_points(rng):
@@ -159,6 +167,7 @@ def test_dpo_margin(rng):
         np.testing.assert_allclose(-np.gradient(loss, made.x)[1:-1], weight[1:-1], atol=0.05)
 
 
+@of("dpo_to_npo")
 def test_dpo_to_npo(rng):
     made = demo("dpo_to_npo")
     for index, values in made.some_points(rng):
@@ -180,6 +189,7 @@ def package_dpo(rejected, beta, u_chosen):
     return torch.nn.functional.softplus(beta * (rejected + 20 - u_chosen)).mean() / beta
 
 
+@of("beta_to_zero")
 def test_beta_to_zero(rng):
     made = demo("beta_to_zero")
     mp.mp.dps = 30
@@ -201,6 +211,7 @@ def test_beta_to_zero(rng):
         assert gaps[0] < 0.11
 
 
+@of("adaptive_weight")
 def test_adaptive_weight(rng):
     made = demo("adaptive_weight")
 
@@ -247,6 +258,7 @@ def by_autograd(beta, n_steps):
     return np.array(path)
 
 
+@of("softmax_policy")
 def test_softmax_policy(rng):
     made = demo("softmax_policy")
     ga = by_autograd(None, 60)
@@ -267,6 +279,7 @@ def test_softmax_policy(rng):
     assert by_autograd(1.0, 60)[60, 2] > 0.08
 
 
+@of("divergence")
 def test_divergence(rng):
     made = demo("divergence")
 
@@ -318,6 +331,7 @@ def test_divergence(rng):
         assert 1 < decades[-1] < 1.15
 
 
+@of("opposed")
 def test_opposed(rng):
     made = demo("opposed")
     early = np.geomspace(0.1, 60, 41)
@@ -355,6 +369,7 @@ def test_opposed(rng):
         assert ("GA learns" in said, "too" in said) == (c > 0.12, (c > beta) == (c > 0.12))
 
 
+@of("decision_boundary")
 def test_decision_boundary(rng):
     made = demo("decision_boundary")
     _, _, *groups = made.draw(made.x, beta=1, t=0.0).values()
@@ -393,6 +408,7 @@ def test_decision_boundary(rng):
         assert np.diff(height)[1] < 2 * np.diff(height)[0]
 
 
+@of("digits")
 def test_digits(rng):
     made = demo("digits")
     split = digits_split((3, 8), n_forget=10, seed=0)
@@ -423,7 +439,10 @@ def test_weight_of_dpo_is_half_of_npo_weight():
     np.testing.assert_allclose(npo_weight(zero - v, zero, beta=0.7) / 2, [sigmoid(-0.7 * x) for x in v], rtol=1e-14)
 
 
-def test_pareto(rng):
+# each point is 2000 steps of PyTorch
+@pytest.mark.parametrize("count", [2, *nightly(4)])
+@of("pareto")
+def test_pareto(rng, count):
     made = demo("pareto")
     problem, steps = synthetic.make_problem(1, 0), made.options["beside"].x.astype(int)
 
@@ -435,7 +454,7 @@ def test_pareto(rng):
             yield plain_synthetic.kl(retrained, logits).mean(dim=1).numpy()
 
     reference = list(distances("GA", None, 5e-4))
-    for index, values in made.some_points(rng, 4):
+    for index, values in made.some_points(rng, count):
         forget, retain = distances(**values)
         plane, over_time = (made.widget.drawn(list(index), panel=panel) for panel in range(2))
         best = forget.argmin()
@@ -454,6 +473,7 @@ def test_pareto(rng):
         assert [float(end) for end in ends.groups()] == pytest.approx([forget[-1], retain[-1]], rel=6e-3)
 
 
+@of("answers")
 def test_answers(rng):
     made = demo("answers")
     found = results.load("language_model")
@@ -476,6 +496,7 @@ def test_answers(rng):
             np.testing.assert_allclose(100 * np.asarray(passage.strengths), per_cent, atol=1e-9)
 
 
+@of("forget_test")
 def test_forget_test(rng):
     made = demo("forget_test")
     for index, values in made.some_points(rng, 12):
@@ -492,6 +513,7 @@ def test_forget_test(rng):
         assert ("too little" in said, "too much" in said) == (shift < 0, shift > 0)
 
 
+@of("small_world")
 def test_small_world(rng):
     made = demo("small_world")
     found = results.load("world")
