@@ -22,7 +22,7 @@ from npo_tutorial.language.config import NPOConfig
 from npo_tutorial.language.models import ModelArguments
 from npo_tutorial.language.objectives import OBJECTIVES
 from npo_tutorial.language.trainer import FORGOTTEN
-from tests.conftest import ROOT
+from tests.conftest import ROOT, once
 from tests.tiny_language import make_model, make_tokenizer, many_records, plain_logp
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -46,17 +46,22 @@ def history(folder):
     return entries
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A model, a tokenizer and two files, and in "one" the output of a run on one process."""
-    folder = tmp_path_factory.mktemp("command")
+def make_folder(folder):
     make_tokenizer().save_pretrained(folder / "model")
     make_model().float().save_pretrained(folder / "model")
     write_records(folder / "forget.jsonl", FORGET)
     write_records(folder / "retain.jsonl", RETAIN)
     finished = run(folder, *FILES, *SETTINGS, "--save-steps", 3, "--output", "one")
     assert finished.returncode == 0, finished.stderr
-    return folder
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model, a tokenizer and two files, and in "one" the output of a run on one process."""
+    made = once(tmp_path_factory, "command", lambda: make_folder(tmp_path_factory.mktemp("made")))
+    # each worker changes a copy of its own
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("command"), dirs_exist_ok=True))
 
 
 @pytest.fixture
@@ -147,6 +152,7 @@ def test_two_processes_have_the_losses_of_one(here, sharded):
     assert finished.stderr.count("checkpoint") <= 1
 
 
+@pytest.mark.nightly
 def test_what_all_processes_find_is_said_once(here):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
     finished = run(here, *FILES, "--output", "one", launcher=launcher)

@@ -28,7 +28,8 @@ from tests.conftest import ROOT
 from tests.made_up_reports import made_up
 from tests.tiny_language import make_model, make_tokenizer, other_model, plain_logp, token_log_softmax
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+# the report takes seconds: one worker should make it
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.xdist_group("report")]
 OPTIONS = {"max_new_tokens": 6}
 
 

@@ -21,7 +21,7 @@ from npo_tutorial.language.__main__ import main
 from tests.conftest import ROOT
 from tests.tiny_language import make_model, make_tokenizer, many_records
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.xdist_group("killed")]
 FILES = ["--model", "model", "--forget", "forget.jsonl", "--retain", "retain.jsonl"]
 RUN = [*FILES, "--learning-rate", "0.003", "--max-steps", "6", "--batch-size", "4", "--save-steps", "2"]
 REFERENCES = [*FILES[:2], "--forget", "own.jsonl", "--write-references", "own.jsonl"]
@@ -199,6 +199,7 @@ def test_a_run_that_is_killed_as_soon_as_a_file_appears_goes_on(here, place):
     check_resumed("out")
 
 
+@pytest.mark.nightly
 def test_without_checkpoints_sigterm_ends_a_run_at_once(here):
     words = [*RUN[:-2], "--output", "out"]
     code, *_ = end(start(words, name="training_step", n=2, number=signal.SIGTERM))
@@ -208,6 +209,7 @@ def test_without_checkpoints_sigterm_ends_a_run_at_once(here):
     same_weights("out", "whole")
 
 
+@pytest.mark.nightly
 def test_what_sigterm_leaves_is_not_said_to_be_more_than_it_is(here):
     words = [*RUN, "--save-only-model", "--output", "out"]
     code, _, err = end(start(words, name="training_step", n=3, number=signal.SIGTERM))

@@ -17,23 +17,26 @@ import transformers
 from npo_tutorial.language import models
 from npo_tutorial.language.adapters import has_adapter
 from npo_tutorial.language.models import ModelArguments, load, look_up, still_share, warn_of_still_weights
-from tests.conftest import ROOT, nightly
+from tests.conftest import ROOT, nightly, once
 from tests.tiny_language import make_model, make_tokenizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = torch.tensor([[0, 65, 66, 67, 68, 1]])
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A folder with "model", whole, and "adapter", which belongs to it and changes it."""
-    home = tmp_path_factory.mktemp("models")
+def make_home(home):
     make_tokenizer().save_pretrained(home / "model")
     make_model(dtype=torch.float32).save_pretrained(home / "model")
     model, _ = load(ModelArguments(model=str(home / "model"), lora=True, dtype="float32"))
     change(model)
     model.save_pretrained(home / "adapter")
-    return home
+    return str(home)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with "model", whole, and "adapter", which belongs to it and changes it."""
+    return once(tmp_path_factory, "models", lambda: make_home(tmp_path_factory.mktemp("models")))
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from tests.book.pages import CONFIG
 from tests.conftest import ROOT
 
+# the book takes seconds: one worker should build it
+pytestmark = pytest.mark.xdist_group("upstream")
 BOOKSITE = ROOT / "book/_ext/booksite"
 TEMPLATES = BOOKSITE / "templates"
 LAYOUT = (TEMPLATES / "layout.html").read_text("utf-8")
