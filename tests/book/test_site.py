@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from booksite.finish.assets import SCRIPTS
+from bs4 import NavigableString
 
 from tests.book.pages import (
     BASE,
@@ -21,6 +22,7 @@ from tests.book.pages import (
     article,
     parse,
     places,
+    read,
     search_titles,
 )
 from tests.conftest import ROOT
@@ -100,32 +102,40 @@ def test_every_image_has_alt_text(site):
             )
 
 
+def prose_of(tag):
+    """The texts in a tag, except in code and formulas, where dollars and backslashes are intended."""
+    for child in tag.children:
+        if isinstance(child, NavigableString):
+            yield child
+        elif child.name not in ("pre", "code", "math", "script", "annotation"):
+            yield from prose_of(child)
+
+
 def test_mathematics_is_rendered_at_build_time(site):
     formulas = 0
     for page in all_pages(site):
         soup = parse(site / page)
-        assert "mathjax" not in soup.decode().lower(), page
-        for math in soup.select(".math"):
-            assert math.select_one("math annotation"), f"{page}: {math.get_text()[:60]}"
-            formulas += 1
-        for math in soup.select("math"):
-            read, source = math.semantics.contents
-            # symbols as MathML and not only the TeX source, which does not make sense when read aloud
-            assert source.name == "annotation" and read.select("mi, mn, mo, mtext"), f"{page}: {source}"
-            assert not math.find_parent(attrs={"aria-hidden": "true"}), page
-        for drawn in soup.select(".katex"):
-            assert [part.name for part in drawn.select_one(".katex-mathml").contents] == ["math"], page
-            # otherwise screen readers would read the formula twice
-            assert drawn.select_one(".katex-html")["aria-hidden"] == "true", page
+        assert "mathjax" not in read(site / page).lower(), page
+        # once through the page: a search for each of them takes seconds
+        for tag in soup.find_all(True):
+            classes = tag.get("class", ())
+            if "math" in classes:
+                assert tag.math and tag.math.find("annotation"), f"{page}: {tag.get_text()[:60]}"
+                formulas += 1
+            if tag.name == "math":
+                symbols, source = tag.semantics.contents
+                # symbols as MathML and not only the TeX source, which does not make sense when read aloud
+                is_whole = source.name == "annotation" and symbols.find(["mi", "mn", "mo", "mtext"])
+                assert is_whole, f"{page}: {source}"
+                assert not tag.find_parent(attrs={"aria-hidden": "true"}), page
+            if "katex" in classes:
+                assert [part.name for part in tag.find(class_="katex-mathml").contents] == ["math"], page
+                # otherwise screen readers would read the formula twice
+                assert tag.find(class_="katex-html")["aria-hidden"] == "true", page
         # a formula that slipped through as text
         prose = soup.select_one("article")
         if prose and page != "book/api.html":
-            # dollars and backslashes in code and formulas are intended
-            text = " ".join(
-                node
-                for node in prose.find_all(string=True)
-                if not node.find_parent(["pre", "code", "math", "script", "annotation"])
-            )
+            text = " ".join(prose_of(prose))
             assert not re.search(r"\$[^$\s][^$]*\$|\\(frac|log|mathcal|theta|beta)\b", text), page
     assert formulas > 300
 
