@@ -67,16 +67,12 @@ def run(tmp_path):
     return run
 
 
-def test_shared_things_are_made_once_and_slow_tests_are_left_and_counted(run, tmp_path):
-    said = run("-n", "3")
-    assert "6 passed, 2 skipped" in said
+def test_shared_things_are_made_once_a_group_stays_with_one_worker_and_slow_tests_are_left_and_counted(run, tmp_path):
+    (tmp_path / "test_grouped.py").write_text(GROUPED, "utf-8")
+    said = run("-n", "3", "--dist", "loadgroup")
+    assert "18 passed, 2 skipped" in said
     assert "2 slow tests are left to .ci/nightly" in said
     assert (tmp_path / "made.txt").read_text("utf-8") == "made "
-
-
-def test_a_group_stays_with_one_worker(run, tmp_path):
-    (tmp_path / "test_small.py").write_text(GROUPED, "utf-8")
-    assert "12 passed" in run("-n", "3", "--dist", "loadgroup")
     assert len(set((tmp_path / "workers.txt").read_text("utf-8").split())) == 1
 
 
