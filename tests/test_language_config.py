@@ -15,6 +15,7 @@ from npo_tutorial.language import OBJECTIVES, NPOConfig
 from npo_tutorial.language.checks import NUMBERS, check_machine, direction
 from npo_tutorial.language.config import FIXED
 from npo_tutorial.language.dictionaries import ALIKE, DEEPSPEED, check_liger
+from tests.conftest import nightly
 from tests.tiny_language import make_datasets, make_model, make_trainer, many_datasets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -307,7 +308,7 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("schedule", list(transformers.SchedulerType))
-@pytest.mark.parametrize("max_steps", [-1, 3])
+@pytest.mark.parametrize("max_steps", [-1, *nightly(3)])
 def test_every_schedule_can_be_used(tmp_path, schedule, max_steps):
     state = torch.random.get_rng_state()
     options = {"output_dir": str(tmp_path), "eval_strategy": "steps", "max_steps": max_steps}
@@ -536,7 +537,10 @@ def slips(key):
     yield from (key.upper(), key.replace("_", "-"), key.replace("_", ""), key + "s")
 
 
-@pytest.mark.parametrize("key", [key for key in DEEPSPEED if len(key) > 9])
+LONG = [key for key in DEEPSPEED if len(key) > 9]
+
+
+@pytest.mark.parametrize("key", [*LONG[::4], *nightly(*(key for i, key in enumerate(LONG) if i % 4))])
 def test_a_slip_in_a_key_of_deepspeed_is_named(tmp_path, key):
     for slip in {*slips(key)} - {*DEEPSPEED}:
         for given in ({slip: {}}, json.dumps({"fp16": {}, slip: 1})):

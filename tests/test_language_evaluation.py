@@ -7,6 +7,7 @@ import pytest
 import torch
 import transformers
 
+from tests.conftest import nightly
 from tests.tiny_language import (
     logged,
     make_datasets,
@@ -205,7 +206,9 @@ def test_training_ends_when_enough_is_forgotten(trainer, evaluated):
         assert made.state.global_step == last
 
 
-def test_a_step_whose_samples_are_forgotten_does_not_end_training(trainer):
+# by day two that are the last of a pass
+@pytest.mark.parametrize(("places", "n_steps"), [((3, 5), 6), *nightly((range(6), 15))], ids=str)
+def test_a_step_whose_samples_are_forgotten_does_not_end_training(trainer, places, n_steps):
     forget, _ = many_datasets(6, 3)
     # two steps of each pass see forgotten samples only
     for item in forget[:2]:
@@ -218,13 +221,17 @@ def test_a_step_whose_samples_are_forgotten_does_not_end_training(trainer):
         made.train()
         assert made.state.global_step == last
     # the last step of a pass has one sample: forgotten, it is a sixth
-    for place in range(6):
+    alone = []
+    for place in places:
         for i, item in enumerate(forget):
             item["ref_logp"] = -1e-3 if i == place else -50.0
-        made = trainer(stop_when_forgotten=0.3, **options | {"batch_size": 5, "per_device_train_batch_size": 5})
+        sizes = {"batch_size": 5, "per_device_train_batch_size": 5, "max_steps": n_steps}
+        made = trainer(stop_when_forgotten=0.3, **options | sizes)
         made.train_dataset.forget = forget
         made.train()
-        assert made.state.global_step == 15
+        assert made.state.global_step == n_steps
+        alone.append(1 in logged(made, "fraction_forgotten"))
+    assert any(alone)
     for i, item in enumerate(forget):
         item["ref_logp"] = -1e-3 if i < 2 else -50.0
     # entries of the log that are longer than a step

@@ -45,6 +45,7 @@ def test_results_are_complete_and_name_their_command(stored):
                 assert len(pieces) == len(per_cent) and all(0 <= value <= 100 for value in per_cent)
 
 
+@pytest.mark.nightly
 def test_the_model_knows_the_capital_of_france(stored, experiment):
     model = experiment.load_model()
     answers = experiment.answers(model.eval())

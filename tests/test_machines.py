@@ -175,10 +175,8 @@ def locale_of(encoding, folder):
     return variables | {"LC_ALL": name, "LOCPATH": str(folder)}
 
 
-# ASCII is the strictest of them
-@pytest.mark.parametrize(
-    "encoding", ["ascii", *(pytest.param(name, marks=pytest.mark.nightly) for name in ENCODINGS[:2])]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_book_is_built_where_text_has_another_encoding(encoding, small_book, tmp_path):
     variables = locale_of(encoding, tmp_path)
     code = "import codecs, locale; print(codecs.lookup(locale.getpreferredencoding(False)).name)"

@@ -19,6 +19,7 @@ from npo_tutorial import (
     theta_with_margins,
     uniform_constants,
 )
+from tests.conftest import nightly
 
 KAPPA_STAR = 1.04747849102486547
 ALMOST = 1 - 1e-6
@@ -101,7 +102,7 @@ def run_all(problems, n_steps):
 FORMS = {"sharp": (sharp_problem, True), "uniform": (uniform_problem, False)}
 
 
-@pytest.mark.parametrize("n_steps", [2000, 100_000])
+@pytest.mark.parametrize("n_steps", [2000, *nightly(100_000)])
 @pytest.mark.parametrize("loss", ["npo", "ga"])
 @pytest.mark.parametrize("form", FORMS)
 def test_no_trajectory_leaves_its_band_at_the_condition(form, loss, n_steps):

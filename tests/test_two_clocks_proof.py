@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from scipy.special import exprel, lambertw, log_expit
 
+from tests.conftest import nightly
+
 KAPPA = 1 + lambertw(np.exp(-3)).real
 CLOSE = 1e-9
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
+CASES = pytest.mark.parametrize("case", [*range(15), *nightly(*range(15, 60))])
 
 
 def log_p(m0):
@@ -209,7 +212,7 @@ def worst_case(rng, n, loss):
     return m0, beta, a, epsilon, alpha, gram, (q, slow, fast)
 
 
-@pytest.mark.parametrize("case", range(60))
+@CASES
 def test_theorem_npo(case):
     rng = np.random.default_rng([case, 1])
     n = int(rng.integers(2, 7))
@@ -228,7 +231,7 @@ def test_theorem_npo(case):
             assert at_most(beta * lost, np.log1p(2 * beta * q**-beta * fast * s))
 
 
-@pytest.mark.parametrize("case", range(60))
+@CASES
 def test_theorem_ga(case):
     rng = np.random.default_rng([case, 2])
     n = int(rng.integers(2, 7))

@@ -10,7 +10,7 @@ import time
 import pytest
 from booksite.execution.sources import Sources
 
-from tests.conftest import ROOT, nightly
+from tests.conftest import ROOT
 
 CONF = """
 import signal
@@ -156,6 +156,7 @@ def test_a_changed_style_reaches_the_site_though_no_page_has_changed(book):
     assert "blue" in (book.folder / "out/html/_static/look.css").read_text("utf-8")
 
 
+@pytest.mark.nightly
 def test_chapters_with_the_same_cells_share_one_execution(book):
     book.write("two.md", FILES["one.md"].replace("# Title", "# 标题"))
     assert len(book.build().executed) == 1 == len(book.stored())
@@ -192,17 +193,19 @@ def test_a_failing_cell_is_named_with_its_line_and_traceback_and_fails_every_bui
     assert book.build().executed == {"one"}
 
 
+@pytest.mark.nightly
 def test_a_kernel_that_dies_fails_the_build(book):
     book.write("one.md", CHAPTER.format("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)"))
     assert re.search(r"one.md.*ERROR.*died", book.build(succeeds=False).said)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "cell",
     [
-        *nightly("import importlib\nprint(importlib.import_module('tin' + 'y.inner.numbers').MANY)"),
-        *nightly("print(open('tiny/inner/many.txt').read())"),
-        *nightly("import sys\n!{sys.executable} -c 'from tiny.inner import numbers; print(numbers.MANY)'"),
+        "import importlib\nprint(importlib.import_module('tin' + 'y.inner.numbers').MANY)",
+        "print(open('tiny/inner/many.txt').read())",
+        "import sys\n!{sys.executable} -c 'from tiny.inner import numbers; print(numbers.MANY)'",
         "from subprocess import run\nimport sys\nrun([sys.executable, '-m', 'tiny.inner.numbers'], check=True)",
     ],
     ids=["import", "open", "command", "process"],
@@ -214,6 +217,7 @@ def test_a_file_is_seen_whoever_opens_it(book, cell):
     assert "one" in book.build().executed
 
 
+@pytest.mark.nightly
 def test_a_new_file_in_a_package_is_seen(book):
     cell = "from importlib.resources import files\nimport tiny\nprint(len(list(files(tiny).iterdir())))"
     book.write("one.md", CHAPTER.format(cell))

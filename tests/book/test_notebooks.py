@@ -179,11 +179,17 @@ shell.run_cell(cell)
 """
 
 
-@pytest.mark.parametrize(("succeeds", "tried"), [(0, 0), (1, 1), (2, 2), (3, 2)])
-@pytest.mark.parametrize(("edition", "said"), [("en", "could not be installed"), ("zh", "没能装上")])
+@pytest.mark.parametrize(
+    ("edition", "succeeds", "tried"),
+    [
+        *[("en", 1, 1), ("en", 3, 2), ("zh", 3, 2)],
+        *nightly(("en", 0, 0), ("en", 2, 2), ("zh", 0, 0), ("zh", 1, 1), ("zh", 2, 2)),
+    ],
+)
 def test_the_first_cell_tries_one_address_after_the_other_and_says_if_none_works(
-    site, tmp_path, edition, said, succeeds, tried
+    site, tmp_path, edition, succeeds, tried
 ):
+    said = {"en": "could not be installed", "zh": "没能装上"}[edition]
     (tmp_path / "folder/npo_tutorial").mkdir(parents=True)
     (tmp_path / "folder/npo_tutorial/__init__.py").write_text("", "utf-8")
     homework = nbformat.read(site / f"homework/{edition}/losses.ipynb", as_version=4)
