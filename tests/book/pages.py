@@ -87,8 +87,11 @@ def all_pages(site):
 
 def half(pages):
     """The pages once, each in one of its editions by turns: for what hardly depends on the language."""
-    turns = {f"book/{edition}/{name}.html" for i, name in enumerate(NAMES) for edition in [list(EDITIONS)[i % 2]]}
-    return [page for page in pages if page not in TWINS or page in turns]
+    turns = []
+    for folder in ("book", "embed"):
+        names = sorted({Path(page).stem for page in pages if re.match(f"{folder}/(zh|en)/", page)})
+        turns += [f"{folder}/{list(EDITIONS)[i % 2]}/{name}.html" for i, name in enumerate(names)]
+    return [page for page in pages if page in turns or not re.match("(book|embed)/(zh|en)/", page)]
 
 
 @cache

@@ -2,11 +2,12 @@
 
 import re
 import shutil
+from functools import wraps
 
 import pytest
 import yaml
 
-from tests.book.pages import NAMES, all_pages, article, editions, half, places
+from tests.book.pages import NAMES, TWINS, all_pages, article, editions, half, places
 from tests.browser import checks
 from tests.browser.demos import look, mounted
 from tests.browser.visit import DESKTOP, ENLARGED, PHONE, Visit, crawl
@@ -15,24 +16,44 @@ from tests.figures import smallest_letter
 
 # several workers share the pages
 PARTS = range(6)
+SCREENS = {"desktop": (DESKTOP, checks.ON_A_DESKTOP), "phone": (PHONE, checks.ON_A_PHONE)}
+
+
+def by_day(site):
+    """Each page in one of its editions, and in any case the embeddable page that axe reads."""
+    return sorted({*half(all_pages(site)), *(page for page in checks.KINDS if page.startswith("embed/"))})
+
+
+def kind(name):
+    """What the two editions of a page have in common."""
+    return re.sub("/(zh|en)/", "/", name)
+
+
+def on_each_kind(check):
+    """A check that seldom depends on the page, on one page of each kind."""
+
+    @wraps(check)
+    def on_a_kind(visit, name, site):
+        return check(visit, name, site) if kind(name) in map(kind, checks.KINDS) else []
+
+    return on_a_kind
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_every_page_on_a_desktop(browser, site, server, part):
-    pages = half(all_pages(site))
-    crawl(browser, site, server, pages[part :: len(PARTS)], checks.ON_A_DESKTOP, **DESKTOP)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_page(browser, site, server, screen, part):
+    options, every_check = SCREENS[screen]
+    chosen = [on_each_kind(check) if check is checks.themes else check for check in every_check]
+    crawl(browser, site, server, by_day(site)[part :: len(PARTS)], chosen, **options)
 
 
 @pytest.mark.nightly
-def test_the_other_edition_of_every_page_on_a_desktop(browser, site, server):
-    pages = sorted({*all_pages(site)}.difference(half(all_pages(site))))
-    assert len(pages) == len(NAMES)
-    crawl(browser, site, server, pages, checks.ON_A_DESKTOP, **DESKTOP)
-
-
 @pytest.mark.parametrize("part", PARTS)
-def test_every_page_on_a_phone(browser, site, server, part):
-    crawl(browser, site, server, all_pages(site)[part :: len(PARTS)], checks.ON_A_PHONE, **PHONE)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_other_edition_of_every_page(browser, site, server, screen, part):
+    options, every_check = SCREENS[screen]
+    pages = sorted({*all_pages(site)}.difference(by_day(site)))
+    crawl(browser, site, server, pages[part :: len(PARTS)], every_check, **options)
 
 
 def moves(visit, name, site):
@@ -51,7 +72,8 @@ def test_pages_from_files(browser, site, pages):
 
 @pytest.mark.nightly
 def test_no_page_complains_after_it_has_been_open_for_a_while(browser, site, server):
-    crawl(browser, site, server, all_pages(site), idle=True, **DESKTOP)
+    # and each follows the system's colours, which by day one page of each kind does
+    crawl(browser, site, server, all_pages(site), [checks.themes], idle=True, **DESKTOP)
 
 
 @editions("en")
@@ -199,6 +221,9 @@ def test_a_small_subscript_of_a_figure_is_found(tmp_path):
 
 def test_the_checks_have_something_to_check(site):
     assert set(checks.KINDS) <= set(all_pages(site))
+    # by day each page is opened in one edition, and each kind with it
+    assert {*TWINS}.intersection(by_day(site)) == checks.NARROW
+    assert {*map(kind, checks.KINDS)} <= {*map(kind, by_day(site))}
     assert any(checks.chapter(name) for name in checks.KINDS)
     figures = [image for name in NAMES for image in article(site, "en", name).select("img[src$='.svg']")]
     assert len(figures) > 20
