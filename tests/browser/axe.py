@@ -40,9 +40,13 @@ def opened(browser, own, address):
         assert not visit.complaints
 
 
-def violations(page, widths=WIDTHS, themes=tuple(RULES)):
-    """The violations that axe finds in the themes and at the widths, each with theme, width, rule and element."""
+def violations(page, widths=WIDTHS, themes=tuple(RULES), part=None):
+    """The violations that axe finds in the themes and at the widths, each with theme, width, rule and element.
+
+    With the selector `part` axe looks only there.
+    """
     found = []
+    context = CONTEXT | ({"include": [part]} if part else {})
     # distant blocks get their size, and so may scroll, once they are laid out, as they are for keyboard users
     page.evaluate("document.documentElement.classList.add('laid-out')")
     for width in widths:
@@ -53,6 +57,6 @@ def violations(page, widths=WIDTHS, themes=tuple(RULES)):
             page.emulate_media(color_scheme=theme)
             # the page learns of the change with its next frame
             next_picture(page)
-            for broken in Axe().run(page, CONTEXT, OPTIONS | RULES[theme]).response["violations"]:
+            for broken in Axe().run(page, context, OPTIONS | RULES[theme]).response["violations"]:
                 found += [f"{theme}, {width} px: {broken['id']}: {node['html'][:200]}" for node in broken["nodes"]]
     return found
