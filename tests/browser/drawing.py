@@ -77,10 +77,10 @@ def assert_drawn(figure, chart, index, curves, *, linear=False, panel=0):
     def pixels(axis, numbers):
         return origin[axis] + sign[axis] * unit[axis] * (undo[axis](numbers) - ends[axis][0])
 
-    paths = {
-        path.get_attribute("style").rstrip(";"): path.get_attribute("d")
-        for path in plot.locator("path.npo-curve").all()
-    }
+    found = plot.locator("path.npo-curve").evaluate_all(
+        "all => all.map(e => [e.getAttribute('style'), e.getAttribute('d')])"
+    )
+    paths = {style.rstrip(";"): d for style, d in found}
     for curve in chart["curves"]:
         returned = np.atleast_2d(np.array(curves[curve["name"]], float))
         if curve["kind"] == "images":

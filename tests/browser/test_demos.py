@@ -15,9 +15,9 @@ from tests.browser.weight import weight
 from tests.conftest import ROOT, nightly
 from tests.test_demos import demo
 
-# both editions have the same numbers; each chapter is checked in one language by day, in both at night
-TURNS = [[(list(EDITIONS)[(i + j) % 2], name) for i, name in enumerate(CHAPTERS)] for j in range(2)]
-BOTH = [*TURNS[0], *nightly(*TURNS[1])]
+# both editions have the same numbers; each chapter is checked in one language by day, in both and longer at night
+TURNS = [(list(EDITIONS)[i % 2], name, 3) for i, name in enumerate(CHAPTERS)]
+BOTH = [*TURNS, *nightly(*((edition, name, 10) for edition in EDITIONS for name in CHAPTERS))]
 
 
 def test_every_demo_is_in_a_chapter_and_every_chapter_has_one():
@@ -46,9 +46,9 @@ def sliders_move_and_reset_brings_back(page, figure):
     assert look(figure) == start
 
 
-def draws_and_says_what_python_computes(figure, made, edition, choose):
+def draws_and_says_what_python_computes(figure, made, edition, n_positions, choose):
     chart = made.widget.chart
-    for _ in range(10):
+    for _ in range(n_positions):
         index = [choose.randrange(len(grid["values"])) for grid in chart["grids"]]
         stand(figure, index)
         made.widget.index = index
@@ -75,8 +75,8 @@ def plays_by_itself(page, figure):
     assert look(figure) == paused
 
 
-@pytest.mark.parametrize(("edition", "name"), BOTH)
-def test_demos_move_draw_and_say_what_python_computes_and_play(browser, server, edition, name):
+@pytest.mark.parametrize(("edition", "name", "n_positions"), BOTH)
+def test_demos_move_draw_and_say_what_python_computes_and_play(browser, server, edition, name, n_positions):
     """In a single visit. test_pages checks phones and files, test_without_scripts the pictures without scripts."""
     choose = random.Random(f"{edition}/{name}")
     with Visit(browser, server, **DESKTOP) as visit:
@@ -87,7 +87,7 @@ def test_demos_move_draw_and_say_what_python_computes_and_play(browser, server, 
         for figure, name_of_demo in zip(figures, demos_of(name), strict=True):
             made = demo(name_of_demo)
             sliders_move_and_reset_brings_back(page, figure)
-            draws_and_says_what_python_computes(figure, made, edition, choose)
+            draws_and_says_what_python_computes(figure, made, edition, n_positions, choose)
             assert figure.locator(".npo-play").count() == bool(made.widget.chart["animate"])
             if made.widget.chart["animate"]:
                 plays_by_itself(page, figure)

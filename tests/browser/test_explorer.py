@@ -13,6 +13,7 @@ from tests.book.pages import editions
 from tests.browser.drawing import PAPER, THEMES, assert_drawn, drawing, opened, put, stand
 from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
 from tests.colors import contrast
+from tests.conftest import nightly
 
 U = np.linspace(-10, 6, 161)
 STEPS = np.geomspace(1, 1e4, 60)
@@ -90,12 +91,13 @@ def position(explorer, k):
     return int(explorer.locator("input").nth(k).input_value())
 
 
+@pytest.mark.parametrize("n_positions", [4, *nightly(10)])
 @pytest.mark.parametrize("fn", [losses, distances, waves])
-def test_what_is_drawn_is_what_the_function_returns(browser, folder, explorers, fn, rng):
+def test_what_is_drawn_is_what_the_function_returns(browser, folder, explorers, fn, n_positions, rng):
     chart = explorers[fn].chart
     with opened(browser, folder) as page:
         explorer = place(page, explorers, fn)
-        for turn in range(10):
+        for turn in range(n_positions):
             index = [int(rng.integers(len(grid["values"]))) for grid in chart["grids"]]
             stand(explorer, index)
             values = {grid["name"]: grid["values"][i] for grid, i in zip(chart["grids"], index, strict=True)}
