@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.book.pages import EDITIONS, editions
+from tests.book.pages import editions
 from tests.browser.visit import DESKTOP, PHONE, SHIFT, Visit, scripts_ready, wait_until
 
 LAID_OUT = "block => block.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
@@ -25,7 +25,7 @@ def top(page, place):
 
 
 @pytest.mark.parametrize("view", [DESKTOP, PHONE], ids=["wide", "phone"])
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("zh")
 def test_only_nearby_blocks_are_laid_out(browser, server, edition, view):
     with Visit(browser, server, **view) as visit:
         page = visit.open(f"{server}book/{edition}/divergence.html")
@@ -50,7 +50,7 @@ def test_nothing_jumps_while_a_page_loads(browser, server, name, view):
         assert page.evaluate(SHIFT) > 0.02
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
+@editions("en")
 def test_links_lead_to_their_places(browser, server, edition):
     with Visit(browser, server, **DESKTOP) as visit:
         page = visit.open(f"{server}book/{edition}/divergence.html")

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from tests.book.pages import editions
 from tests.browser.axe import WIDTHS, violations
 from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, too_wide
+from tests.conftest import nightly
 from tests.made_up_reports import SHIFTS, make_report
 
 FATES = [*SHIFTS, "unknown"]
@@ -22,7 +24,7 @@ def reports(tmp_path_factory):
     return f"{folder.as_uri()}/"
 
 
-@pytest.mark.parametrize(("fate", "language"), [("too_little", "en"), ("unknown", "zh")])
+@pytest.mark.parametrize(("fate", "language"), [("too_little", "en"), *nightly(("unknown", "zh"))])
 def test_it_is_accessible_in_both_themes_and_fits_every_width(browser, reports, fate, language):
     with Visit(browser, reports, **DESKTOP) as visit:
         asked = []
@@ -41,7 +43,7 @@ def test_it_is_accessible_in_both_themes_and_fits_every_width(browser, reports, 
         assert asked == [page.url] and not visit.complaints
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@editions("zh", "language")
 def test_a_phone_shows_each_row_as_a_card_without_scrolling(browser, reports, language):
     with Visit(browser, reports, **PHONE) as visit:
         for fate in FATES:
@@ -58,7 +60,7 @@ def test_a_phone_shows_each_row_as_a_card_without_scrolling(browser, reports, la
             assert names and all(shown == f'"{name}"' for shown, name in names)
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@editions("en", "language")
 def test_every_picture_says_its_numbers_and_the_mark_of_the_model_lies_where_they_put_it(browser, reports, language):
     with Visit(browser, reports, **DESKTOP) as visit:
         page = visit.page
@@ -75,7 +77,7 @@ def test_every_picture_says_its_numbers_and_the_mark_of_the_model_lies_where_the
             assert side == {"too_little": 1, "as_retrained": 0, "too_much": -1}[fate]
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@editions("zh", "language")
 def test_the_answer_is_the_one_that_stands_out_on_the_scale(browser, reports, language):
     words = {
         "en": {"too_little": "too little", "as_retrained": "about as retrained", "too_much": "too much"},
