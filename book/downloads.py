@@ -6,6 +6,7 @@ Markdown, `book/epub.py` each edition as an EPUB, and `book/licences.py` the lic
 Then the ZIP of the site is packed anew, because it contains all of this but the EPUBs.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -53,12 +54,14 @@ def write_package(folder):
 
 
 def main():
+    parser = argparse.ArgumentParser(prog="python -m book.downloads", description=__doc__.split("\n")[0])
+    parser.parse_args()
     site = ROOT / "_build/html"
     if not (site / "index.html").is_file():
         sys.exit("book/downloads.py needs a built site in _build/html: run `jupyter-book build .` first")
     write_package(site)
     twins.write(site)
-    epub.main()
+    epub.write_all(site)
     licences.write(site)
     pack_archive(Site(root=site, source=ROOT, settings=SETTINGS))
     for path in (*site.glob("*.whl"), site / SOURCE, site / SETTINGS.archive):

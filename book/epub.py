@@ -6,6 +6,7 @@ text; demos are their pictures. What only a website can do is left out, and code
 first page of the edition offers the EPUB. The same site makes the same bytes.
 """
 
+import argparse
 import re
 import sys
 from mimetypes import guess_type
@@ -187,15 +188,21 @@ def offer(site, edition):
     (site / place).write_text(html, "utf-8", newline="\n")
 
 
-def main():
-    site = ROOT / "_build/html"
-    if not (site / "index.html").is_file():
-        sys.exit("book/epub.py needs a built site in _build/html: run `jupyter-book build .` first")
+def write_all(site):
     for edition in SETTINGS.editions:
         file = site / file_name(edition)
         write(site, edition, file)
         offer(site, edition)
         print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m book.epub", description=__doc__.split("\n")[0])
+    parser.parse_args()
+    site = ROOT / "_build/html"
+    if not (site / "index.html").is_file():
+        sys.exit("book/epub.py needs a built site in _build/html: run `jupyter-book build .` first")
+    write_all(site)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the edition offers both, `npo-tutorial.<edition>.pdf` and `npo-tutorial.<edition
 folder; a site without PDFs has no link to them.
 """
 
+import argparse
 import json
 import re
 import shutil
@@ -202,6 +203,8 @@ def offer(site, edition):
 
 
 def main():
+    parser = argparse.ArgumentParser(prog="python book/pdf.py", description=__doc__.split("\n")[0])
+    parser.parse_args()
     # the tests bring a browser of their own
     from playwright.sync_api import sync_playwright
 

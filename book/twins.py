@@ -5,6 +5,7 @@ finished page, like the notebooks: every number is there, and what the cells pri
 the notebook of its students, without solutions, and asks an assistant for hints, not answers.
 """
 
+import argparse
 import json
 import re
 from html import escape
@@ -153,6 +154,8 @@ def write(site):
 
 
 def main():
+    parser = argparse.ArgumentParser(prog="python -m book.twins", description=__doc__.split("\n")[0])
+    parser.parse_args()
     written = write(ROOT / "_build/html")
     print(f"llms.txt and {len(written)} pages as Markdown")
 

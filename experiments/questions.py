@@ -6,6 +6,7 @@ Per question, what there was to forget is 1, and the difference between model an
 deviation 0.3 and one of three means: 0.3 (too little is forgotten), 0 (about as retrained), −0.3 (too much).
 """
 
+import argparse
 import platform
 
 import numpy as np
@@ -39,5 +40,11 @@ def measure() -> dict:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python experiments/questions.py", description=__doc__.split("\n")[0])
+    parser.parse_args()
     results.save("questions", measure())
+
+
+if __name__ == "__main__":
+    main()

@@ -55,6 +55,7 @@ def show_list(experiment: Experiment) -> None:
 def main(words: Sequence[str] | None = None) -> None:
     replace_unprintable()
     parser = argparse.ArgumentParser(
+        prog="python experiments/unlearn_world.py",
         description="Teach a small model an invented world, and let it forget a tenth of it, in pieces. What is there "
         "is not done again, so this may be stopped (Ctrl-C) and called again at any time.",
     )

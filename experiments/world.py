@@ -15,10 +15,11 @@ tenth. If two models' numbers differ by one standard deviation, the test notices
 40 questions, but only 0.7 for the 20 of a world of twenty people; more people would take longer to teach.
 """
 
+import argparse
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,9 @@ def files() -> dict[str, str]:
     }
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python experiments/world.py", description=__doc__.split("\n")[0])
+    parser.parse_args(words)
     for name, text in files().items():
         path = DATA / name
         path.parent.mkdir(parents=True, exist_ok=True)

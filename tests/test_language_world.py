@@ -40,7 +40,7 @@ def test_files_are_what_the_script_makes_byte_by_byte():
 
 def test_the_script_writes_these_bytes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(world, "DATA", tmp_path / "npo_tutorial/language/data/world")
-    world.main()
+    world.main([])
     assert "npo_tutorial/language/data/world/en/forget.jsonl: 40 records\n" in capsys.readouterr().out
     assert (world.DATA / "zh/retain.jsonl").read_bytes() == (DATA / "zh/retain.jsonl").read_bytes()
 
