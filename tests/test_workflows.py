@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -53,7 +54,9 @@ def test_workflows_use_no_secret_and_have_time_limits():
     for path in FILES:
         assert "secrets" not in path.read_text("utf-8"), path.name
     for name, job in JOBS.items():
-        assert "uses" in job or int(job["timeout-minutes"]) <= 120, name
+        # GitHub ends every job after 360
+        limit = 350 if name == "nightly/nightly" else 120
+        assert "uses" in job or int(job["timeout-minutes"]) <= limit, name
 
 
 def test_steps_are_one_line_and_run_scripts_of_this_repository():
@@ -75,6 +78,55 @@ def test_scripts_are_bash_that_stops_at_the_first_error(script):
         assert subprocess.run(["bash", "-c", f"{options}\n{failure}\ntrue"], stderr=subprocess.DEVNULL).returncode, (
             failure
         )
+
+
+# a shell that runs the tests in the background lets its processes ignore Ctrl-C, and bash cannot change that
+AS_IN_A_TERMINAL = """
+import os, signal, sys
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    signal.signal(signal.Signals[name], signal.SIG_DFL)
+os.execvp("bash", ["bash", *sys.argv[1:]])
+"""
+# a child and a grandchild
+NESTED = "bash -c 'sleep 120 & bash -c \"sleep 120 & echo ready; wait\"; true'"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(
+    ("name", "command"), [("SIGTERM", NESTED), ("SIGHUP", NESTED), ("SIGINT", NESTED), ("SIGTERM", "install")]
+)
+def test_an_interrupted_script_leaves_no_process_and_no_file(name, command, tmp_path):
+    work, temporary, programs = folders = [tmp_path / name for name in ("work", "temporary", "programs")]
+    for folder in folders:
+        folder.mkdir()
+    # what `install` calls: it has made half of an environment
+    python = programs / "python3"
+    python.write_text("#!/usr/bin/env bash\nmkdir .venv\necho ready\nsleep 120\n", "utf-8")
+    python.chmod(0o755)
+    (tmp_path / "steps").write_text((ROOT / ".ci/steps").read_text("utf-8"), "utf-8")
+    (tmp_path / "script").write_text(f". ../steps\nstep Work {command}\n", "utf-8")
+    own = {"TMPDIR": str(temporary), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    start = [sys.executable, "-c", AS_IN_A_TERMINAL, "../script"]
+    run = subprocess.Popen(start, cwd=work, env=os.environ | own, **output)
+    assert "ready\n" in iter(run.stdout.readline, ""), "the script ended by itself"
+    assert list(temporary.iterdir()), "the script has a log"
+    run.send_signal(signal.Signals[name])
+    # the output ends when no process is left that could write to it
+    said, _ = run.communicate(timeout=60)
+    left = [path.name for folder in (work, temporary) for path in folder.iterdir()]
+    assert (run.returncode, left) == (130, []), said
+
+
+def test_the_scripts_install_what_tests_ask_for():
+    asked = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"Debian: apt-get install ([\w-]+)", path.read_text("utf-8"))
+    }
+    installed = "".join((ROOT / ".ci" / name).read_text("utf-8") for name in ("steps", "run", "nightly"))
+    missing = {name for name in asked if not re.search(rf"[(=]{name}\b", installed)}
+    assert asked and not missing, f".ci/run and .ci/nightly install what tests need; no script installs {missing}"
 
 
 def test_every_supported_version_of_python_is_tested_and_named():
