@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import re
+import runpy
 import shutil
 import stat
 import subprocess
@@ -26,11 +27,10 @@ STARTERS = ("run", "Popen", "call", "check_call", "check_output")
 
 
 def commands():
-    """Modules of the package and of its tests that `python -m` runs."""
+    """Files of the project that Python can run."""
     for path in SOURCES:
-        place = path.relative_to(ROOT)
-        if place.parts[0] in ("npo_tutorial", "tests") and '\nif __name__ == "__main__":\n' in path.read_text("utf-8"):
-            yield ".".join(place.with_suffix("").parts)
+        if path.name == "__main__.py" or re.search("^if __name__ ==", path.read_text("utf-8"), re.M):
+            yield path.relative_to(ROOT)
 
 
 def unspecified(call):
@@ -91,23 +91,47 @@ def test_a_call_without_an_encoding_is_found(code, is_found):
     assert unspecified(ast.parse(code, mode="eval").body) == is_found
 
 
-@pytest.mark.parametrize("name", list(commands()))
-def test_help_of_every_command_is_printed_on_every_console(name, monkeypatch):
+def load(place):
+    """The function that a command runs; a script outside the packages imports the files next to it."""
+    if place.parts[0] in ("npo_tutorial", "tests"):
+        return importlib.import_module(".".join(place.with_suffix("").parts)).main
+    return runpy.run_path(str(ROOT / (place.parent if place.name == "__main__.py" else place)))["main"]
+
+
+def further_helps(said):
+    """What a help says that can be asked for: subcommands, and helps by another name."""
+    subcommands = [name for listed in re.findall(r"\{([\w,-]+)\} \.\.\.", said) for name in listed.split(",")]
+    subcommands += re.findall(r"python -m [\w.]+ ([\w-]+) --help\b", said)
+    return {(name, "--help") for name in subcommands} | {(name,) for name in re.findall(r"--help-\w+", said)}
+
+
+@pytest.mark.parametrize("place", list(commands()), ids=str)
+def test_help_of_every_command_is_printed_on_every_console(place, monkeypatch):
     # without a parser, --help would start the work itself
-    assert "parser" in (ROOT / name.replace(".", "/")).with_suffix(".py").read_text("utf-8")
-    if name == "tests.mutants":
+    assert re.search(r'parse_args\(|make_parser\(|"--help"', (ROOT / place).read_text("utf-8")), f"{place}: no --help"
+    if place.stem == "mutants":
         pytest.importorskip("resource", reason="mutants are forks, which Windows does not have")
-    command = importlib.import_module(name)
-    monkeypatch.setattr(sys, "argv", [name, "--help"])
-    for encoding in ENCODINGS:
-        printed = io.BytesIO()
-        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding))
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        sys.stdout.flush()
-        assert (
-            not ended.value.code and f"usage: python -m {name}".removesuffix(".__main__").encode() in printed.getvalue()
-        )
+    main = load(place)
+    path = place.with_suffix("").as_posix().removesuffix("/__main__")
+    ways = f"usage: python -m {path.replace('/', '.')} ", f"usage: python {place.as_posix()} ", f"usage: python {path} "
+    helps = [("--help",)]
+    for words in helps:
+        monkeypatch.setattr(sys, "argv", [str(place), *words])
+        for encoding in ENCODINGS:
+            printed = io.BytesIO()
+            monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding))
+            try:
+                main()
+            except SystemExit as ended:
+                assert not ended.code, words
+            sys.stdout.flush()
+            said = " ".join(printed.getvalue().decode(encoding).split())
+            assert said.startswith(ways), f"{words} must print how the command is called, got {said[:200]}"
+        helps += further_helps(said) - set(helps)
+    # the two commands with helps for parts of them
+    parts = {"npo_tutorial.language": {("--help-all",), ("evaluate", "--help")}}
+    parts["book.solutions"] = {("pdf", "--help"), ("students", "--help")}
+    assert set(helps) == {("--help",), *parts.get(path.replace("/", "."), ())}
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -139,16 +163,20 @@ def test_a_checkout_on_windows_keeps_the_line_endings_of_scripts():
     assert is_safe and all(is_safe)
 
 
-@pytest.fixture
-def small_book(tmp_path):
-    """A copy of the project whose book has a front page, and in both languages a first page and an appendix."""
-    copy_project(tmp_path / "small")
+def make_book(folder, *pages):
+    """A copy of the project whose book has a front page, and in both languages a first page and the named ones."""
+    copy_project(folder)
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
     for part in contents["parts"]:
-        part["chapters"] = [page for page in part["chapters"] if page["file"].endswith(("/index", "/performance"))]
+        part["chapters"] = [page for page in part["chapters"] if Path(page["file"]).name in ("index", *pages)]
     contents["parts"] = [part for part in contents["parts"] if part["chapters"]]
-    (tmp_path / "small/_toc.yml").write_text(yaml.safe_dump(contents, allow_unicode=True), "utf-8")
-    return tmp_path / "small"
+    (folder / "_toc.yml").write_text(yaml.safe_dump(contents, allow_unicode=True), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    return make_book(tmp_path / "small", "performance")
 
 
 def build(book, before=(), **environment):
@@ -198,6 +226,25 @@ def test_a_tree_that_belongs_to_another_user_has_no_history_but_all_its_files(mo
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     assert ask_git("log", "-1") is None
     assert tracked <= set(project_files())
+
+
+@pytest.mark.nightly
+def test_two_builds_from_one_cache_are_equal_to_the_byte(tmp_path):
+    # a chapter with a demo, and a page that prints
+    first, second = (make_book(tmp_path / name, "intro", "performance") for name in ("first", "another/second"))
+    sites = []
+    for book, executed in ((first, True), (second, False)):
+        made = build(book, LC_ALL="C.UTF-8")
+        assert made.returncode == 0, made.stderr[-3000:]
+        assert ("executed book/" in made.stdout) == executed, "the second build finds what the first one executed"
+        html = book / "_build/html"
+        sites.append({path.relative_to(html): path.read_bytes() for path in html.rglob("*") if path.is_file()})
+        if executed:
+            shutil.copytree(book / "_build/execution", second / "_build/execution")
+    different = [str(path) for path in sorted(sites[0] | sites[1]) if sites[0].get(path) != sites[1].get(path)]
+    assert not different, f"these files differ from build to build: {different}"
+    for name in ("npo-tutorial.zip", "notebooks/en/intro.ipynb", "embed/en/decision_boundary.html"):
+        assert Path(name) in sites[0], f"{name} is published"
 
 
 @pytest.mark.nightly
