@@ -46,7 +46,7 @@ def drop_repeated_ids(document, env):
 
 
 def own_parentheses(document, env):
-    """sphinx-exercise puts titles between English parentheses (not reported yet). Gone when a setting says which."""
+    """sphinx-exercise puts titles between English parentheses (its #73, open). Gone when a setting says which."""
     opening, closing = env.config.booksite.language_of(env.docname).words("titles")
     for exercise in document.findall(exercise_enumerable_node):
         title = exercise[0]
@@ -55,7 +55,7 @@ def own_parentheses(document, env):
 
 
 def close_up_titles(page):
-    """sphinx-proof and sphinx-exercise put a space between number and title (not reported yet), in Chinese too."""
+    """sphinx-proof and sphinx-exercise put a space after numbers (not reported yet), in Chinese too. Gone when not."""
     opening = page.words("titles")[0]
     if "body" in page.context and not opening.startswith(" "):
         page.context["body"] = page.context["body"].replace(f" </span>{opening}", f"</span>{opening}")
