@@ -6,8 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import booksite
 import pytest
+from booksite import execution
 from booksite.execution.sources import Sources
 
 from tests.conftest import ROOT
@@ -44,6 +47,7 @@ def setup(app):
     app.connect("env-get-outdated", execution.outdated)
     app.connect("env-before-read-docs", execution.before_reading)
     app.connect("env-updated", execution.after_reading)
+    app.connect("build-finished", lambda app, exception: app.build_lock.release())
 """
 CHAPTER = "---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n---\n# Title\n\n```{{code-cell}}\n{}\n```\n"
 # both chapters import shapes; one of them reaches the numbers too, through an import in a function
@@ -266,6 +270,20 @@ def test_a_folder_that_cannot_be_made_gets_one_sentence(book):
     said = book.build(succeeds=False).said.splitlines()[-1]
     assert said.startswith(f"{book.folder / 'out'} must be a folder that this build can make or write to, got: "), said
     assert "Traceback" not in book.said and "Exception" not in book.said
+
+
+def test_the_folder_is_free_again_when_a_last_step_fails(tmp_path, monkeypatch):
+    def fail(site):
+        raise RuntimeError("a step failed")
+
+    monkeypatch.setattr(booksite, "site_of", lambda app: None)
+    monkeypatch.setattr(booksite, "run", fail)
+    app = SimpleNamespace(outdir=tmp_path / "html", builder=SimpleNamespace(format="html"))
+    execution.lock(app)
+    assert app.build_lock.is_locked
+    with pytest.raises(RuntimeError, match="a step failed"):
+        booksite.finish_site(app, None)
+    assert not app.build_lock.is_locked
 
 
 @pytest.fixture

@@ -93,9 +93,12 @@ def each(steps):
 
 
 def finish_site(app, exception):
-    if exception is None and app.builder.format == "html":
-        run(site_of(app))
-        upstream.forget_after_warnings(app)
+    try:
+        if exception is None and app.builder.format == "html":
+            run(site_of(app))
+            upstream.forget_after_warnings(app)
+    finally:
+        app.build_lock.release()
 
 
 def site_of(app):

@@ -44,7 +44,6 @@ def lock(app):
         app.build_lock.acquire()
     except OSError as error:
         sys.exit(f"{folder} must be a folder that this build can make or write to, got: {error}")
-    app.connect("build-finished", lambda app, exception: app.build_lock.release(), priority=1000)
 
 
 def configure(app, config):
