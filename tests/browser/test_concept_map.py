@@ -35,7 +35,8 @@ def opened(browser, own, query="?lang=en", **options):
 
 def shown(page):
     """The concept in the panel, or None."""
-    found = [key for key in CONCEPTS if page.locator(f"section#{key}").is_visible()]
+    visible = page.locator("section:visible").evaluate_all("sections => sections.map(section => section.id)")
+    found = [key for key in visible if key in CONCEPTS]
     assert len(found) <= 1
     return found[0] if found else None
 
