@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.book.pages import EDITIONS, editions, parse, search_titles
-from tests.browser.axe import violations
+from tests.browser.axe import SHORTEN, violations
 from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
 from tests.conftest import ROOT, nightly
 
@@ -319,6 +319,9 @@ def test_keys_of_an_input_method_are_left_to_it(browser, server):
 def test_axe_finds_nothing(browser, server, edition, state):
     with box(browser, server, f"book/{edition}/npo.html") as (visit, page):
         page.add_style_tag(content=STILL)
+        if state == "results":
+            # at night axe reads all formulas under the box, too
+            page.evaluate(SHORTEN)
         if state != "empty":
             ask(page, {"results": "NPO", "nothing": "qqzzx"}[state])
             page.keyboard.press("ArrowDown")
