@@ -45,7 +45,7 @@ def still_picture(page):
     return now
 
 
-def looks_the_same(browser, own, name, whole, options):
+def looks_the_same(browser, own, name, whole, options, pictures=10):
     """Whether a page looks the same with the whole sheet in place of the joined one."""
     with Visit(browser, own, **options) as visit:
         page = visit.open(f"{own}{name}.html")
@@ -66,7 +66,7 @@ def looks_the_same(browser, own, name, whole, options):
         link = page.locator(f'link[href*="{assets.SHEET}"]')
         link.evaluate(REPLACE, re.sub(r"url\((?![\"']?(?:data:|#))", f"url({own}_static/", whole))
         # what a busy machine draws late is waited for, and what is lost never comes
-        return any(page.screenshot(timeout=60_000) == seen for _ in range(10))
+        return any(page.screenshot(timeout=60_000) == seen for _ in range(pictures))
 
 
 @pytest.mark.nightly
@@ -83,7 +83,8 @@ def test_a_lost_rule_is_found(browser, server):
         assert lost_rules(page) == []
         assert lost_rules(page, whole_sheet() + rule) == ["lost its rules for article strong:hover"]
     lost = whole_sheet() + "article strong { letter-spacing: .01px; }"
-    assert not looks_the_same(browser, server, "book/en/npo", lost, DESKTOP)
+    # none of the pictures will be the same: two, because only the first could be one that was drawn late
+    assert not looks_the_same(browser, server, "book/en/npo", lost, DESKTOP, pictures=2)
 
 
 def test_a_lost_character_is_found(browser, server):
