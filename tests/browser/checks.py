@@ -112,7 +112,8 @@ SPLIT = """() => [...document.querySelectorAll("article :is(th, td:first-child) 
   return lefts.some((left, i) => i && left <= lefts[i - 1]);
 }).map((formula) => formula.querySelector("annotation").textContent.slice(0, 80))"""
 # lines of code with a background of their own
-HIGHLIGHTED = """() => [...document.querySelectorAll(".cell_input .hll")]
+FOLDED = ".cell_input .hll"
+HIGHLIGHTED = f"""() => [...document.querySelectorAll("{FOLDED}")]
   .filter((line) => getComputedStyle(line).backgroundColor !== "rgba(0, 0, 0, 0)").map((line) => line.textContent)"""
 # buttons and links that stay on the screen when a page scrolls, except those of closed menus
 STAYING = """() => [...document.querySelectorAll("body button, body a")]
@@ -120,6 +121,7 @@ STAYING = """() => [...document.querySelectorAll("body button, body a")]
   .map((button) => button.outerHTML.slice(0, 120))"""
 # what CSS does to a figure on a dark page, and the same in Python
 FILTERS = {"light": ("none", tuple), "dark": ("invert(1) hue-rotate(180deg)", in_dark_mode)}
+FIGURES = "article img[src$='.svg']"
 # for every visible figure: its file, its filter, and the background of the nearest element around it that has one
 STANDING = """() => [...document.querySelectorAll("article img[src$='.svg']")].map((image) => {
   const ground = (e) => getComputedStyle(e).backgroundColor;
@@ -207,7 +209,7 @@ def faint(figure, ground, theme):
 def figures(visit, name, site):
     """Text in figures must have the contrast required of text, on its actual background and with the page's filter."""
     visit.page.add_style_tag(content=STILL)
-    for theme in FILTERS:
+    for theme in FILTERS if visit.page.locator(FIGURES).count() else ():
         visit.page.emulate_media(color_scheme=theme)
         next_picture(visit.page)
         for file, filter, ground in visit.page.evaluate(STANDING):
@@ -283,7 +285,8 @@ def code(visit, name, site):
 
 def folded(visit, name, site):
     """Code that only draws must look like the rest of its cell when its fold is open: no line is highlighted."""
-    for theme in FILTERS:
+    # most pages have no such line, and a change of the theme takes a while
+    for theme in FILTERS if visit.page.locator(FOLDED).count() else ():
         visit.page.emulate_media(color_scheme=theme)
         next_picture(visit.page)
         yield from (f"{theme}: highlighted: {line}" for line in visit.page.evaluate(HIGHLIGHTED))
