@@ -10,6 +10,8 @@ from tests.browser.demos import demos_of
 from tests.browser.visit import DESKTOP, UNFOLD, Visit
 from tests.conftest import nightly
 
+# one Firefox for all of them: each worker would take a while to start its own
+pytestmark = pytest.mark.xdist_group("second engine")
 # half of the chapters in one language, half in the other: the drawings are the same in both
 PAGES = [(list(EDITIONS)[i % 2], name) for i, name in enumerate(CHAPTERS)]
 SOME = [("zh", "npo"), ("en", "gradient-ascent")]
