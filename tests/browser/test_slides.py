@@ -107,6 +107,8 @@ def test_a_phone_shows_them_as_a_page(browser, address, edition):
             for end in ("", "-notes"):
                 visit.page.goto(f"{address}{edition}/{name}{end}.html")
                 assert not too_wide(visit.page), f"{name}{end}"
+                lost = list(lost_characters(visit.page))
+                assert not lost, f"{name}{end}: the site's fonts of formulas must have every character, got {lost}"
         assert not visit.page.evaluate("Boolean(window.Reveal?.isReady())")
         assert not visit.complaints
 
