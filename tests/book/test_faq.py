@@ -100,7 +100,7 @@ def test_both_editions_give_the_same_verdicts_and_some_are_true():
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_both_editions_link_to_the_same_places(edition):
     targets = {
-        key: [re.sub(r".*<(.*)>", r"\1", role).replace(f"{key}-", "") for role in places(source(key))]
+        key: [re.sub(r".*<(.*)>", r"\1", role).removeprefix(f"{key}-") for role in places(source(key))]
         for key in EDITIONS
     }
     alone = sorted(set(targets["zh"]) ^ set(targets["en"]))

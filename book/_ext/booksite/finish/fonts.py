@@ -22,8 +22,8 @@ FONTS = {path.name: path for path in [*KATEX.glob("fonts/*"), *THEME.glob("vendo
 FACE = re.compile(r"@font-face\{[^}]*?([\w-]+\.woff2)[^}]*\}")
 # in the area of Unicode that has no characters of its own
 ICON = re.compile("[\ue000-\uf8ff]")
-# a text in a formula has the font of the classes around it, whatever lies further out
-TEXT = re.compile(r'<span class="((?:m|delim|vlist)[^"]*)"[^>]*>(?:<span>)*([^<]+)')
+# a text in a formula has the font of the classes around it, whatever lies further out; the end of "log" is set apart
+TEXT = re.compile(r'<span class="((?:m|delim|vlist)[^"]*)"[^>]*>(?:<span>)*([^<]+(?:<span style="[^"]*">[^<]+)?)')
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 # in KaTeX's sheet the class of the element with the text
 LAST_CLASS = re.compile(r"\.([\w-]+)(?:>span)?(?=,|$)")
@@ -60,7 +60,7 @@ def characters_of_formulas(pages):
     of_class, texts, shown = looks(), defaultdict(set), defaultdict(set)
     for html in pages:
         for names, text in TEXT.findall(html):
-            texts[names].update(unescape(text))
+            texts[names].update(unescape(re.sub("<[^>]*>", "", text)))
     for names, characters in texts.items():
         look = set().union(*(of_class[name] for name in names.split()))
         families = {name for name in look if name.startswith("KaTeX")} or {"KaTeX_Main"}
