@@ -56,7 +56,8 @@ def write_documents(site, folder):
         html = site.pages[document.file]
         found = pieces(html[html.index("<article") : html.rindex("</article>")])
         for edition in [document.edition] if document.edition else site.settings.editions:
-            place = Path(edition.key, document.file)
+            # Pagefind takes a folder called .html for a page that it cannot read yet, and tries again for a while
+            place = Path(edition.key, document.file).with_suffix("")
             Path(folder, place).mkdir(parents=True)
             for number, piece in enumerate(found):
                 name = place / f"{number}-{piece.anchor}.html"
@@ -98,8 +99,9 @@ def index_for_search(site):
         # its messages are UTF-8, whatever the console's encoding
         utf8 = {"encoding": "utf-8", "errors": "replace", "env": os.environ | {"PYTHONUTF8": "1"}}
         made = subprocess.run(command, capture_output=True, **utf8)
-    if made.returncode or not entry.is_file():
-        return site.warn(f"search: Pagefind made no index:\n{made.stdout}{made.stderr}")
+    said = made.stdout + made.stderr
+    if made.returncode or "failed to index" in said or not entry.is_file():
+        return site.warn(f"search: Pagefind made no index, or not of all pages:\n{said}")
     write_titles(target, titles)
     # Pagefind lists the languages in any order
     entry.write_text(json.dumps(json.loads(entry.read_text("utf-8")), ensure_ascii=False, sort_keys=True), "utf-8")

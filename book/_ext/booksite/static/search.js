@@ -135,9 +135,9 @@
     const [title, page] = piece.titles;
     const link = element("a", "", element("strong", "", title));
     if (page) link.append(" ", element("small", "", page));
-    // the index names a piece /edition/page/number-anchor.html
+    // the index names a piece of page.html /edition/page/number-anchor.html
     const [, address, anchor] = piece.raw_url.match(/^\/[^/]+\/(.+)\/\d+-(.+)\.html$/);
-    link.href = new URL(`${address}#${anchor}`, root);
+    link.href = new URL(`${address}.html#${anchor}`, root);
     return element("li", "", link, excerpt(piece));
   };
 
