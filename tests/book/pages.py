@@ -115,4 +115,9 @@ def search_titles(site, edition):
     tag = EDITIONS[edition].lower()
     pages = [json.loads((site / f"pagefind/{part}.{tag}.json").read_text("utf-8")) for part in ("titles", "shared")]
     rows = [(page, *row) for part in pages for page, rows in part.items() for row in rows]
-    return {f"{tag}_{name}": [title, page, terms] for page, title, name, terms in rows}
+    names = [path.stem for path in (site / "pagefind/fragment").glob(f"{tag}_*")]
+    found = {}
+    for page, title, start, terms in rows:
+        (name,) = [name for name in names if name.startswith(f"{tag}_{start}")]
+        found[name] = [title, page, terms]
+    return found

@@ -302,6 +302,7 @@ def test_search_index_contains_exactly_the_pages_of_its_language(site):
             packed = (site / f"pagefind/fragment/{name}.pf_fragment").read_bytes()
             url = json.loads(gzip.decompress(packed).removeprefix(b"pagefind_dcd"))["url"]
             page, _, place = url.removeprefix(f"/{edition}/").rpartition("/")
+            page += ".html"
             anchor = place.partition("-")[2].removesuffix(".html")
             assert anchor in places(site / page), url
             pages.append(page)

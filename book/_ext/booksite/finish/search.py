@@ -1,8 +1,8 @@
 """Search in the language of a page, by Pagefind, behind the theme's own box.
 
 Every chapter is cut into pieces (see `search_pieces`) and Pagefind makes an index of them, one for each language. A
-shared page is in the index of every edition; the door is in none, nor are pages that Sphinx does not make from a source
-(404, concept map, demos by themselves). Sphinx's own search finds no Chinese words, and is neither made nor linked.
+shared page is in every index; the door is in none, nor are the 404 page, the concept map and demos by themselves.
+Sphinx's own search finds no Chinese words, and is neither made nor linked.
 
 No two programs agree on where a Chinese word ends, and Pagefind uses one for the index and another for the query. So
 each Han character is a word here, and `static/search.js` asks for phrases of them.
@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from html import escape
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,10 +42,7 @@ def apart(text):
 def as_document(piece, tag):
     """A piece as a page for Pagefind. Its title comes first, where a word weighs most."""
     title, text, code = (escape(apart(words)) for words in (piece.title, piece.text, piece.code))
-    return (
-        f'<html lang="{tag}"><body><h1>{title}</h1><p>{text}</p>'
-        f'<p data-pagefind-weight="{CODE_WEIGHT}">{code}</p></body></html>'
-    )
+    return f'<html lang="{tag}"><body><h1>{title}</h1><p>{text}</p><p data-pagefind-weight="{CODE_WEIGHT}">{code}</p>'
 
 
 def write_documents(site, folder):
@@ -53,8 +51,7 @@ def write_documents(site, folder):
     for document in site.documents:
         if document.name == site.root_document:
             continue
-        html = site.pages[document.file]
-        found = pieces(html[html.index("<article") : html.rindex("</article>")])
+        found = pieces(site.pages[document.file])
         for edition in [document.edition] if document.edition else site.settings.editions:
             # Pagefind takes a folder called .html for a page that it cannot read yet, and tries again for a while
             place = Path(edition.key, document.file).with_suffix("")
@@ -70,22 +67,24 @@ def write_documents(site, folder):
 
 
 def write_titles(folder, titles):
-    """In each language the rows of titles, name (Pagefind's) and terms by page, and the Latin words by frequency.
+    """In each language the rows of titles, start of Pagefind's name and terms by page, and Latin words by frequency.
 
     Titles of pages that the editions share, which are many and rarely found in Chinese, are a file by themselves.
     """
     titles_of, words = defaultdict(lambda: defaultdict(list)), defaultdict(Counter)
-    for path in sorted((folder / "fragment").iterdir()):
-        language, _, name = path.stem.rpartition("_")
+    names = {path: path.stem.rsplit("_", 1) for path in sorted((folder / "fragment").iterdir())}
+    # names are random and do not pack, so no more of them than tells them apart
+    size = next(n for n in count(1) if len({(language, name[:n]) for language, name in names.values()}) == len(names))
+    for path, (language, name) in names.items():
         piece = json.loads(gzip.decompress(path.read_bytes()).removeprefix(SIGNATURE))
         title, page, terms = titles[piece["url"]]
-        titles_of["shared" if terms is None else "titles", language][page].append([title, name, terms])
+        titles_of["shared" if terms is None else "titles", language][page].append([title, name[:size], terms])
         words[language].update(LATIN.findall(piece["content"].lower()))
     # like titles beside each other pack better
     files = {key: {page: sorted(pages[page]) for page in sorted(pages)} for key, pages in titles_of.items()}
     files |= {("words", language): [word for word, _ in counted.most_common()] for language, counted in words.items()}
-    for (name, language), facts in files.items():
-        text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    for (name, language), rows in files.items():
+        text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
         (folder / f"{name}.{language}.json").write_text(text, "utf-8")
 
 
@@ -98,10 +97,9 @@ def index_for_search(site):
         command = [sys.executable, "-m", "pagefind", "--quiet", "--site", folder, "--output-path", str(target)]
         # its messages are UTF-8, whatever the console's encoding
         utf8 = {"encoding": "utf-8", "errors": "replace", "env": os.environ | {"PYTHONUTF8": "1"}}
-        made = subprocess.run(command, capture_output=True, **utf8)
-    said = made.stdout + made.stderr
-    if made.returncode or "failed to index" in said or not entry.is_file():
-        return site.warn(f"search: Pagefind made no index, or not of all pages:\n{said}")
+        made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **utf8)
+    if made.returncode or "failed to index" in made.stdout or not entry.is_file():
+        return site.warn(f"search: Pagefind made no index, or not of all pages:\n{made.stdout}")
     write_titles(target, titles)
     # Pagefind lists the languages in any order
     entry.write_text(json.dumps(json.loads(entry.read_text("utf-8")), ensure_ascii=False, sort_keys=True), "utf-8")

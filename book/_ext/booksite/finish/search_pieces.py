@@ -91,13 +91,13 @@ class Pieces(HTMLParser):
             setattr(piece, kind, getattr(piece, kind) + data)
         # a term is bold where it is defined
         if kind == "text" and self.open[-1].tag == "strong":
-            piece.terms += f"{data} · "
+            piece.terms += f" · {data}" if piece.terms else data
 
 
 def pieces(html):
     """The pieces of a page's body, in order; the first of them is the page itself."""
     parser = Pieces()
-    parser.feed(html)
+    parser.feed(html[html.index("<article") : html.rindex("</article>")])
     for piece in parser.pieces:
         for kind, words in vars(piece).items():
             setattr(piece, kind, " ".join(WIDTHLESS.sub("", words).split()))

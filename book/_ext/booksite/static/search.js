@@ -20,7 +20,7 @@
     (engine ??= import(new URL("pagefind/pagefind.js", root)).then(async ({ createInstance }) => {
       const language = document.documentElement.lang.toLowerCase();
       const read = (name) => fetch(new URL(`pagefind/${name}.${language}.json`, root), { cache: "no-cache" }).then((answer) => answer.json());
-      // title, page and terms of each piece, by Pagefind's name of it
+      // title, page and terms of each piece, by as much of Pagefind's name of it as no other has
       const rows = async (name) =>
         Object.fromEntries(Object.entries(await read(name)).flatMap(([page, rows]) => rows.map(([title, name, terms]) => [`${language}_${name}`, [title, page, terms]])));
       const [index, titles] = await Promise.all([
@@ -28,7 +28,8 @@
         createInstance({ basePath: new URL("pagefind/", root).pathname, noWorker: true }),
         rows("titles"),
       ]);
-      return { index, titles, read, rows };
+      const length = Object.keys(titles)[0].length;
+      return { index, titles, read, rows, rowOf: ({ id }) => titles[id.slice(0, length)] };
     }));
   const say = (text, values = {}) => (status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
   const bare = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
@@ -85,7 +86,7 @@
   };
   const search = async (typed) => {
     const loaded = await load();
-    const { index, titles, read, rows } = loaded;
+    const { index, titles, read, rows, rowOf } = loaded;
     // only a query in Latin letters needs the book's own words
     const known = /[a-z]{4}/i.test(typed) ? await (loaded.known ??= read("words")) : [];
     const query = corrected(typed, known);
@@ -97,11 +98,11 @@
     const addShared = async () => Object.assign(titles, await (loaded.shared ??= rows("shared")));
     // pieces of the pages that the editions share come last, unless the query is one of their names, all of which are Latin
     if (/[a-z]/i.test(query)) await addShared();
-    const near = new Map(found.map(({ id }) => [id, titles[id] ? nearness(titles[id], query) : -1]));
+    const near = new Map(found.map((result) => [result.id, rowOf(result) ? nearness(rowOf(result), query) : -1]));
     found.sort((a, b) => near.get(b.id) - near.get(a.id) || b.score - a.score);
     const results = found.filter(({ id }, i) => found.findIndex((other) => other.id === id) === i);
-    if (results.slice(0, SHOWN).some(({ id }) => !titles[id])) await addShared();
-    const pieces = await Promise.all(results.slice(0, SHOWN).map(async (found) => ({ ...(await found.data()), phrases: found.phrases, titles: titles[found.id] })));
+    if (results.slice(0, SHOWN).some((result) => !rowOf(result))) await addShared();
+    const pieces = await Promise.all(results.slice(0, SHOWN).map(async (found) => ({ ...(await found.data()), phrases: found.phrases, titles: rowOf(found) })));
     return { query, count: results.length, pieces };
   };
 
