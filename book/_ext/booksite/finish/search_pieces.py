@@ -6,7 +6,8 @@ A formula in the line stays as plain text, a displayed one as an ellipsis.
 
 import re
 from dataclasses import dataclass
-from html.parser import HTMLParser
+
+from lxml.html import HTMLParser, fragment_fromstring
 
 SKIPPED_TAGS = {"annotation", "button", "iframe", "noscript", "script", "style", "svg"}
 SKIPPED_CLASSES = {
@@ -34,71 +35,51 @@ class Piece:
     code: str = ""
     terms: str = ""
 
-
-@dataclass
-class Element:
-    tag: str
-    piece: Piece
-    # the field of the piece that gets the words inside
-    kind: str
-    has_children: bool = False
+    def add(self, kind, words):
+        """Words of the title, the text or the code."""
+        setattr(self, kind, getattr(self, kind) + (words or ""))
 
 
-class Pieces(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.pieces = [Piece("")]
-        self.open = [Element("", self.pieces[0], "text")]
-
-    def handle_starttag(self, tag, attributes):
-        parent, attributes = self.open[-1], dict(attributes)
-        classes, anchor = set((attributes.get("class") or "").split()), attributes.get("id")
-        piece, kind = parent.piece, parent.kind
-        if tag in SKIPPED_TAGS or classes & SKIPPED_CLASSES:
-            kind = ""
-        elif anchor and (tag == "section" or "admonition" in classes or (tag == "dt" and "sig" in classes)):
-            piece = Piece(anchor)
-            self.pieces.append(piece)
-            if tag == "dt":
-                # the name first, because readers search for it, then the module
-                piece.title = CALLABLE.sub(r"\2 · \1", anchor)
-                # the description of a name is next to it
-                parent.piece = piece
-        elif HEADING.fullmatch(tag) or ("admonition-title" in classes and not piece.title):
-            kind = kind and "title"
-        elif "cell_input" in classes:
-            kind = kind and "code"
+def read(element, piece, kind, found):
+    """Add the words of an element, of that kind, to its piece; parts of it may begin pieces of their own."""
+    piece.add(kind, element.text)
+    # a term is bold where it is defined
+    if kind == "text" and element.tag == "strong":
+        piece.terms += " · " * bool(piece.terms) + " · ".join(element.xpath("text()"))
+    for number, part in enumerate(element):
+        anchor, classes = part.get("id"), part.get("class", "").split()
+        own, own_kind = piece, kind
+        if number and element.tag in BETWEEN:
+            piece.add(kind, BETWEEN[element.tag])
+        elif not INLINE.fullmatch(part.tag):
+            piece.add(kind, " ")
         if "math-display" in classes:
-            self.handle_data(" … ")
-            kind = ""
-        if parent.has_children and parent.tag in BETWEEN:
-            self.handle_data(BETWEEN[parent.tag])
-        elif not INLINE.fullmatch(tag):
-            self.handle_data(" ")
-        parent.has_children = True
-        self.open.append(Element(tag, piece, kind))
-
-    def handle_endtag(self, tag):
-        # an element like <br> has no end
-        while self.open.pop().tag != tag:
-            pass
-        if not INLINE.fullmatch(tag):
-            self.handle_data(" ")
-
-    def handle_data(self, data):
-        piece, kind = self.open[-1].piece, self.open[-1].kind
-        if kind:
-            setattr(piece, kind, getattr(piece, kind) + data)
-        # a term is bold where it is defined
-        if kind == "text" and self.open[-1].tag == "strong":
-            piece.terms += f" · {data}" if piece.terms else data
+            piece.add(kind, " … ")
+        elif part.tag not in SKIPPED_TAGS and SKIPPED_CLASSES.isdisjoint(classes):
+            if anchor and (part.tag == "section" or "admonition" in classes or (part.tag == "dt" and "sig" in classes)):
+                own = Piece(anchor)
+                found.append(own)
+                if part.tag == "dt":
+                    # the name first, because readers search for it, then the module
+                    own.title = CALLABLE.sub(r"\2 · \1", anchor)
+                    # the description of a name is next to it
+                    piece = own
+            elif HEADING.fullmatch(part.tag) or ("admonition-title" in classes and not piece.title):
+                own_kind = "title"
+            elif "cell_input" in classes:
+                own_kind = "code"
+            read(part, own, own_kind, found)
+        if not INLINE.fullmatch(part.tag):
+            piece.add(kind, " ")
+        piece.add(kind, part.tail)
 
 
 def pieces(html):
     """The pieces of a page's body, in order; the first of them is the page itself."""
-    parser = Pieces()
-    parser.feed(html[html.index("<article") : html.rindex("</article>")])
-    for piece in parser.pieces:
+    found = [Piece("")]
+    body = html[html.index("<article") : html.rindex("</article>")]
+    read(fragment_fromstring(body, parser=HTMLParser(remove_comments=True)), found[0], "text", found)
+    for piece in found:
         for kind, words in vars(piece).items():
             setattr(piece, kind, " ".join(WIDTHLESS.sub("", words).split()))
-    return [piece for piece in parser.pieces if piece.title]
+    return [piece for piece in found if piece.title]
