@@ -242,10 +242,11 @@ class Experiment:
     def choose_rate(self, key: str) -> dict[str, Any]:
         """The learning rate of a method, by the rule."""
         run, rates = self.settings.runs[key], self.settings.rates
+        n_steps = rates.sgd_n_steps if run.optimizer == "sgd" else rates.n_steps
 
         def retained(rate: float) -> float | None:
             model = self.load("all")
-            finite = self.train(model, run, seed=run.seeds[0], rate=rate, n_steps=rates.n_steps)
+            finite = self.train(model, run, seed=run.seeds[0], rate=rate, n_steps=n_steps)
             scored = self.questions["retain"].score(model.eval(), only_true=True, batch_size=ASKED["batch_size"])
             return fmean(fmean(logp) for ((logp, _),) in scored) if finite else None
 

@@ -61,6 +61,7 @@ class Unlearning:
 @dataclass(frozen=True)
 class Rates:
     n_steps: int
+    sgd_n_steps: int
     least: float
     adamw: list[float]
     sgd: list[float]

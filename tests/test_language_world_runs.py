@@ -51,6 +51,7 @@ measured = [1, 3]
 destroyed = -99.0
 [rates]
 n_steps = 1
+sgd_n_steps = 2
 least = -5.5
 adamw = [1e-4, 1e-3]
 sgd = [1e-3]
@@ -285,6 +286,17 @@ def test_a_model_that_has_not_learnt_is_named(model, settings, tmp_path, capsys)
 def test_the_largest_rate_that_does_no_harm(values, chosen, tried):
     rate, trials = largest_harmless([1.0, 3.0, 2.0], -1.0, values.get)
     assert rate == chosen and list(trials) == tried
+
+
+@pytest.mark.nightly
+def test_rates_of_both_optimizers_are_judged_after_steps_of_their_own(finished, settings, model, monkeypatch):
+    tried = []
+    # nothing is finite, so every rate is tried
+    monkeypatch.setattr(Experiment, "train", lambda *_, rate, n_steps, **__: tried.append((n_steps, rate)))
+    experiment = Experiment(finished, model, read_settings(settings))
+    for key in ("ga", "npo-rt"):
+        experiment.choose_rate(key)
+    assert tried == [(2, 1e-3), (1, 1e-3), (1, 1e-4)]
 
 
 @pytest.mark.nightly
