@@ -231,13 +231,7 @@ class Experiment:
                 ref_model=self.load("all") if "ref_logits" in OBJECTIVES[run.loss].needs else None,
                 **options,
             )
-            try:
-                silent(trainer).train()
-            except ValueError as error:
-                if "must be finite" not in str(error):
-                    raise
-                return False
-        return True
+            return unless_destroyed(silent(trainer).train) is not None
 
     def choose_rate(self, key: str) -> dict[str, Any]:
         """The learning rate of a method, by the rule."""
@@ -246,9 +240,12 @@ class Experiment:
 
         def retained(rate: float) -> float | None:
             model = self.load("all")
-            finite = self.train(model, run, seed=run.seeds[0], rate=rate, n_steps=n_steps)
-            scored = self.questions["retain"].score(model.eval(), only_true=True, batch_size=ASKED["batch_size"])
-            return fmean(fmean(logp) for ((logp, _),) in scored) if finite else None
+            if not self.train(model, run, seed=run.seeds[0], rate=rate, n_steps=n_steps):
+                return None
+            score, options = self.questions["retain"].score, {"only_true": True, "batch_size": ASKED["batch_size"]}
+            # even if all steps were finite, the last one may have destroyed the model
+            scored = unless_destroyed(lambda: score(model.eval(), **options))
+            return scored and fmean(fmean(logp) for ((logp, _),) in scored)
 
         rate, trials = largest_harmless(getattr(rates, run.optimizer), rates.least, retained)
         return {"rate": rate, "trials": trials}
@@ -267,6 +264,16 @@ class Experiment:
                 model.load_state_dict(watch.weights)
                 found["thorough"]["best"] = self.ask_thoroughly(model)
         return found
+
+
+def unless_destroyed(do: Callable[[], Any]) -> Any:
+    """What a function returns, or None if it meets a number that is not finite."""
+    try:
+        return do()
+    except ValueError as error:
+        if "must be finite" not in str(error):
+            raise
+        return None
 
 
 def cross_entropy(responses: Any) -> Any:

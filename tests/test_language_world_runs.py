@@ -300,6 +300,20 @@ def test_rates_of_both_optimizers_are_judged_after_steps_of_their_own(finished, 
 
 
 @pytest.mark.nightly
+def test_a_rate_whose_last_step_destroys_the_model_does_not_pass(finished, settings, model, monkeypatch):
+    def train(_, model, *__, rate, **___):
+        with torch.no_grad():
+            next(model.parameters()).fill_(torch.nan if rate > 1e-4 else 0)
+        # the numbers of all steps were finite
+        return True
+
+    monkeypatch.setattr(Experiment, "train", train)
+    found = Experiment(finished, model, read_settings(settings)).choose_rate("npo-rt")
+    assert found["rate"] == 1e-4
+    assert found["trials"]["0.001"] is None and found["trials"]["0.0001"] < 0
+
+
+@pytest.mark.nightly
 def test_the_rate_of_a_run_follows_from_its_trials(finished):
     found = content(finished, "rate-npo-rt")
     assert next(iter(found["trials"])) == "0.001"
