@@ -179,6 +179,8 @@ class Experiment:
                     f"{part!r}: raise teaching.epochs, and delete {unfinished}"
                 )
         model.save_pretrained(self.folder / name)
+        # so that the commands of the package can use the folder, too
+        self.tokenizer.save_pretrained(self.folder / name)
         return {"losses": losses, "answered": answered, "measured": self.measure(model)}
 
     def answered(self, model: Any, part: str) -> float:

@@ -193,6 +193,8 @@ def test_runs_are_of_the_model_that_was_taught_everybody(finished, model):
     tokenizer = make_tokenizer(chat=True)
     everything = content(finished, "all")
     plain = transformers.AutoModelForCausalLM.from_pretrained(finished / "all")
+    # the folder serves the commands of the package as well
+    assert len(transformers.AutoTokenizer.from_pretrained(finished / "all")) == len(tokenizer)
     records = read_records(world_pieces.DATA / "en/forget.jsonl")[:4]
     again = measure(plain, tokenizer, records, **world_pieces.ASKED, system="Hi.")
     np.testing.assert_allclose(everything["measured"]["forget"]["logp_per_token"], again["logp_per_token"], atol=1e-5)
