@@ -1,3 +1,4 @@
+from booksite.finish.search import names
 from booksite.finish.search_pieces import pieces
 
 PAGE = """<!doctype html><html><body><p>outside</p><article class="bd-article">
@@ -23,3 +24,11 @@ def test_a_page_is_cut_into_what_a_search_should_find():
     assert theorem.text == "It holds."
     assert two.text == "Last."
     assert function.text == "pack.mod.name(x) Says what it does."
+
+
+def test_sentences_and_starts_of_proofs_name_nothing():
+    assert (
+        names("Proof. · Bradley–Terry model · 证明。 · 对数比降得不比间隔快 · 直接偏好优化")
+        == "Bradley–Terry model · 直接偏好优化"
+    )
+    assert names("") == ""

@@ -26,7 +26,6 @@ FIRST = [
     ("zh", "两种散度", "book/zh/synthetic.html#zh-"),
     ("zh", "自适应权重", "book/zh/stability.html#zh-sec-adaptive-weight"),
     # the last of the terms that a piece defines
-    ("zh", "参考模型", "book/zh/intro.html#zh-sec-intro-notation"),
     ("zh", "精确遗忘", "book/zh/intro.html#zh-def-exact-unlearning"),
     ("en", "reference model", "book/en/intro.html#notation"),
     ("zh", "负偏好优化", "book/zh/npo.html#zh-sec-npo"),

@@ -30,6 +30,8 @@ DASH = re.compile(r"(?<=[^\W\d])–(?=[^\W\d])")
 CODE_WEIGHT = 0.2
 # a reader may mistype these
 LATIN = re.compile("[a-z]{4,}")
+# name of a term, in words; each Han character counts as one
+LONGEST = 7
 # what Pagefind writes before the JSON of a piece
 SIGNATURE = b"pagefind_dcd"
 
@@ -37,6 +39,12 @@ SIGNATURE = b"pagefind_dcd"
 def apart(text):
     """Every Han character by itself, and every name in a pair."""
     return " ".join(DASH.sub("– ", HAN.sub(r" \1 ", text)).split())
+
+
+def names(terms):
+    """What is bold as a name, and not as a sentence or the start of a proof, for which readers do not search."""
+    short = [term for term in terms.split(" · ") if len(apart(term).split()) <= LONGEST]
+    return " · ".join(term for term in short if not term.endswith((".", "。")))
 
 
 def as_document(piece, tag):
@@ -62,7 +70,7 @@ def write_documents(site, folder):
                 # the piece that is the page itself has no need to name it
                 title = found[0].title if number else ""
                 # the API, which the editions share, defines no terms
-                titles[f"/{name.as_posix()}"] = [piece.title, title, document.edition and piece.terms]
+                titles[f"/{name.as_posix()}"] = [piece.title, title, document.edition and names(piece.terms)]
     return titles
 
 
