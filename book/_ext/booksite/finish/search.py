@@ -30,8 +30,8 @@ DASH = re.compile(r"(?<=[^\W\d])–(?=[^\W\d])")
 CODE_WEIGHT = 0.2
 # a reader may mistype these
 LATIN = re.compile("[a-z]{4,}")
-# name of a term, in words; each Han character counts as one
-LONGEST = 7
+# words of a term; each Han character counts as one
+LONGEST_TERM = 7
 # what Pagefind writes before the JSON of a piece
 SIGNATURE = b"pagefind_dcd"
 
@@ -43,7 +43,7 @@ def apart(text):
 
 def names(terms):
     """What is bold as a name, and not as a sentence or the start of a proof, for which readers do not search."""
-    short = [term for term in terms.split(" · ") if len(apart(term).split()) <= LONGEST]
+    short = [term for term in terms.split(" · ") if len(apart(term).split()) <= LONGEST_TERM]
     return " · ".join(term for term in short if not term.endswith((".", "。")))
 
 
@@ -80,10 +80,10 @@ def write_titles(folder, titles):
     Titles of pages that the editions share, which are many and rarely found in Chinese, are a file by themselves.
     """
     titles_of, words = defaultdict(lambda: defaultdict(list)), defaultdict(Counter)
-    names = {path: path.stem.rsplit("_", 1) for path in sorted((folder / "fragment").iterdir())}
+    stems = {path: path.stem.rsplit("_", 1) for path in sorted((folder / "fragment").iterdir())}
     # names are random and do not pack, so no more of them than tells them apart
-    size = next(n for n in count(1) if len({(language, name[:n]) for language, name in names.values()}) == len(names))
-    for path, (language, name) in names.items():
+    size = next(n for n in count(1) if len({(language, name[:n]) for language, name in stems.values()}) == len(stems))
+    for path, (language, name) in stems.items():
         piece = json.loads(gzip.decompress(path.read_bytes()).removeprefix(SIGNATURE))
         title, page, terms = titles[piece["url"]]
         titles_of["shared" if terms is None else "titles", language][page].append([title, name[:size], terms])
