@@ -31,40 +31,71 @@ def test_workflows_follow_the_schema():
 def test_actions_are_pinned_by_commit_and_say_their_version():
     for path in FILES:
         for action in re.findall(r"uses: (.+)", path.read_text("utf-8")):
-            assert re.fullmatch(r"\./\S+|actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
-    assert all((ROOT / job["uses"]).is_file() for job in JOBS.values() if "uses" in job)
+            assert re.fullmatch(r"\./\S+|actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), (
+                f"{path.name}: an action is one of GitHub's own, by its full commit, with its version after it as "
+                f"# v1.2.3, got {action}"
+            )
+    absent = {name: job["uses"] for name, job in JOBS.items() if "uses" in job and not (ROOT / job["uses"]).is_file()}
+    assert not absent, f"a workflow that another one calls is a file of this repository, got {absent}"
 
 
 def test_only_publishing_may_write_and_it_runs_nothing_else():
     for name, workflow in WORKFLOWS.items():
-        assert workflow["permissions"] == {"contents": "read"}, name
-        assert "concurrency" in workflow, name
-        assert "pull_request_target" not in workflow["on"], name
+        rights = workflow.get("permissions")
+        assert rights == {"contents": "read"}, f"{name}.yml may only read (permissions: contents: read), got {rights}"
+        assert "pull_request_target" not in workflow["on"], (
+            f"{name}.yml gives pull requests of strangers the rights of this repository: use pull_request"
+        )
     writers = {name: job["permissions"] for name, job in JOBS.items() if "permissions" in job}
-    assert writers == {"publish/publish": {"contents": "write"}}
-    assert JOBS["publish/publish"]["needs"] == "tests"
-    assert [step["run"].split()[0] for step in JOBS["publish/publish"]["steps"] if "run" in step] == [".ci/publish"]
+    assert writers == {"publish/publish": {"contents": "write"}}, (
+        f"only the job `publish` of publish.yml has rights of its own, to write contents, got {writers}"
+    )
+    needs = JOBS["publish/publish"]["needs"]
+    assert needs == "tests", f"publish.yml publishes only what passed the job `tests`, got needs: {needs}"
+    run = [step["run"].split()[0] for step in JOBS["publish/publish"]["steps"] if "run" in step]
+    assert run == [".ci/publish"], f"the job that may write runs .ci/publish and nothing else, got {run}"
     for name, job in JOBS.items():
         for step in job.get("steps", []):
             if step.get("uses", "").startswith("actions/checkout") and name not in writers:
-                assert step["with"]["persist-credentials"] == "false", name
+                kept = step.get("with", {}).get("persist-credentials")
+                assert kept == "false", f"{name} checks out without keeping credentials, got {kept}"
+
+
+def test_a_run_ends_only_older_runs_of_its_workflow_and_its_branch():
+    groups = {name: workflow.get("concurrency", {}) for name, workflow in WORKFLOWS.items()}
+    for name, found in groups.items():
+        group = found.get("group", "")
+        assert "${{ github.ref }}" in group, (
+            f"{name}.yml: the group names the branch, or a run on another branch ends that of main; got {group!r}"
+        )
+        assert found.get("cancel-in-progress") == "true", f"{name}.yml: a newer run of a branch ends the older one"
+        if "workflow_call" in WORKFLOWS[name]["on"]:
+            assert "${{ github.workflow }}" in group, (
+                f"{name}.yml: the group names the workflow that calls it, or a run by hand ends the tests inside a "
+                f"publication; got {group!r}"
+            )
+    # a workflow that is called and its caller in one group would wait for each other
+    starts = {found["group"].split("-")[0] for found in groups.values()}
+    assert len(starts) == len(groups), f"each workflow has a group of its own, got {groups}"
 
 
 def test_workflows_use_no_secret_and_have_time_limits():
     for path in FILES:
-        assert "secrets" not in path.read_text("utf-8"), path.name
+        assert "secrets" not in path.read_text("utf-8"), f"no workflow needs a secret, but {path.name} names one"
     for name, job in JOBS.items():
-        assert "uses" in job or int(job["timeout-minutes"]) <= 120, name
+        minutes = job.get("timeout-minutes", "none")
+        assert "uses" in job or (minutes.isdecimal() and int(minutes) <= 120), (
+            f"{name} has a limit of at most 120 minutes (timeout-minutes), got {minutes}"
+        )
 
 
 def test_steps_are_one_line_and_run_scripts_of_this_repository():
     for command in (step["run"] for step in STEPS if "run" in step):
-        assert "\n" not in command
-        # values from an event must reach a shell as variables
-        assert "${{" not in command
-        assert command.startswith((".ci/", "git config ")), command
+        assert "\n" not in command, f"what is longer than one line is a script in .ci, got {command}"
+        assert "${{" not in command, f"values of an event reach a shell as variables (env), got {command}"
+        assert command.startswith((".ci/", "git config ")), f"a step runs a script of .ci, got {command}"
         if command.startswith(".ci/"):
-            assert os.access(ROOT / command.split()[0], os.X_OK), command
+            assert os.access(ROOT / command.split()[0], os.X_OK), f"the script exists and is executable: {command}"
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / ".ci").iterdir()))
