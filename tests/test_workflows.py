@@ -104,9 +104,19 @@ def test_scripts_are_bash_that_stops_at_the_first_error(script):
     subprocess.run(["bash", "-n", path], check=True)
     options = re.search("^set -.*", path.read_text("utf-8"), re.M)[0]
     for failure in ("false", "false | true", "echo $absent"):
-        assert subprocess.run(["bash", "-c", f"{options}\n{failure}\ntrue"], stderr=subprocess.DEVNULL).returncode, (
-            failure
+        goes_on = ["bash", "-c", f"{options}\n{failure}\ntrue"]
+        assert subprocess.run(goes_on, stderr=subprocess.DEVNULL).returncode, (
+            f".ci/{script} begins with `set -euo pipefail`; with `{options}` it goes on after `{failure}`"
         )
+
+
+def test_no_clock_ends_a_cell():
+    files = [*(ROOT / ".ci").iterdir(), ROOT / "tests/book/test_notebooks.py", ROOT / "_config.yml"]
+    texts = {path.name: path.read_text("utf-8") for path in files}
+    runs = {name for name, text in texts.items() if re.search("jupyter execute|NotebookClient|execute_notebooks", text)}
+    assert runs >= {"notebooks", "versions", "test_notebooks.py", "_config.yml"}, f"only {runs} run notebooks"
+    limits = {name: found for name in runs if (found := re.findall(r"timeout[=: ]+\d+", texts[name]))}
+    assert not limits, f"a cell may take as long as a slow machine needs, without a limit, got {limits}"
 
 
 # a shell that runs the tests in the background lets its processes ignore Ctrl-C, and bash cannot change that

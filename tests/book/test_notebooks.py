@@ -225,7 +225,7 @@ def test_it_runs(site, name, tmp_path, monkeypatch):
     # take them in between. The folder has a short name, because the path of a socket has at most 107 bytes.
     with TemporaryDirectory() as folder:
         sockets = Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
-        NotebookClient(notebook, timeout=600, config=sockets, resources={"metadata": {"path": tmp_path}}).execute()
+        NotebookClient(notebook, config=sockets, resources={"metadata": {"path": tmp_path}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     pictures = [output for output in outputs if "image/svg+xml" in output.get("data", {})]
