@@ -1,5 +1,6 @@
 """The workflows are valid and pinned, and have only the rights that they need; and the scripts that they run."""
 
+import json
 import os
 import re
 import shutil
@@ -126,8 +127,19 @@ for name in ("SIGINT", "SIGTERM", "SIGHUP"):
     signal.signal(signal.Signals[name], signal.SIG_DFL)
 os.execvp("bash", ["bash", *sys.argv[1:]])
 """
-# a child and a grandchild
-NESTED = "bash -c 'sleep 120 & bash -c \"sleep 120 & echo ready; wait\"; true'"
+# a child and grandchildren; SIGTERM ends Python before it can remove its temporary folders, two of which are in _build
+NESTED = f"bash -c 'sleep 120 & bash -c \"sleep 120 & {sys.executable} ../work.py\"; true'"
+WORK = """
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory as Folder
+
+Path("_build/pyodide").mkdir(parents=True)
+with Folder() as place, Folder(dir="_build/pyodide"), Folder(prefix="MODEL-", dir="_build"):
+    Path(place, "file").touch()
+    print("ready")
+    time.sleep(120)
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -144,17 +156,67 @@ def test_an_interrupted_script_leaves_no_process_and_no_file(name, command, tmp_
     python.chmod(0o755)
     (tmp_path / "steps").write_text((ROOT / ".ci/steps").read_text("utf-8"), "utf-8")
     (tmp_path / "script").write_text(f". ../steps\nstep Work {command}\n", "utf-8")
+    model = re.search(r"smollm _build/(\S+)", (ROOT / ".ci/run").read_text("utf-8"))[1]
+    (tmp_path / "work.py").write_text(WORK.replace("MODEL", model), "utf-8")
     own = {"TMPDIR": str(temporary), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
     start = [sys.executable, "-c", AS_IN_A_TERMINAL, "../script"]
     run = subprocess.Popen(start, cwd=work, env=os.environ | own, **output)
     assert "ready\n" in iter(run.stdout.readline, ""), "the script ended by itself"
-    assert list(temporary.iterdir()), "the script has a log"
+    assert list(temporary.iterdir()), "the script has a folder for temporary files"
     run.send_signal(signal.Signals[name])
     # the output ends when no process is left that could write to it
     said, _ = run.communicate(timeout=60)
-    left = [path.name for folder in (work, temporary) for path in folder.iterdir()]
-    assert (run.returncode, left) == (130, []), said
+    built = {work / "_build", work / "_build/pyodide"}
+    left = [str(path) for folder in (work, temporary) for path in folder.rglob("*") if path not in built]
+    assert not left, f"an interrupted script leaves nothing behind, got {left}; it said: {said}"
+    assert run.returncode == 130, f"an interrupted script ends with 130, got {run.returncode}; it said: {said}"
+
+
+PIP = """#!/usr/bin/env bash
+echo "$*" >>../calls
+case "$*" in *--dry-run*) cat ../report.json ;; esac
+"""
+# as `python3 -m venv .venv`
+VENV = f"""#!/usr/bin/env bash
+mkdir -p .venv/bin
+cp ../pip .venv/bin/pip
+printf '#!/usr/bin/env bash\\nexec {sys.executable} "$@"' >.venv/bin/python
+chmod +x .venv/bin/*
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script of bash")
+@pytest.mark.parametrize(
+    ("asked", "cuda"),
+    [
+        (["filelock", "nvidia-nccl-cu13==2.30.7; python_version >= '3.11'"], "nvidia-nccl-cu13"),
+        (["cuda-bindings<14,>=13.0.3"], "cuda-bindings"),
+        (["filelock", "nvidia-nccl-cu13==2.30.7; platform_system == 'Elsewhere'", "cuda-x; extra == 'y'"], None),
+    ],
+)
+def test_a_build_for_cuda_is_refused_before_it_is_downloaded(asked, cuda, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    for name in ("requirements.txt", "requirements-cpu.txt"):
+        (work / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
+    report = {"install": [{"metadata": {"name": "torch", "requires_dist": asked}}]}
+    (tmp_path / "report.json").write_text(json.dumps(report), "utf-8")
+    for name, text in {"pip": PIP, "python3": VENV}.items():
+        (tmp_path / name).write_text(text, "utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "script").write_text(f". {ROOT}/.ci/steps\nstep Installation install\n", "utf-8")
+    own = {"TMPDIR": str(tmp_path), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "TORCH_CPU": ""}
+    ran = subprocess.run(["bash", "../script"], cwd=work, env=os.environ | own, capture_output=True, encoding="utf-8")
+    calls = (tmp_path / "calls").read_text("utf-8").splitlines()
+    assert "--dry-run" in calls[0] and "--no-deps" in calls[0], f"pip first tells what PyTorch asks for, got {calls}"
+    downloads = [call for call in calls if "--dry-run" not in call]
+    if cuda is None:
+        assert downloads, f"a build without CUDA is installed, but the script said: {ran.stderr}"
+    else:
+        assert ran.returncode and not downloads, f"nothing is downloaded where PyTorch comes with CUDA, got {downloads}"
+        assert f"CUDA ({cuda})" in ran.stderr and "run TORCH_CPU=1 ../script" in ran.stderr, ran.stderr
+        assert not (work / ".venv").exists(), "half of an environment is left"
 
 
 def test_the_scripts_install_what_tests_ask_for():
