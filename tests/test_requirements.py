@@ -5,9 +5,11 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import yaml
 
+import npo_tutorial
 from tests.conftest import ROOT
 
 OWN = {"book", "booksite", "npo_tutorial", "tests"}
@@ -45,6 +47,21 @@ def test_every_import_is_pinned():
         if module in homes and not pinned.intersection(map(plain, homes[module]))
     }
     assert not missing, f"imports must have a pin in requirements.txt or requirements-test.txt: {missing}"
+
+
+def test_every_pin_is_used_or_has_its_reason_above_it():
+    homes, used, explained = packages_distributions(), set(), set()
+    for module in imported():
+        used.update(map(plain, homes.get(module, [])))
+    for name in ("requirements.txt", "requirements-test.txt"):
+        explained.update(map(plain, re.findall(r"^#.*\n([\w.-]+)", (ROOT / name).read_text("utf-8"), re.M)))
+    files = [ROOT / "_config.yml", ROOT / "setup.py", *(ROOT / ".ci").iterdir()]
+    # the package may be installed elsewhere
+    folders = [Path(npo_tutorial.__file__).parent, ROOT / "book", ROOT / "tests"]
+    files += [path for folder in folders for path in folder.rglob("*.py")]
+    text = plain("\n".join(path.read_text("utf-8") for path in files))
+    rest = {name for name in pins() - used - explained if not re.search(rf"\b{name}\b", text)}
+    assert not rest, f"a pin is of what code imports or names, or the line above it says why it is there, got {rest}"
 
 
 def test_every_bound_package_is_pinned():
