@@ -1,6 +1,7 @@
 """What a newcomer reads: the README's two commands are those that CI runs, its examples run, the rest stays short."""
 
 import re
+import tomllib
 
 import pytest
 
@@ -31,6 +32,22 @@ def test_how_to_run_names_the_same_commands():
         for command in commands:
             for part in command.split(" && "):
                 assert part in page, f"{edition}: {part}"
+
+
+def test_it_leads_to_how_to_run_and_to_contributing():
+    links = set(re.findall(r"\]\(([^)#]+)\)", README))
+    absent = {link for link in links if not (ROOT / link).is_file()}
+    assert not absent, f"README's links are files of this repository, got {absent}"
+    missing = {"book/en/how-to-run.md", "book/zh/how-to-run.md", "CONTRIBUTING.md"} - links
+    assert not missing, f"a newcomer finds the next page by a link, but README has none to {missing}"
+
+
+def test_skipped_tests_say_why():
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]["addopts"]
+    shown = re.search(r"-r(\w+)", options)
+    assert shown and set(shown[1]) >= set("fEs"), (
+        f"README says that a report names skipped tests; with failures and errors that is -rfEs, got {options}"
+    )
 
 
 def test_the_examples_run(tmp_path, monkeypatch):
