@@ -246,6 +246,8 @@ def test_every_supported_version_of_python_is_tested_and_named():
         page = (ROOT / f"book/{edition}/how-to-run.md").read_text("utf-8")
         named = re.findall(r"3\.\d+", re.search(r"^\| Python \|.*", page, re.M)[0])
         assert named == versions, f"{rule} the table in book/{edition}/how-to-run.md, got {named}"
+        sentence = re.search(r'"(npo-tutorial needs .*)\{found\}', setup)[1]
+        assert f"“{sentence}…”" in page, f"book/{edition}/how-to-run.md quotes setup.py: “{sentence}…”"
     tested = {job["strategy"]["matrix"]["include"][i]["python"] for job in [JOBS["versions/versions"]] for i in (0, 1)}
     assert tested == {first, last}, f"versions.yml tests the oldest and the newest Python, {first} and {last}: {tested}"
 
