@@ -130,9 +130,10 @@ def test_texts_exist_in_both_languages_and_are_well_set(name):
         both = set(text) == {"en", "zh"} and all(text.values())
         assert both, f"demos.{name}: every text is in English and in Chinese, got {text}"
         for what, pattern in SLIPS.items():
-            assert not re.search(pattern, text["zh"]), (what, text["zh"])
-        assert not AVOIDED.search(text["zh"]), text["zh"]
-        assert not re.search("[\u3400-\u9fff，。：；]", text["en"]), text["en"]
+            assert not re.search(pattern, text["zh"]), f"demos.{name}: {what}: {text['zh']}"
+        avoided, chinese = AVOIDED.search(text["zh"]), re.search("[\u3400-\u9fff，。：；]", text["en"])
+        assert not avoided, f"demos.{name}: book/glossary.yml avoids {avoided[0]}, got {text['zh']}"
+        assert not chinese, f"demos.{name}: an English text has no Chinese sign, got {text['en']}"
     for sentence in sentences:
         whole = sentence["en"].endswith(".") and sentence["zh"].endswith("。")
         assert whole, f"demos.{name} says whole sentences, got {sentence}"
@@ -144,7 +145,8 @@ def test_texts_exist_in_both_languages_and_are_well_set(name):
         # one language may repeat or omit a number of the formula, but neither has a number that the other lacks
         same = set(numbers["en"]) == set(numbers["zh"])
         assert same, f"demos.{name} says the same numbers in both languages, got {sentence}"
-        assert not re.search(r"nan|inf\b|\d-|[( ]-\d|e[+-]\d", "".join(sentence.values())), sentence
+        raw = re.search(r"nan|inf\b|\d-|[( ]-\d|e[+-]\d", "".join(sentence.values()))
+        assert not raw, f"demos.{name} says numbers as a book writes them, got {raw[0]} in {sentence}"
 
 
 @of("dpo_margin")

@@ -26,7 +26,10 @@ def test_the_state_is_that_of_the_file():
     ours, theirs = state["chart"].pop("images"), golden["chart"].pop("images")
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(pixels(one), pixels(other))
-    assert close(state, golden)
+    assert close(state, golden), (
+        "the state of a chart has changed: if you meant it, run `python -m tests.explore_golden`, and see that "
+        "explorer.js draws it"
+    )
 
 
 def test_python_reads_the_file_as_a_reader_sees_it():
@@ -45,7 +48,9 @@ def test_python_reads_the_file_as_a_reader_sees_it():
 def test_the_file_has_every_kind_of_curve_and_every_part():
     chart = read()["state"]["chart"]
     kinds = {curve["kind"] for panel in (chart, chart["beside"]) for curve in panel["curves"]}
-    assert kinds == set(KINDS)
+    assert kinds == set(KINDS), (
+        f"tests/explore_golden.py must have an example of each kind of curve; these differ: {kinds ^ set(KINDS)}"
+    )
     optional = {"animate", "beside", "images", "passages", "sentences"}
     assert all(chart[name] for name in optional) and chart["beside"]["linear"]
     assert {bool(grid["names"]) for grid in chart["grids"]} == {True, False}
@@ -54,7 +59,8 @@ def test_the_file_has_every_kind_of_curve_and_every_part():
 @pytest.mark.parametrize("name", ["golden", "divergence", "digits", "answers"])
 def test_a_chart_fits_its_schema(name):
     chart = read()["state"]["chart"] if name == "golden" else getattr(demos, name)().chart
-    assert misfits(json.loads(json.dumps(chart)), Chart) == []
+    found = misfits(json.loads(json.dumps(chart)), Chart)
+    assert not found, f"explore/chart.py must have every field of a chart: {found}"
 
 
 @pytest.mark.parametrize(

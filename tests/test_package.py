@@ -109,7 +109,10 @@ def functions():
 def test_functions_document_parameters_result_and_an_example():
     for name, function in functions().items():
         for part in ("Parameters\n", "Returns\n", ">>> "):
-            assert part in function.__doc__, f"{name} does not document {part.strip()}"
+            rule = (
+                f"npo_tutorial.{name}: its docstring must have {part.strip()!r}, as that of npo_tutorial.npo_loss has"
+            )
+            assert part in function.__doc__, rule
 
 
 def test_errors_of_all_functions_are_documented_once():
@@ -136,5 +139,6 @@ def test_wheel_contains_every_file_of_the_package(tmp_path):
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, source], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("npo_tutorial/")}
-    assert {path.relative_to(source).as_posix() for path in files} == packed
+    differing = packed ^ {path.relative_to(source).as_posix() for path in files}
+    assert not differing, f"package-data in pyproject.toml must name every kind of file, these differ: {differing}"
     assert "npo_tutorial/py.typed" in packed

@@ -13,16 +13,15 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
 
 def test_exactly_two_commands_the_same_in_both_languages():
     commands = [code.strip() for language, code in BLOCKS if language == "bash"]
-    assert commands[:2] == commands[2:]
-    assert len(commands) == 4
+    assert len(commands) == 4, f"the README must have two commands in each of two languages, got {commands}"
+    assert commands[:2] == commands[2:], f"the README must have the same commands in both languages, got {commands}"
 
 
 def test_continuous_integration_runs_the_same_steps():
     script = "".join((ROOT / f".ci/{name}").read_text("utf-8") for name in ("steps", "run"))
-    assert "python3 -m venv .venv" in script
+    assert "python3 -m venv .venv" in script, ".ci/run must make its environment as the README does"
     for part in ("-r requirements-test.txt", ".venv/bin/jupyter-book build .", ".venv/bin/pytest"):
-        assert part in script
-        assert part in README
+        assert part in script and part in README, f"the README and .ci/run must have the same steps, both {part!r}"
 
 
 def test_how_to_run_names_the_same_commands():
@@ -31,7 +30,7 @@ def test_how_to_run_names_the_same_commands():
         page = (ROOT / f"book/{edition}/how-to-run.md").read_text("utf-8")
         for command in commands:
             for part in command.split(" && "):
-                assert part in page, f"{edition}: {part}"
+                assert part in page, f"book/{edition}/how-to-run.md must have the README's command {part!r}"
 
 
 def test_it_leads_to_how_to_run_and_to_contributing():

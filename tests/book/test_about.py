@@ -62,7 +62,11 @@ def test_every_package_in_the_pages_is_listed_with_its_licence(edition):
     named = {re.match(r"`([\w-]+)`", row)[1]: said for row, said in rows(edition).items() if row.startswith("`")}
     expected = {name.replace("_", "-"): licence(name) for name in OTHERS if brought(name)}
     expected |= {"pagefind": licence("pagefind"), "katex": "MIT"}
-    assert {name: re.match(r"[\w-]+", said)[0] for name, said in named.items()} == expected
+    found = {name: re.match(r"[\w-]+", said)[0] for name, said in named.items()}
+    assert found == expected, (
+        f"book/{edition}/about.md: its table of licences must have a row for each package that brings files of the "
+        f"pages, with its licence; these differ: {sorted(found.items() ^ expected.items())}"
+    )
 
 
 def test_katex_and_its_fonts_have_the_licences_that_the_page_names():
@@ -70,7 +74,8 @@ def test_katex_and_its_fonts_have_the_licences_that_the_page_names():
     for path in (KATEX / "fonts").iterdir():
         assert str(TTFont(path)["name"].getDebugName(14)).endswith("//scripts.sil.org/OFL"), path.name
     for edition in EDITIONS:
-        assert "SIL OFL 1.1" in rows(edition)["`katex`"]
+        said = rows(edition)["`katex`"]
+        assert "SIL OFL 1.1" in said, f"book/{edition}/about.md: the fonts of KaTeX have the SIL OFL 1.1, not {said}"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -86,29 +91,37 @@ def test_what_packages_bring_from_others_is_named(site, edition):
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_data_are_where_the_page_says_under_the_licence_it_names(edition):
     table = {row: said for row, said in rows(edition).items() if not row.startswith("`")}
-    text = source(edition, "about")
+    text, where = source(edition, "about"), f"book/{edition}/about.md"
     for folder in ("language/data/world", "language/data", "results"):
-        assert f"`{folder}`" in text and (ROOT / "npo_tutorial" / folder).is_dir()
+        is_there = (ROOT / "npo_tutorial" / folder).is_dir()
+        assert f"`{folder}`" in text and is_there, f"{where}: data are in the package's folder `{folder}`"
     world = ROOT / "npo_tutorial/language/data/world"
     assert "CC BY 4.0" in (world / "LICENSE").read_text("utf-8")
     records = "".join(file.read_text("utf-8") for file in (world / "en").iterdir())
     people = {json.loads(line)["person"] for line in records.splitlines()}
-    (said,) = (said for row, said in table.items() if re.search(rf"\b{len(people)}\b", row))
-    assert said == "CC BY 4.0"
-    (said,) = (said for row, said in table.items() if row.startswith("SmolLM2-135M-Instruct"))
-    assert said == "Apache 2.0"
+    said = [said for row, said in table.items() if re.search(rf"\b{len(people)}\b", row)]
+    assert said == ["CC BY 4.0"], (
+        f"{where}: a row must say that the {len(people)} people are under CC BY 4.0, got {said}"
+    )
+    said = [said for row, said in table.items() if row.startswith("SmolLM2-135M-Instruct")]
+    assert said == ["Apache 2.0"], f"{where}: a row must say that SmolLM2 is under Apache 2.0, got {said}"
     templates = (ROOT / "tests/chat_templates/LICENSE").read_text("utf-8")
-    assert re.search(r"Apache License\s+Version 2\.0", templates) and "`tests/chat_templates`" in text
+    assert re.search(r"Apache License\s+Version 2\.0", templates)
+    assert "`tests/chat_templates`" in text, f"{where} must have the licence of `tests/chat_templates`, Apache 2.0"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_the_version_to_cite_is_that_of_the_package(edition):
     text = source(edition, "about")
     fields = dict(re.findall(r"^  (\w+) += \{(.*?)\},?\n(?=  \w|\})", text, re.M | re.S))
-    assert " ".join(fields["title"].split()) == CITATION["title"]
-    assert fields["version"] == CITATION["version"] == npo_tutorial.__version__
-    assert fields["year"] == str(CITATION["date-released"])[:4]
-    assert fields["author"].strip("{}") == CITATION["authors"][0]["name"]
+    fields["title"], fields["author"] = " ".join(fields["title"].split()), fields["author"].strip("{}")
+    version = npo_tutorial.__version__
+    assert CITATION["version"] == version, f"CITATION.cff must have the version of npo_tutorial/__init__.py, {version}"
+    author, year = CITATION["authors"][0]["name"], str(CITATION["date-released"])[:4]
+    expected = {"title": CITATION["title"], "version": version, "year": year, "author": author}
+    assert {name: fields.get(name) for name in expected} == expected, (
+        f"book/{edition}/about.md must cite what CITATION.cff has: {expected}"
+    )
 
 
 def test_both_editions_have_the_same_projects_of_the_same_levels():
@@ -116,5 +129,7 @@ def test_both_editions_have_the_same_projects_of_the_same_levels():
         "en": re.findall(r"^\d+\. \*.+?[.?]\* ([^.]+)\.", source("en", "about"), re.M),
         "zh": re.findall(r"^\d+\. \*\*.+?\*\*。([^。]+)。", source("zh", "about"), re.M),
     }
-    assert len(found["en"]) == 10
-    assert [LEVELS[level.lower()] for level in found["en"]] == found["zh"]
+    assert len(found["en"]) == 10, "both first pages say that there are ten projects: change all or nothing"
+    assert [LEVELS[level.lower()] for level in found["en"]] == found["zh"], (
+        "a project must have the same place and level in both about.md"
+    )

@@ -19,7 +19,7 @@ TEXTS = {
 
 def test_concepts_are_terms_of_the_glossary():
     terms = [concept["term"] for concept in CONCEPTS.values()]
-    assert len(terms) == len(set(terms)) >= 12
+    assert len(terms) == len(set(terms)) >= 12, "the map in book/glossary.yml must have a term once only, 12 or more"
     unknown = set(terms) - {term["en"] for term in GLOSSARY}
     assert not unknown, f"concepts in book/glossary.yml must be among its terms, these are not: {unknown}"
 
@@ -35,9 +35,11 @@ def test_every_text_is_in_both_languages(where):
 
 
 def test_relations_connect_all_concepts_and_none_is_listed_twice():
-    assert {kind for _, kind, _ in EDGES} == set(KINDS)
+    assert {kind for _, kind, _ in EDGES} == set(KINDS), "book/glossary.yml must have each of its kinds of relations"
     pairs = [frozenset((start, end)) for start, _, end in EDGES]
-    assert len(pairs) == len(set(pairs)) and all(len(pair) == 2 for pair in pairs)
+    assert len(pairs) == len(set(pairs)) and all(len(pair) == 2 for pair in pairs), (
+        "book/glossary.yml must relate two concepts once only, and none to itself"
+    )
     reached, found = set(), {next(iter(CONCEPTS))}
     while found - reached:
         reached |= found
@@ -47,7 +49,7 @@ def test_relations_connect_all_concepts_and_none_is_listed_twice():
 
 def test_kinds_of_relations_differ_by_more_than_colour():
     looks = [(kind["line"]["width"], kind["line"].get("dash"), kind["end"]) for kind in KINDS.values()]
-    assert len(looks) == len(set(looks))
+    assert len(looks) == len(set(looks)), "kinds of relations must differ in width, dash or end, whatever their colour"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

@@ -80,7 +80,7 @@ def glossary_table(edition):
 
 
 def test_glossary_is_large_enough_and_has_no_duplicates():
-    assert len(GLOSSARY) >= 30
+    assert len(GLOSSARY) >= 30, f"book/glossary.yml must have 30 terms or more, it has {len(GLOSSARY)}"
     for language in ("en", "zh"):
         terms = [term[language] for term in GLOSSARY]
         double = {term for term in terms if terms.count(term) > 1}
@@ -106,11 +106,13 @@ def test_no_term_of_the_glossary_is_one_to_avoid():
 # the errata quote other authors
 @pytest.mark.parametrize("page", [page for page in CHINESE_PAGES if page.stem != "errata"], ids=lambda page: page.stem)
 def test_chinese_page_avoids_other_wordings(page):
-    assert not other_wordings(page)
+    found = other_wordings(page)
+    assert not found, "\n".join(["use the word of the glossary:", *found])
 
 
 def test_texts_in_both_languages_avoid_other_wordings():
-    assert not [found for path in SHARED for found in other_wordings(path)]
+    found = [line for path in SHARED for line in other_wordings(path)]
+    assert not found, "\n".join(["use the word of the glossary:", *found])
 
 
 def other_wordings(page):

@@ -48,7 +48,8 @@ def test_every_file_of_others_has_its_licence(site):
 def test_every_package_that_a_page_about_licences_names_is_there():
     for edition in EDITIONS:
         section = source(edition, "about").partition(f"({edition}-sec-licences)=")[2].partition("\n(")[0]
-        assert set(re.findall(r"^\| `([\w-]+)` \|", section, re.M)) <= set(HEADINGS)
+        missing = set(re.findall(r"^\| `([\w-]+)` \|", section, re.M)) - set(HEADINGS)
+        assert not missing, f"name in PACKAGES of book/licences.py what book/{edition}/about.md lists: {missing}"
 
 
 def test_a_file_of_an_unknown_package_is_found():
@@ -60,7 +61,8 @@ def test_what_packages_bring_from_others_is_there(site):
     names = set(re.findall(r"/\*!\n \* ([A-Z][a-z]+(?: [A-Z][a-z]+)*|clipboard\.js)\b", banners))
     named = {name.removesuffix(" Free").removesuffix(".js").lower().replace(" ", "-") for name in names}
     assert named >= {"bootstrap", "font-awesome", "clipboard"}
-    assert named | {"popper", "reveal.js"} <= set(HEADINGS)
+    missing = (named | {"popper", "reveal.js"}) - set(HEADINGS)
+    assert not missing, f"put the licences of what packages bring into book/licence-texts: {missing}"
 
 
 @pytest.mark.parametrize("heading", HEADINGS)

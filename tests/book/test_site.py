@@ -64,10 +64,11 @@ def test_nothing_is_loaded_from_another_host(site):
                 rel = element.get("rel", [])
                 if "canonical" in rel or "alternate" in rel:
                     continue
-                assert not re.match(r"(https?:)?//", element[attribute]), f"{page}: {element}"
+                foreign = re.match(r"(https?:)?//", element[attribute])
+                assert not foreign, f"{page} must load everything from the site itself, got {element}"
     for sheet in [*(site / "_static").rglob("*.css")]:
         foreign = re.findall(r"(?:url\(|@import\s*)[\"']?(?:https?:)?//[^)\"']*", sheet.read_text("utf-8"))
-        assert not foreign, sheet
+        assert not foreign, f"{sheet.name} must load everything from the site itself, got {foreign}"
 
 
 def test_no_link_inside_the_site_is_broken(site):
@@ -199,7 +200,8 @@ def test_interface_of_chinese_pages_is_chinese(site):
         for tag in soup.select(INTERFACE):
             found = ENGLISH_INTERFACE.search(tag.get_text(" "))
             # a title may quote an English term in brackets
-            assert not found or "（" in tag.get_text(), f"{name}: {tag.get_text(' ')[:100]!r}"
+            rule = f"book/zh/{name}: translate in booksite/words.yml: {tag.get_text(' ')[:100]!r}"
+            assert not found or "（" in tag.get_text(), rule
         labels = [tag[a] for a in ("aria-label", "title", "placeholder") for tag in soup.select(f"[{a}]")]
         english = [label for label in labels if ENGLISH_INTERFACE.search(label)]
         assert not english, f"book/zh/{name}: translate in booksite/words.yml: {english}"
@@ -227,8 +229,10 @@ def test_titles_and_descriptions(site):
         assert len(head(site, page, "meta[name=description]", "content")) == 1, page
     for page in TWINS:
         descriptions = head(site, page, "meta[name=description]", "content")
-        assert 20 <= len(descriptions[0]) <= 200, f"{page}: {descriptions}"
-        assert bool(re.search(r"[\u4e00-\u9fff]", descriptions[0])) == (edition_of(page) == "zh"), page
+        rule = f"{page}: the description in the front matter must have 20 to 200 characters, in the page's language"
+        assert 20 <= len(descriptions[0]) <= 200, f"{rule}, got {len(descriptions[0])}: {descriptions[0]}"
+        is_chinese = bool(re.search(r"[\u4e00-\u9fff]", descriptions[0]))
+        assert is_chinese == (edition_of(page) == "zh"), f"{rule}, got: {descriptions[0]}"
         for kind in ("title", "description", "image", "url", "type", "locale", "site_name"):
             assert head(site, page, f'meta[property="og:{kind}"]', "content"), f"{page}: og:{kind}"
     picture = head(site, TWINS[0], 'meta[property="og:image"]', "content")[0]

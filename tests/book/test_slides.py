@@ -34,13 +34,15 @@ def typed(text, known):
 
 
 def test_there_are_eight_lectures():
-    assert len(LECTURES) == 8
+    assert len(LECTURES) == 8, "how-to-run plans eight lectures, each with a file book/slides/lecture-….md"
 
 
 @by_name
 def test_a_lecture_takes_45_minutes(lecture):
-    assert sum(slide["minutes"] for slide in lecture["slides"]) == 45
-    assert 14 <= len(lecture["slides"]) <= 18
+    where, minutes = f"book/slides/{lecture['name']}.md", sum(slide["minutes"] for slide in lecture["slides"])
+    assert minutes == 45, f"{where}: the minutes of its slides must add up to 45, they add up to {minutes}"
+    count = len(lecture["slides"])
+    assert 14 <= count <= 18, f"{where} must have 14 to 18 slides, it has {count}: divide or join some"
 
 
 @by_name
@@ -51,7 +53,8 @@ def test_a_slide_is_short_and_has_notes(lecture):
         assert "notes" in slide, f"{slide['title']['en']} has no notes"
         for line in slide["lines"]:
             for edition, most in {"en": 120, "zh": 60}.items():
-                assert len(re.sub(r"\{[^}]*\}", "x", MATH.sub("x", line[edition]))) <= most, line[edition]
+                length = len(re.sub(r"\{[^}]*\}", "x", MATH.sub("x", line[edition])))
+                assert length <= most, f"a line must have at most {most} characters, got {length}: {line[edition]}"
 
 
 @by_name
@@ -59,7 +62,7 @@ def test_a_slide_is_short_and_has_notes(lecture):
 def test_no_number_is_typed(lecture, edition):
     known = {number for name in lecture["chapters"] for number in NUMBER.findall(source(edition, name))}
     found = [f"{typed(text, known)} in {text}" for text in texts(lecture, edition) if typed(text, known)]
-    assert not found, "name the number of the chapter in braces"
+    assert not found, f"name the number of the chapter in braces: {found}"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ def test_the_first_page_plays_a_demo_and_leads_to_chapter_1(browser, site, editi
         inside.locator(".npo-sentence", has_not_text=before).first.wait_for()
         # on paper nothing moves
         page.emulate_media(media="print")
-        assert not page.locator("iframe:visible, .live:visible, .start:visible").count()
+        assert not page.locator("iframe:visible, .live:visible, .start:visible").count(), (
+            f"book/{edition}/index.md: paper must leave out the demo with its {{.live}}, and the button, {{.start}}"
+        )
         page.emulate_media(media="screen")
         page.locator(".start a").click()
         page.wait_for_url(f"{own}book/{edition}/intro.html")

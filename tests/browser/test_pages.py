@@ -261,7 +261,8 @@ def test_old_addresses_lead_to_where_their_sections_are(browser, site, server, e
     with Visit(browser, server, **DESKTOP) as visit:
         for old, pages in moved.items():
             for new, anchors in pages.items():
-                assert set(anchors) <= here(site, edition, new) - here(site, edition, old)
+                lost = set(anchors) - (here(site, edition, new) - here(site, edition, old))
+                assert not lost, f"book/{edition}/{old}.md: `moved` must name anchors that are now in {new}, not {lost}"
                 for anchor in anchors:
                     visit.page.goto("about:blank")
                     visit.page.goto(f"{server}book/{edition}/{old}.html#{anchor}", wait_until="commit")
