@@ -3,7 +3,9 @@
 import json
 import re
 from functools import cache
+from itertools import count
 from pathlib import Path
+from string import ascii_uppercase
 
 import pytest
 import yaml
@@ -46,6 +48,17 @@ def editions(always, name="edition"):
     """Both editions, for a test where the language hardly matters: `always` in every run, the other one at night."""
     marks = {edition: () if edition == always else pytest.mark.nightly for edition in EDITIONS}
     return pytest.mark.parametrize(name, [pytest.param(edition, marks=marks[edition]) for edition in EDITIONS])
+
+
+def page_numbers(edition):
+    """The numbered pages of an edition by the table of contents: chapters have numbers, appendices letters."""
+    numbers = {}
+    for part in TOC["parts"]:
+        files = [page["file"] for page in part["chapters"]]
+        if "numbered" in part and files[0].startswith(f"book/{edition}/"):
+            marks = ascii_uppercase if part.get("style") == "alphaupper" else map(str, count(1))
+            numbers |= zip((file.rpartition("/")[2] for file in files), marks, strict=False)
+    return numbers
 
 
 def read(path):

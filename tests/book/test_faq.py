@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from tests.book.pages import EDITIONS, article, cells, check_cell
+from tests.book.pages import EDITIONS, article, cells, check_cell, page_numbers
 from tests.conftest import ROOT
 
 VERDICTS = {"en": ["True", "False", "Half true"], "zh": ["对", "错", "对一半"]}
@@ -126,5 +126,6 @@ def test_the_notebook_folds_the_cards(site, edition):
 def test_it_is_an_appendix_and_the_front_page_links_to_it(site, edition):
     page = article(site, edition, "index")
     assert page.select("a[href='faq.html']")
-    toc = (ROOT / "_toc.yml").read_text("utf-8")
-    assert f"book/{edition}/faq\n      - file: book/{edition}/divergence-proof" in toc
+    assert page_numbers(edition).get("faq", "").isalpha(), (
+        "_toc.yml must have the FAQ among the appendices, which have letters"
+    )

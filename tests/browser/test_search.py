@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 import pytest
 import yaml
 
-from tests.book.pages import EDITIONS, editions, parse, search_titles
+from tests.book.pages import EDITIONS, editions, page_numbers, parse, search_titles
 from tests.browser.axe import SHORTEN, violations
 from tests.browser.visit import DESKTOP, PHONE, STILL, Visit, wait_until
 from tests.conftest import ROOT, nightly
@@ -19,6 +19,9 @@ WORDS = {
     for edition, name in (("zh", "zh_CN"), ("en", "en"))
 }
 INDEX = "pagefind/"
+# both editions have the same
+NUMBER = page_numbers("en")
+THEOREM, PROPOSITION = f"Theorem {NUMBER['divergence']}.1", f"Proposition {NUMBER['npo']}.1"
 # where readers of wide and of narrow screens find the button
 BUTTONS = {".bd-sidebar-primary": DESKTOP, ".bd-header-article": PHONE}
 # queries in an edition, and where the first result leads
@@ -31,9 +34,9 @@ FIRST = [
     ("zh", "负偏好优化", "book/zh/npo.html#zh-sec-npo"),
     ("zh", "npo_loss", "book/api.html#npo_tutorial.npo_loss"),
     ("zh", "uniform_constants", "book/api.html#npo_tutorial.uniform_constants"),
-    ("zh", "定理 6.1", "book/zh/divergence.html#zh-thm-divergence"),
-    ("zh", "命题 3.1", "book/zh/npo.html#zh-prop-why-two"),
-    ("zh", "习题 6.1", "book/zh/divergence.html#zh-ex-divergence-1"),
+    ("zh", f"定理 {NUMBER['divergence']}.1", "book/zh/divergence.html#zh-thm-divergence"),
+    ("zh", f"命题 {NUMBER['npo']}.1", "book/zh/npo.html#zh-prop-why-two"),
+    ("zh", f"习题 {NUMBER['divergence']}.1", "book/zh/divergence.html#zh-ex-divergence-1"),
     ("zh", "Bradley-Terry", "book/zh/preference-optimization.html#zh-sec-bradley-terry"),
     ("en", "adaptive weight", "book/en/stability.html#the-adaptive-weight"),
     ("en", "coherence", "book/en/beyond.html#"),
@@ -43,9 +46,9 @@ FIRST = [
     ("en", "npo_loss", "book/api.html#npo_tutorial.npo_loss"),
     ("en", "uniform_constants", "book/api.html#npo_tutorial.uniform_constants"),
     ("en", "Explorer", "book/api.html#npo_tutorial.explore.Explorer"),
-    ("en", "Theorem 6.1", "book/en/divergence.html#en-thm-divergence"),
-    ("en", "Proposition 3.1", "book/en/npo.html#en-prop-why-two"),
-    ("en", "Exercise 6.1", "book/en/divergence.html#en-ex-divergence-1"),
+    ("en", THEOREM, "book/en/divergence.html#en-thm-divergence"),
+    ("en", PROPOSITION, "book/en/npo.html#en-prop-why-two"),
+    ("en", f"Exercise {NUMBER['divergence']}.1", "book/en/divergence.html#en-ex-divergence-1"),
     *(
         ("en", query, "book/en/preference-optimization.html#from-choices")
         for query in ("Bradley–Terry", "bradley terry")
@@ -238,10 +241,10 @@ def test_results_are_in_the_language_of_the_page(browser, server, edition):
 def test_two_words_need_not_be_adjacent_but_each_must_be_whole(browser, server):
     with box(browser, server, "book/zh/intro.html") as (_, page):
         found, _ = ask(page, "权重 自适应")
-        assert "5.3. 自适应权重" in found.values()
+        assert f"{NUMBER['stability']}.3. 自适应权重" in found.values()
         assert not ask(page, "度梯 损失")[0]
         # a single character is not marked if a word was searched for
-        ask(page, "习题 6.1")
+        ask(page, f"习题 {NUMBER['divergence']}.1")
         excerpts = [excerpt.inner_html() for excerpt in page.locator(".search-excerpt").all()]
         assert any("<mark>习</mark><mark>题</mark>" in text for text in excerpts)
         assert not [text for text in excerpts if re.search("(?<!<mark>习</mark>)<mark>题", text)]
@@ -263,7 +266,7 @@ def test_an_empty_result_is_reported(browser, server, edition, query):
 
 def test_keys_move_through_results_open_them_and_close_the_box(browser, server):
     with box(browser, server, "book/en/npo.html") as (visit, page):
-        found, _ = ask(page, "Theorem 6.1")
+        found, _ = ask(page, THEOREM)
         focus = "document.activeElement.href ?? document.activeElement.name"
         addresses = list(found)
         for key, expected in [
@@ -281,7 +284,7 @@ def test_keys_move_through_results_open_them_and_close_the_box(browser, server):
         page.wait_for_selector("#pst-search-dialog:not([open])", state="attached")
         # the query is still there, selected so that typing replaces it
         page.keyboard.press("Control+k")
-        assert page.evaluate("getSelection().toString()") == "Theorem 6.1"
+        assert page.evaluate("getSelection().toString()") == THEOREM
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         page.wait_for_url(addresses[0])
@@ -290,7 +293,7 @@ def test_keys_move_through_results_open_them_and_close_the_box(browser, server):
 
 def test_enter_opens_the_first_result_even_on_this_page(browser, server):
     with box(browser, server, "book/en/npo.html") as (_, page):
-        page.locator("#pst-search-dialog input").fill("Proposition 3.1")
+        page.locator("#pst-search-dialog input").fill(PROPOSITION)
         # before the pause after typing is over
         page.keyboard.press("Enter")
         page.wait_for_url(server + "book/en/npo.html#en-prop-why-two")
