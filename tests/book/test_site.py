@@ -10,9 +10,9 @@ import pytest
 from booksite.finish.assets import SCRIPTS
 from bs4 import NavigableString
 
+from tests.book.glossary import CONCEPTS
 from tests.book.pages import (
     BASE,
-    CHAPTERS,
     EDITIONS,
     LOADED,
     NAMES,
@@ -25,6 +25,7 @@ from tests.book.pages import (
     places,
     read,
     search_titles,
+    source,
 )
 from tests.conftest import ROOT
 from tests.project import ask_git, project_files
@@ -323,17 +324,22 @@ def test_addresses_are_in_one_place():
     assert [name for name, path in files.items() if address.search(path.read_bytes())] == ["_config.yml"]
 
 
-NUMBERS = dict(zip("一二三四五六七八九十", range(1, 11), strict=True))
-NUMBERS |= {"six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+NUMBERS = {"Three": 3, "三": 3, "Twenty": 20, "二十": 20}
+# what the first pages count in words, how they say it, and how many there are
+COUNTED = {
+    "concepts of the map": (r"^(\S+) ideas of this course|书中的(\S+?)个概念，以及", len(CONCEPTS)),
+    "assignments": (r"\| (\S+) assignments with checks|\| (\S+?)份作业", len([*(ROOT / "book/homework").glob("*.md")])),
+}
 
 
-def test_the_number_of_chapters_is_correct_wherever_it_is_mentioned():
-    # a number of chapters, not "chapter" with that number
-    form = re.compile(rf"(?<!第)({'|'.join(NUMBERS)})(?: chapters|章)", re.I)
-    for name in ("index", "book/en/index", "book/zh/index"):
-        said = form.findall((ROOT / f"{name}.md").read_text("utf-8"))
-        wrong = {number for number in said if NUMBERS[number.lower()] != len(CHAPTERS)}
-        assert not wrong, f"{name}.md mentions {wrong} chapters, the book has {len(CHAPTERS)}"
+@pytest.mark.parametrize("what", COUNTED)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_what_the_first_page_counts_in_words_is_as_many(edition, what):
+    form, number = COUNTED[what]
+    said = ["".join(found) for found in re.findall(form, source(edition, "index"), re.M)]
+    assert [NUMBERS.get(word) for word in said] == [number], (
+        f"book/{edition}/index.md says {said} {what}, and there are {number}: change it, and NUMBERS here"
+    )
 
 
 OWN_STYLES = ("book/_static/*.css", "book/_ext/booksite/templates/*.css", "npo_tutorial/explore/*.css")
