@@ -13,6 +13,7 @@ from npo_tutorial.homework.assignments import Question, read_assignment
 from tests.benchmarks.in_page import MARKS, run_cells
 from tests.browser.axe import SHORTEN, opened, violations
 from tests.browser.visit import DESKTOP, PHONE, SMALL_PHONE, Visit, too_wide
+from tests.browser.weight import too_heavy
 from tests.conftest import ROOT
 
 # one worker makes the pages while the others go on
@@ -94,6 +95,16 @@ def test_nothing_is_loaded_before_the_first_press_and_budgets_are_kept(browser, 
         assert not [url for url in asked if re.search(r"pyodide|\.zip|parts\.json", url)]
         for button in page.locator(".run-bar button:visible").all():
             assert button.bounding_box()["height"] >= 44
+
+
+# test_pages weighs every page before this script and that of the offline copies are added, which readers get as well
+@pytest.mark.parametrize("name", ["zh/index", "en/npo", "zh/divergence", "en/language-model"])
+def test_a_page_with_python_is_as_light_as_one_without(browser, python_server, python_site, name):
+    with Visit(browser, python_server, **PHONE) as visit:
+        page = visit.open(f"{python_server}book/{name}.html")
+        assert page.locator("script[src*='python/']").count(), "nothing was added to this page: weigh another one"
+        found = list(too_heavy(page, python_server, python_site))
+        assert not found, f"book/{name}.html must load no more than tests/browser/weight.py allows, got {found}"
 
 
 @pytest.mark.parametrize("edition", ["en", pytest.param("zh", marks=pytest.mark.nightly)])
