@@ -55,11 +55,12 @@ def lines(
     x_label: str,
     y_label: str,
     bands: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    bars: Mapping[str, tuple[Any, Any]] | None = None,
     x_scale: Scale = "linear",
     y_scale: Scale = "linear",
     y_limits: tuple[float, float] | None = None,
 ) -> "Figure":
-    """Draw curves over one abscissa, each with a band behind it if it has one.
+    """Draw curves over one abscissa, each with a band behind it or with bars at its points if it has them.
 
     Parameters
     ----------
@@ -75,6 +76,9 @@ def lines(
     bands : dict, optional
         Label of a curve → pair (lower, upper) of (k,) arrays over the abscissae of that curve, drawn in its colour with
         thin edges in its dashes.
+    bars : dict, optional
+        Label of a curve → pair (lower, upper) of (k,) arrays, drawn as thin upright bars at its points, next to those
+        of other curves. A curve given as a pair (x, curve) has a pair of such pairs, for lying and for upright bars.
     x_scale, y_scale : {"linear", "log", "symlog"}
         "symlog" is logarithmic with a linear stretch between −1 and 1.
     y_limits : (float, float), optional
@@ -91,8 +95,8 @@ def lines(
     >>> lines(u, {"GA": u, "$u^2$": u**2}, x_label="$u$ (nat)", y_label="$f(u)$").axes[0].get_xlabel()
     '$u$ (nat)'
     """
-    scales = {"x_scale": x_scale, "y_scale": y_scale, "y_limits": y_limits}
-    return panels({"x": x, "curves": curves, "x_label": x_label, "y_label": y_label, "bands": bands, **scales})
+    options = {"bands": bands, "bars": bars, "x_scale": x_scale, "y_scale": y_scale, "y_limits": y_limits}
+    return panels({"x": x, "curves": curves, "x_label": x_label, "y_label": y_label, **options})
 
 
 def panels(*charts: Mapping[str, Any]) -> "Figure":
@@ -202,6 +206,7 @@ def _draw(
     x_label,
     y_label,
     bands=None,
+    bars=None,
     x_scale="linear",
     y_scale="linear",
     y_limits=None,
@@ -217,11 +222,12 @@ def _draw(
             raise TypeError(f"{name} must be a str, got {text!r}")
         if not text:
             raise ValueError(f"{name} must be a non-empty str, got ''")
-    bands = {} if bands is None else bands
-    if not isinstance(bands, dict):
-        raise TypeError(f"bands must be a dict from labels to pairs of arrays, got {type(bands).__name__}")
-    if not bands.keys() <= curves.keys():
-        raise ValueError(f"bands must have labels among {list(curves)}, got {list(bands)}")
+    bands, bars = ({} if given is None else given for given in (bands, bars))
+    for name, given in (("bands", bands), ("bars", bars)):
+        if not isinstance(given, dict):
+            raise TypeError(f"{name} must be a dict from labels to pairs of arrays, got {type(given).__name__}")
+        if not given.keys() <= curves.keys():
+            raise ValueError(f"{name} must have labels among {list(curves)}, got {list(given)}")
     if y_limits is not None:
         y_limits = check_finite_array("y_limits", y_limits, ndim=1)
         if len(y_limits) != 2 or y_limits[0] == y_limits[1]:
@@ -245,21 +251,53 @@ def _draw(
             if curve_x.ndim == 1:
                 axes.fill_between(mean_x, lower, upper, color=look["color"], alpha=0.13, linewidth=0)
         if label in bands and label not in behind:
-            try:
-                lower, upper = bands[label]
-            except (TypeError, ValueError):
-                raise ValueError(f"bands[{label!r}] must be a pair (lower, upper), got {bands[label]!r}") from None
-            edges = [_over(mean_x, f"bands[{label!r}]", edge) for edge in (lower, upper)]
+            edges = _edges(mean_x, f"bands[{label!r}]", bands[label])
             axes.fill_between(mean_x, *edges, color=look["color"], alpha=0.13, linewidth=0)
             for edge in edges:
                 axes.plot(mean_x, edge, **look, linewidth=0.8)
+        if label in bars and label not in behind:
+            name, upright, place = f"bars[{label!r}]", bars[label], axes.transData
+            thin = {"color": look["color"], "linewidth": 0.9}
+            if isinstance(curve, tuple):
+                lying, upright = _pair(name, upright, "(x, y)")
+                axes.hlines(mean_y, *_edges(mean_x, f"x of {name}", lying), **thin)
+            else:
+                place = _aside(axes, 2.2 * (list(bars).index(label) - (len(bars) - 1) / 2))
+            edges = _edges(mean_x, name, upright)
+            axes.vlines(mean_x, *edges, transform=place, **thin)
+            # shifted bars do not lengthen an axis by themselves
+            for edge in edges:
+                axes.update_datalim(np.transpose([mean_x, edge]))
     for name, scale, set_scale in (("x_scale", x_scale, axes.set_xscale), ("y_scale", y_scale, axes.set_yscale)):
         # without it the labels of 0 and ±1 would be half a decade apart, and touch
         stretch = {"linthresh": 1} if scale == "symlog" else {}
         set_scale(check_choice(name, scale, SCALES), **stretch)
+    if x_scale == "linear" and any(isinstance(curves[label], tuple) for label in bars):
+        # long bars lengthen the axis, and its numbers would touch
+        axes.locator_params(axis="x", nbins=6)
     axes.set(xlabel=x_label, ylabel=y_label, ylim=y_limits)
-    axes.margins(x=0.01)
+    # bars next to each other need some room at both ends
+    axes.margins(x=0.03 if bars else 0.01)
     return handles
+
+
+def _edges(x, name, pair):
+    return [_over(x, name, edge) for edge in _pair(name, pair, "(lower, upper)")]
+
+
+def _pair(name, pair, form):
+    try:
+        first, second = pair
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a pair {form}, got {pair!r}") from None
+    return first, second
+
+
+def _aside(axes, points):
+    """Places of data, so many points to the right."""
+    from matplotlib.transforms import offset_copy
+
+    return offset_copy(axes.transData, axes.figure, x=points, y=0, units="points")
 
 
 def images(pixels: ArrayLike, titles: Sequence[str], *, columns: int = 5) -> "Figure":

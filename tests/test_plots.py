@@ -187,6 +187,44 @@ def test_a_band_is_behind_its_curve_in_its_colour_and_dashes():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GA", "NPO"]
 
 
+def segments(collection):
+    """The ends of bars, in pixels."""
+    return np.array([collection.get_transform().transform(ends) for ends in collection.get_segments()])
+
+
+def test_bars_over_one_abscissa_are_next_to_each_other():
+    x = np.linspace(1, 10, 5)
+    bars = {"GA": (x - 1, x + 1), "NPO": (x / 2, x)}
+    figure = plots.lines(x, {"GA": x, "NPO": x / 2, "DPO": x / 3}, bars=bars, x_label="$t$", y_label="$d$")
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    one, other = map(segments, axes.collections)
+    for pixels, edges, drawn, color in zip((one, other), bars.values(), axes.collections, plots.COLORS, strict=False):
+        at = np.array([axes.transData.transform(np.transpose([x, edge])) for edge in edges])
+        np.testing.assert_allclose(pixels[:, :, 1], at[:, :, 1].T)
+        assert abs(pixels[:, :, 0] - at[:, :, 0].T).max() < 2
+        np.testing.assert_array_equal(drawn.get_color()[0, :3], to_rgb(color))
+    # a phone shows the figure 340 px wide
+    assert (other[:, 0, 0] - one[:, 0, 0]).min() * 340 / figure.bbox.width > 2
+    assert axes.bbox.x0 < one[:, 0, 0].min() and other[:, 0, 0].max() < axes.bbox.x1
+    assert all(line.get_linewidth() < axes.lines[0].get_linewidth() for line in axes.collections)
+    assert axes.get_ylim()[0] < 0 and axes.get_ylim()[1] > 11
+
+
+def test_bars_of_a_way_through_the_plane_lie_and_stand_at_its_points():
+    x, y = np.array([-0.9, -0.5, 0.6]), np.array([0.9, 0.1, 0.0])
+    around = ((x - [0.1, 0.2, 1.1], x + 0.16), (y - 0.02, y + 0.05))
+    figure = plots.lines(None, {"GA": (x, y)}, bars={"GA": around}, x_label="$x$", y_label="$y$")
+    (axes,) = figure.axes
+    lying, upright = (np.array(collection.get_segments()) for collection in axes.collections)
+    np.testing.assert_allclose(lying, np.transpose([[around[0][0], y], [around[0][1], y]], (2, 0, 1)))
+    np.testing.assert_allclose(upright, np.transpose([[x, around[1][0]], [x, around[1][1]]], (2, 0, 1)))
+    figure.draw_without_rendering()
+    numbers = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert len(numbers) > 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(numbers))
+
+
 def test_images_puts_each_image_under_its_title():
     figure = plots.images(np.eye(9)[:7], [str(i) for i in range(7)], columns=3)
     assert [axes.get_title() for axes in figure.axes] == [str(i) for i in range(7)]
@@ -251,6 +289,26 @@ BAD = [
         lambda: plots.lines([0], {"GA": [0]}, bands=[0], x_label="x", y_label="y"),
         TypeError,
         "bands must be a dict .* list",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, bars={"NPO": ([0], [0])}, x_label="x", y_label="y"),
+        ValueError,
+        r"bars must have labels among \['GA'\], got \['NPO'\]",
+    ),
+    (
+        lambda: plots.lines([0], {"GA": [0]}, bars={"GA": ([0, 1], [0, 1])}, x_label="x", y_label="y"),
+        ValueError,
+        r"bars\['GA'\] must have the shape of its x",
+    ),
+    (
+        lambda: plots.lines(None, {"GA": ([0], [0])}, bars={"GA": 3}, x_label="x", y_label="y"),
+        ValueError,
+        r"bars\['GA'\] must be a pair \(x, y\), got 3",
+    ),
+    (
+        lambda: plots.lines(None, {"GA": ([0], [0])}, bars={"GA": (3, ([0], [0]))}, x_label="x", y_label="y"),
+        ValueError,
+        r"x of bars\['GA'\] must be a pair \(lower, upper\), got 3",
     ),
     (
         lambda: plots.lines([0], {None: [0]}, x_label="x", y_label="y"),
