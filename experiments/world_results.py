@@ -1,7 +1,7 @@
 """All pieces of `unlearn_world.py` put together: verdicts, intervals, and the answers to some questions."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,7 +24,7 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
     control = {role: pieces[f"thorough-{name}"] for role, name in {"before": "all", "retrained": "retained"}.items()}
     found: dict[str, Any] = {
         "command": "python experiments/unlearn_world.py --write",
-        "versions": pieces["all"]["versions"],
+        **versions_of(pieces),
         "cpus": os.cpu_count(),
         "core_seconds": {name: piece["core_seconds"] for name, piece in pieces.items()},
         "settings": asdict(experiment.settings),
@@ -57,6 +57,13 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
             for when, measured in piece.get("thorough", {}).items():
                 found["thorough"][f"{key}, {when}"] = thorough_summary(measured, to_forget, **control)
     return rounded(found)
+
+
+def versions_of(pieces: Mapping[str, Any]) -> dict[str, Any]:
+    """The versions with which "all" was made, and those of the pieces that were made with others."""
+    versions = pieces["all"]["versions"]
+    others = {name: piece["versions"] for name, piece in pieces.items() if piece["versions"] != versions}
+    return {"versions": versions, "other_versions": others}
 
 
 def as_table(found: dict[str, Any]) -> str:

@@ -77,6 +77,9 @@ loss = "undial"
 runs = ["ga"]
 unlearning = { n_steps = 2, measured = [2] }
 """
+# what the results have of a model, and of a method's first run in addition
+OF_A_MODEL = {"overall", "forget", "retain", "forget_quality", "utility", "facts"}
+OF_THE_FIRST_RUN = {"truth_ratio", "logp_per_token", "answers"}
 NAMES = [
     *("all", "retained", "untaught", "thorough-all", "thorough-retained", "rate-ga", "ga-0", "rate-npo-rt", "npo-rt-0"),
     *("rate-undial", "undial-0", "ga-1"),
@@ -335,6 +338,7 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     found = written["world"]
     assert found["command"] == "python experiments/unlearn_world.py --write"
     assert found["versions"].keys() == {"Python", "torch", "transformers", "gguf", "numpy", "scipy", "npo-tutorial"}
+    assert found["other_versions"] == {}
     assert found["settings"]["runs"]["npo-rt"]["title"] == "NPO+RT"
     assert {key: list(runs) for key, runs in found["runs"].items()} == {
         "ga": ["0", "1"],
@@ -358,6 +362,17 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     assert all(0 <= low <= mean <= high <= 1 for mean, low, high in thorough["facts"].values())
     assert "answers" not in found["runs"]["ga"]["1"]["measured"][0]
     assert json.dumps(found)
+
+
+def test_pieces_made_with_other_versions_keep_them():
+    old, new = ({"torch": "2.13.0", "numpy": numpy, "scipy": "1.17.1"} for numpy in ("2.4.3", "2.5.0"))
+    pieces = {"all": {"versions": old}, "retained": {"versions": dict(old)}, "ga-0": {"versions": new}}
+    assert world_results.versions_of(pieces) == {"versions": old, "other_versions": {"ga-0": new}}
+    # an older piece has no version of SciPy
+    pieces["ga-0"]["versions"] = {"torch": "2.13.0", "numpy": "2.4.3"}
+    assert world_results.versions_of(pieces)["other_versions"] == {"ga-0": {"torch": "2.13.0", "numpy": "2.4.3"}}
+    del pieces["ga-0"]
+    assert world_results.versions_of(pieces) == {"versions": old, "other_versions": {}}
 
 
 def test_facts_are_counted_in_every_answer_of_an_attack(monkeypatch):
@@ -431,9 +446,13 @@ def test_stored_results_are_complete(stored):
     answered = stored["taught"]["retained"]["answered"]
     assert answered["retain"] >= settings.teaching.answered and answered["forget"] < 0.1
     assert stored["models"]["all"]["overall"] == "too_little"
-    for runs in stored["runs"].values():
-        for run in runs.values():
+    for key, runs in stored["runs"].items():
+        for seed, run in runs.items():
+            assert run.keys() >= {"steps", "best", "finite", "measured"}, (key, seed)
             assert run["steps"] == settings.unlearning.measured[: len(run["measured"])]
+            first = int(seed) == settings.runs[key].seeds[0]
+            for measured in run["measured"]:
+                assert measured.keys() == OF_A_MODEL | (OF_THE_FIRST_RUN if first else set()), (key, seed)
     assert (Path(results.__file__).parent / "world.json").stat().st_size < 300_000
 
 
