@@ -536,20 +536,27 @@ def test_small_world(rng):
         path = np.transpose([drawn["run"].x, drawn["run"].y])
         # a run that ended early stays where it ended
         np.testing.assert_allclose(path, courses + courses[-1:] * (len(path) - len(courses)), atol=1e-3)
-        numbers = [float(number.replace("−", "-")) for number in re.findall(r"(?:distance|utility) (−?\d\.\d\d)", said)]
-        assert numbers == pytest.approx([model["forget_quality"]["signed"], model["utility"][0]], abs=5.1e-3)
+        kept, signed = model["utility"], model["forget_quality"]
+        ends = signed["interval"]
+        across, upright = drawn["interval"].x, drawn["interval"].y
+        assert [*across[:2], *upright[-2:]] == pytest.approx([*ends, *kept[1:]], abs=1e-3)
+        assert [*upright[:2], *across[-2:]] == pytest.approx([*2 * [kept[0]], *2 * [signed["signed"]]], abs=1e-3)
+        row = r"(?:distance|utility) (−?\d\.\d\d) \[(−?\d\.\d\d), (−?\d\.\d\d)\]"
+        numbers = [[float(number.replace("−", "-")) for number in found_row] for found_row in re.findall(row, said)]
+        np.testing.assert_allclose(numbers, [[signed["signed"], *ends], kept], atol=5.1e-3)
         p = re.search(r"\(forget quality p (?:= ([\d.e-]+)|< 0.0001)\)", said)[1]
         quality = model["forget_quality"]["pvalue"]
         assert quality < 1e-4 if p is None else float(p) == pytest.approx(quality, rel=0.06)
-        told = [int(number) / 100 for number in re.findall(r"(\d+)%", said)]
+        told = [int(number) / 100 for number in re.findall(r"(\d+)% of", said)]
         assert told == pytest.approx([model["facts"][part][0] for part in ("forget", "retain")], abs=5.1e-3)
         assert ("last measured" in said) == (step > run["steps"][-1])
         passages = made.widget.passages(list(index))
-        for passage, i in zip(passages, (0, 2, 4, 6), strict=True):
-            assert passage.title["en"].startswith(found["questions"]["forget"][i]["prompt"])
+        for passage, target, i in zip(passages[::2], passages[1::2], (0, 2, 4, 6), strict=True):
+            assert passage.title["en"] == found["questions"]["forget"][i]["prompt"]
             # ten of forty questions are stored: every fourth
             assert passage.title["zh"].startswith(translated[4 * i])
-            assert retrained["answers"]["forget"][i] in passage.title["en"]
-            assert "".join(passage.pieces).split() == model["answers"]["forget"][i].split()
-            probability = 100 * np.exp(model["logp_per_token"][4 * i])
-            assert 100 * passage.strengths[0] == pytest.approx(probability, abs=0.51)
+            assert target.title == {"en": "Retrained model", "zh": "重训练模型"}
+            for shown, of in ((passage, model), (target, retrained)):
+                assert "".join(shown.pieces).split() == of["answers"]["forget"][i].split()
+                probability = 100 * np.exp(of["logp_per_token"][4 * i])
+                assert 100 * shown.strengths[0] == pytest.approx(probability, abs=0.51)

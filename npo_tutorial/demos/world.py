@@ -35,39 +35,47 @@ def small_world() -> Explorer:
         return measured + [measured[-1]] * (len(steps) - len(measured)), run["steps"][-1]
 
     def place(*measured):
-        return [np.array([of(x) for x in measured], float) for of in (signed_distance, utility)]
+        return [np.array([of(x)[0] for x in measured], float) for of in (signed_distance, utility)]
 
     def curves(x, method, step):
         measured, _ = course(method)
+        model = measured[steps.index(step)]
+        (distance, *across), (kept, *upright) = signed_distance(model), utility(model)
         return {
             "run": Path(*place(*measured)),
             "retrained": Points(*place(models["retained"])),
-            "model": Points(*place(measured[steps.index(step)])),
+            "model": Points(*place(model)),
+            # a cross, in one stroke
+            "interval": Path([*across, distance, distance, distance], [kept, kept, kept, *upright]),
         }
 
     def passages(method, step):
         measured, _ = course(method)
         model = measured[steps.index(step)]
-        forget, retrained = found["questions"]["forget"], models["retained"]["answers"]["forget"]
         # the stored answers are those of every fourth question
-        every = -(-len(model["logp_per_token"]) // len(forget))
+        every = -(-len(model["logp_per_token"]) // len(found["questions"]["forget"]))
+        return [passage for i in SHOWN for passage in beside(model, i, every * i)]
+
+    def beside(model, i, question):
+        """A question with the answer of the model, and below it that of the retrained one."""
+        asked = found["questions"]["forget"][i]["prompt"]
+        titles = [
+            {"en": asked, "zh": f"{found['translated'][i]}（英文原问：“{asked}”）"},
+            {"en": "Retrained model", "zh": "重训练模型"},
+        ]
         return [
             Passage(
-                {
-                    "en": f"{forget[i]['prompt']} (Retrained model: “{retrained[i]}”)",
-                    "zh": f"{found['translated'][i]}（英文原问：“{forget[i]['prompt']}”；"
-                    f"重训练模型答：“{retrained[i]}”）",
-                },
-                [re.sub(r"\s*\n\s*", "\n", model["answers"]["forget"][i].strip())],
-                [np.exp(model["logp_per_token"][every * i])],
+                title,
+                [re.sub(r"\s*\n\s*", "\n", of["answers"]["forget"][i].strip())],
+                [np.exp(of["logp_per_token"][question])],
             )
-            for i in SHOWN
+            for title, of in zip(titles, (model, models["retained"]), strict=True)
         ]
 
     def say(method, step):
         measured, last = course(method)
         model = measured[steps.index(step)]
-        distance, kept = rounded(signed_distance(model), 2), rounded(utility(model), 2)
+        distance, kept = (with_interval(of(model)) for of in (signed_distance, utility))
         told = [f"{100 * model['facts'][name][0]:.0f}%" for name in ("forget", "retain")]
         quality = model["forget_quality"]["pvalue"]
         p = "< 0.0001" if quality < 1e-4 else f"= {quality:.2g}"
@@ -75,9 +83,9 @@ def small_world() -> Explorer:
         if step > last:
             en, zh = f"{method}, last measured at step {last}", f"{method}，只测到第 {last} 步"
         return {
-            "en": f"{en}: signed distance {distance} (forget quality p {p}), utility {kept}; "
+            "en": f"{en}, with 95% intervals: signed distance {distance} (forget quality p {p}), utility {kept}; "
             f"facts told: {told[0]} of those to forget, {told[1]} of those to retain.",
-            "zh": f"{zh}：带符号的距离 {distance}（遗忘质量 p {p}），效用 {kept}；"
+            "zh": f"{zh}，方括号里是 95% 区间：带符号的距离 {distance}（遗忘质量 p {p}），效用 {kept}；"
             f"要忘的事实说出了 {told[0]}，要留的说出了 {told[1]}。",
         }
 
@@ -91,13 +99,15 @@ def small_world() -> Explorer:
             "run": {"en": "the run, from before unlearning", "zh": "这次运行，从遗忘之前起"},
             "retrained": {"en": "retrained model", "zh": "重训练模型"},
             "model": {"en": "the chosen step", "zh": "所选的步"},
+            "interval": {"en": "its 95% intervals", "zh": "这一步的 95% 区间"},
         },
         say=say,
         passages=passages,
         passages_label={
-            "en": "Four questions to forget, and the model’s answers; above each answer, how probable the true one is, "
-            "in per cent per token.",
-            "zh": "四个要忘的问题和模型的回答；每个回答上方是真实回答平均每个词元的概率（百分数）。",
+            "en": "Four questions to forget, the model’s answers, and below them those of the retrained model; above "
+            "each answer, how probable the true one is, in per cent per token.",
+            "zh": "四个要忘的问题，先是模型的回答，再是重训练模型的；"
+            "每个回答上方是真实回答平均每个词元的概率（百分数）。",
         },
         method=Grid(list(titles), label={"en": "method", "zh": "方法"}, start="NPO+RT"),
         step=Grid(steps, label=STEP, start=48),
@@ -105,8 +115,14 @@ def small_world() -> Explorer:
 
 
 def signed_distance(model):
-    return model["forget_quality"]["signed"]
+    quality = model["forget_quality"]
+    return [quality["signed"], *quality["interval"]]
 
 
 def utility(model):
-    return model["utility"][0]
+    return model["utility"]
+
+
+def with_interval(row):
+    value, low, high = (rounded(x, 2) for x in row)
+    return f"{value} [{low}, {high}]"
