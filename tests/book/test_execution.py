@@ -2,15 +2,17 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import booksite
 import pytest
-from booksite import execution
+from booksite import execution, upstream
 from booksite.execution.sources import Sources
 
 from tests.conftest import ROOT
@@ -33,13 +35,14 @@ html_static_path = ["shared"]
 LIFE = """
 from types import SimpleNamespace
 
-from booksite import execution
+from booksite import execution, upstream
 
 own = {"depends_on": ["pins.txt"], "environment": {"OMP_NUM_THREADS": "1"}}
 
 
 def setup(app):
     execution.lock(app)
+    upstream.prepare(app)
     app.add_config_value("booksite", SimpleNamespace(execution=own), "")
     app.add_config_value("execution_surroundings", "", "env", str)
     app.add_config_value("site_machinery", "", "html", str)
@@ -47,6 +50,7 @@ def setup(app):
     app.connect("env-get-outdated", execution.outdated)
     app.connect("env-before-read-docs", execution.before_reading)
     app.connect("env-updated", execution.after_reading)
+    app.connect("build-finished", lambda app, exception: exception or app.unfinished.unlink())
     app.connect("build-finished", lambda app, exception: app.build_lock.release())
 """
 CHAPTER = "---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n---\n# Title\n\n```{{code-cell}}\n{}\n```\n"
@@ -278,12 +282,75 @@ def test_the_folder_is_free_again_when_a_last_step_fails(tmp_path, monkeypatch):
 
     monkeypatch.setattr(booksite, "site_of", lambda app: None)
     monkeypatch.setattr(booksite, "run", fail)
-    app = SimpleNamespace(outdir=tmp_path / "html", builder=SimpleNamespace(format="html"))
+    app = an_app(tmp_path)
     execution.lock(app)
     assert app.build_lock.is_locked
     with pytest.raises(RuntimeError, match="a step failed"):
         booksite.finish_site(app, None)
     assert not app.build_lock.is_locked
+
+
+def an_app(folder):
+    html = SimpleNamespace(format="html")
+    app = SimpleNamespace(outdir=folder / "html", doctreedir=folder, srcdir=folder, builder=html, _warncount=0)
+    app.connect = app.add_config_value = lambda *facts: None
+    return app
+
+
+@pytest.mark.parametrize(
+    ("ends", "warnings", "starts_anew"),
+    [("well", 0, False), ("well", 1, True), ("in a step", 0, True), ("in Sphinx", 0, True), ("by SIGKILL", 0, True)],
+)
+def test_a_build_that_warned_or_was_broken_off_is_done_again(tmp_path, monkeypatch, ends, warnings, starts_anew):
+    app, memory = an_app(tmp_path), tmp_path / "environment.pickle"
+    for _ in range(2):
+        memory.touch()
+        execution.lock(app)
+        upstream.prepare(app)
+        assert memory.exists()
+        execution.after_reading(app, SimpleNamespace(found_docs=[]))
+        monkeypatch.setattr(booksite, "site_of", lambda app: None)
+        monkeypatch.setattr(booksite, "run", lambda site: None)
+        app._warncount = warnings
+        if ends == "in a step":
+            monkeypatch.setattr(booksite, "run", lambda site: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                booksite.finish_site(app, None)
+        elif ends != "by SIGKILL":
+            booksite.finish_site(app, RuntimeError() if ends == "in Sphinx" else None)
+        upstream.prepare(app)
+        assert memory.exists() != starts_anew
+        # the next one ends well
+        ends, warnings, starts_anew = "well", 0, False
+        app.unfinished.unlink(missing_ok=True)
+
+
+@pytest.mark.nightly
+def test_half_a_page_does_not_stay(book):
+    stop = 'lambda app, name, *_: name == "two" and os.path.exists("stop") and os.abort()'
+    book.write("life.py", f"import os\n{LIFE}    app.connect('html-page-context', stop)\n\n\nstop = {stop}\n")
+    book.build()
+    for name in ("one", "two"):
+        book.change(f"{name}.md", "# Title", "# Other")
+    book.write("stop", "")
+    assert "Other" in book.build(succeeds=False).page("one")
+    book.write("out/html/one.html", book.page("one")[:100])
+    (book.folder / "stop").unlink()
+    assert "</html>" in book.build().page("one")
+
+
+def test_what_is_installed_counts_and_not_only_what_is_pinned(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    own = {"depends_on": ["pins.txt"], "environment": {}}
+    (tmp_path / "pins.txt").write_text("# the package\ntiny[all]==1; python_version > '3'\nabsent==1\n", "utf-8")
+    found = set()
+    for version in ("1", "2", "2"):
+        (tmp_path / "tiny-1.dist-info").mkdir(exist_ok=True)
+        (tmp_path / "tiny-1.dist-info/METADATA").write_text(f"Name: tiny\nVersion: {version}\n", "utf-8")
+        config = SimpleNamespace(booksite=SimpleNamespace(execution=own), html_static_path=[], templates_path=[])
+        execution.configure(an_app(tmp_path), config)
+        found.add(config.execution_surroundings)
+    assert len(found) == 2
 
 
 @pytest.fixture
@@ -300,11 +367,36 @@ def test_opened_files_belong_to_the_book_by_their_sources(package):
     compiled.parent.mkdir()
     # one that Python writes before it has its name, one aside, one that is gone, and one of another folder
     others = [f"{compiled}.1234", package / "tiny/inner/many.txt", package / "gone", ROOT / "README.md"]
-    names = Sources(package, package / "tiny/inner").names(map(str, [compiled, package / "pins.txt", *others]))
-    assert names == ["pins.txt", "tiny/shapes.py"]
+    notes = [f"import {compiled}", f"read {package / 'pins.txt'}", *(f"read {other}" for other in others)]
+    sources = Sources(package, package / "tiny/inner")
+    assert sources.names(notes) == {"pins.txt": True, "tiny/shapes.py": False}
+    assert sources.names([f"read {package / 'tiny/shapes.py'}", *notes]) == {"pins.txt": True, "tiny/shapes.py": True}
 
 
-SHAPES = ["tiny/__init__.py", "tiny/shapes.py"]
+@pytest.mark.parametrize(
+    ("code", "is_read"),
+    [
+        ("print(shapes.area.__doc__)", False),
+        ("import inspect; inspect.getsource(shapes.area)", True),
+        ("import traceback\ntry: shapes.area('a')\nexcept TypeError: traceback.format_exc()", True),
+        ("shapes.area('a')", True),
+        ("import pkgutil; pkgutil.get_data('tiny', 'shapes.py')", True),
+        ("open(shapes.__file__).read()", True),
+    ],
+)
+def test_a_module_that_is_read_differs_from_one_that_is_imported(package, code, is_read):
+    watch, notes = Path(execution.__file__).with_name("watch"), package / "notes"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(watch), str(package)]), "OPENED_FILES": str(notes)}
+    # at the second time Python has compiled it
+    for _ in range(2):
+        command = [sys.executable, "-c", f"from tiny import shapes\n{code}"]
+        subprocess.run(command, env=environment, cwd=package, capture_output=True)
+        opened = Sources(package).names(notes.read_text("utf-8").splitlines())
+        assert {name: opened[name] for name in SHAPES} == SHAPES | {"tiny/shapes.py": is_read}
+        notes.unlink()
+
+
+SHAPES = {"tiny/__init__.py": False, "tiny/shapes.py": False}
 
 
 def test_a_module_that_python_cannot_read_counts_as_its_text(package):
@@ -329,11 +421,47 @@ def test_comments_and_docstrings_count_only_where_code_may_read_them(package):
         shapes.write_text(text, "utf-8")
         whole = Sources(package).content([*cells, reader], SHAPES)
         assert not same_with(text.replace("Of a square", "Of any square"), [*cells, reader], whole)
+    # one that was read is its text, and the others are not
+    shapes.write_text(text, "utf-8")
+    read = SHAPES | {"tiny/shapes.py": True}
+    whole = Sources(package).content(cells, read)
+    shapes.write_text("# a comment\n" + text, "utf-8")
+    assert Sources(package).content(cells, read) != whole
+    # so is one that shows its own docstring
+    (package / "tiny/__init__.py").write_text('"""Tiny."""\nprint(__doc__)\n', "utf-8")
+    whole = Sources(package).content(cells, SHAPES)
+    assert same_with(text, before=whole)
+    (package / "tiny/__init__.py").write_text('"""Small."""\nprint(__doc__)\n', "utf-8")
+    assert not same_with(text, before=whole)
+    # a docstring that becomes one is not shown by that, but a call may show it
+    for line, counts in (("(f.__doc__ or '') + 'x'", False), ("show(f.__doc__)", True)):
+        (package / "tiny/__init__.py").write_text(f"def hand(f, g):\n    g.__doc__ = {line}\n", "utf-8")
+        shapes.write_text(text, "utf-8")
+        whole = Sources(package).content(cells, SHAPES)
+        assert same_with("# a comment\n" + text, before=whole) != counts
     # a module that reads them does so for all
     (package / "tiny/__init__.py").write_text("def show(f):\n    print(f.__doc__)\n", "utf-8")
     shapes.write_text(text, "utf-8")
     whole = Sources(package).content(cells, SHAPES)
     assert not same_with(text.replace("Of a square", "Of any square"), cells, whole)
+
+
+def test_no_chapter_runs_again_for_a_comment_in_the_package(tmp_path):
+    shutil.copytree(ROOT / "npo_tutorial", tmp_path / "npo_tutorial", ignore=shutil.ignore_patterns("__pycache__"))
+    texts = [path.read_text("utf-8") for path in (ROOT / "book/en").glob("*.md")]
+    cells = [cell for text in texts for cell in re.findall(r"^```\{code-cell\}.*?\n(.*?)^```", text, re.M | re.S)]
+    opened = {path.relative_to(tmp_path).as_posix(): False for path in sorted(tmp_path.rglob("*.py"))}
+    assert len(cells) > 50 < len(opened)
+
+    def content():
+        return Sources(tmp_path).content(cells, opened)
+
+    before, losses = content(), tmp_path / "npo_tutorial/losses.py"
+    text = losses.read_text("utf-8")
+    losses.write_text("# a comment\n" + text.replace("Gradient-ascent loss", "The loss of gradient ascent"), "utf-8")
+    assert content() == before, "a module or a cell may show docstrings or line numbers: see SHOWS_ALL in sources.py"
+    losses.write_text(f"{text}\nMORE = 1", "utf-8")
+    assert content() != before
 
 
 def alive(pid):

@@ -611,7 +611,7 @@ def test_sphinx_forgets_a_warning_in_the_next_build(tmp_path):
             app.build()
         said.append("nonsense" in told.getvalue())
     assert said[0], "Sphinx does not warn of a role that it does not know"
-    assert not said[1], "Sphinx repeats the warnings of pages that it does not read again: forget_after_warnings may go"
+    assert not said[1], "Sphinx repeats the warnings of pages that it does not read again: `unfinished` may go"
 
 
 def test_jupyter_book_sets_the_comments_that_we_do_not_load():

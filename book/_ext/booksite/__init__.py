@@ -73,7 +73,7 @@ def setup(app):
     # when the theme has written its colours of code
     app.connect("build-finished", finish_site, priority=900)
     # the catalogues are global to a process, and pages of two languages would speak one
-    return {"env_version": 2, "parallel_read_safe": False, "parallel_write_safe": False}
+    return {"env_version": 3, "parallel_read_safe": False, "parallel_write_safe": False}
 
 
 def read_settings(app, config):
@@ -96,7 +96,8 @@ def finish_site(app, exception):
     try:
         if exception is None and app.builder.format == "html":
             run(site_of(app))
-            upstream.forget_after_warnings(app)
+        if exception is None and not app._warncount:
+            app.unfinished.unlink(missing_ok=True)
     finally:
         app.build_lock.release()
 

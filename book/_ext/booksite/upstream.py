@@ -37,6 +37,12 @@ def prepare(app):
     app.add_config_value("comments_config", {}, "")
     # Sphinx's own search finds no Chinese words; gone when a setting can switch it off (sphinx-doc/sphinx#14308)
     app.connect("builder-inited", lambda app: setattr(app.builder, "search", False))
+    # Sphinx repeats no warnings, so a strict build would pass at the second attempt, and half a page counts as new: all
+    # starts anew after a warning or a build that was broken off; gone when warnings are repeated and pages whole
+    # (sphinx-doc/sphinx#4937, closed as a duplicate of #725)
+    app.unfinished = Path(app.doctreedir, "unfinished")
+    if app.unfinished.exists():
+        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
 
 
 def drop_repeated_ids(document, env):
@@ -65,12 +71,3 @@ def name_for_screen_readers(page):
     """Roles and names that docutils and Sphinx get wrong (not reported yet; see w3c/dpub-aria#22). Gone when right."""
     if "body" in page.context:
         page.context["body"] = PERMALINK.sub(r"\1 aria-label=\2", page.context["body"].replace(ENTRY, ITEM))
-
-
-def forget_after_warnings(app):
-    """After a warning the next strict build must not pass in silence; Sphinx warns only of the pages that it reads.
-
-    sphinx-doc/sphinx#4937, closed as a duplicate of #725. Gone when a build repeats the warnings of the one before.
-    """
-    if app._warncount:
-        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)

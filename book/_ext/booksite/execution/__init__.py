@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 import zlib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import nbformat
@@ -53,6 +54,9 @@ def configure(app, config):
     os.environ.update(settings["environment"])
     config.nb_execution_cache_path = str(Path(app.outdir).parent / "execution/of-this-build")
     pins = [(root / name).read_text("utf-8") for name in settings["depends_on"]]
+    # what is installed need not be what is pinned
+    names = re.findall(r"^([\w.-]+).*==", "\n".join(pins), re.M)
+    pins += [(name, found.version) for name in names for found in distributions(name=name)]
     # a new value makes Sphinx read every page again
     config.execution_surroundings = digest(sys.version, sys.platform, platform.machine(), settings["environment"], pins)
     # a new value makes Sphinx write every page again, without reading it
@@ -66,7 +70,7 @@ def code_of(app, docname):
     """A hash of the code that a page depends on: what its cells opened, and packages whose docstrings it shows."""
     packages = {file.split("/")[0] for file in app.env.dependencies.get(docname, ()) if file.endswith(".py")}
     shown = sorted(path for package in packages for path in Path(app.srcdir, package).rglob("*.py"))
-    opened = app.sources.content(*app.env.chapters.get(docname, ([], [])))
+    opened = app.sources.content(*app.env.chapters.get(docname, ([], {})))
     return digest(opened, [app.sources.read(path)[0] for path in shown])
 
 
@@ -77,6 +81,7 @@ def outdated(app, env, added, changed, removed):
 
 
 def after_reading(app, env):
+    app.unfinished.touch()
     env.code = {docname: code_of(app, docname) for docname in env.found_docs}
 
 

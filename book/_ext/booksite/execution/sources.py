@@ -1,7 +1,8 @@
 """What a chapter depends on: the files of this book that its kernel has opened, or a process of the kernel.
 
-A module is its statements: comments and docstrings change nothing that a chapter shows, unless code may read them. A
-package is the names of its files, too: code may go through them, and a new one may be found before an old one.
+A module that was imported is its statements: comments and docstrings change nothing that a chapter shows, unless code
+may read them. One that was read, as tracebacks and `inspect` read it, is its text. A package is the names of its files,
+too: code may go through them, and a new one may be found before an old one.
 """
 
 import ast
@@ -12,8 +13,13 @@ from hashlib import sha256
 from pathlib import Path
 from time import time
 
-# where code says one of these, docstrings, comments and line numbers may be part of what it shows
-READS_SOURCES = re.compile(rb"__doc__|getdoc|getsource|\bhelp\(|traceback|lineno")
+# a cell or a module with one of these in its statements may show docstrings or line numbers of any module, and read no
+# text; not so with a bare `__doc__`, which is the module's own, and a bare `lineno`, which a JSON error has
+SHOWS_ALL = re.compile(
+    rb"(?<!id=')__doc__|getdoc|getsource|pydoc|doctest|\bhelp\(|id='help'|\wlineno|%\(lineno|co_(lines|positions|\w*tab)"
+    rb"|\bdis\b|walk_(tb|stack)|getframeinfo|lookup_lines|LogRecord|record(=|', value=\w+\(value=)True(?s:.*)lineno"
+)
+OWN = b"id='__doc__'"
 # a module as Python keeps it, next to its source
 COMPILED = re.compile(r"__pycache__[\\/]([^\\/.]+)\.[^\\/]+\.pyc$")
 
@@ -23,10 +29,14 @@ def digest(*facts):
 
 
 class Statements(ast.NodeTransformer):
-    """Leaves out docstrings."""
+    """Leaves out docstrings, and what makes one of others; a call could do more."""
 
     def visit_Expr(self, node):
         return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_Assign(self, node):
+        made = [getattr(target, "attr", "") for target in node.targets] == ["__doc__"]
+        return None if made and not any(isinstance(part, ast.Call) for part in ast.walk(node)) else node
 
 
 class Sources:
@@ -36,36 +46,31 @@ class Sources:
         self.root, self.aside, self.began = Path(root), aside, time()
         self.read = cache(self.read)
 
-    def names(self, opened):
-        """Those of the opened files that belong to the book."""
-        paths = {Path(COMPILED.sub(r"\1.py", path)) for path in opened}
-        own = {path for path in paths if path.is_relative_to(self.root) and path.is_file()}
-        aside = {path for path in own if any(map(path.is_relative_to, self.aside))}
-        return sorted(path.relative_to(self.root).as_posix() for path in own - aside)
+    def names(self, notes):
+        """Those of the noted files that belong to the book, and whether more has been done than to import them."""
+        opened = {}
+        for how, _, path in sorted(note.partition(" ") for note in notes):
+            path = Path(COMPILED.sub(r"\1.py", path))
+            if path.is_relative_to(self.root) and path.is_file() and not any(map(path.is_relative_to, self.aside)):
+                opened[path.relative_to(self.root).as_posix()] = how == "read"
+        return dict(sorted(opened.items()))
 
     def read(self, name):
         """A file, and its statements; nothing where it is missing."""
         path = self.root / name
         content = statements = path.read_bytes() if path.is_file() else b""
         # Python may not be able to read one that a chapter only shows
-        with suppress(SyntaxError):
-            if path.suffix == ".py":
-                statements = ast.dump(Statements().visit(ast.parse(content))).encode()
+        with suppress(SyntaxError, ValueError):
+            statements = ast.dump(Statements().visit(ast.parse(content))).encode() if path.suffix == ".py" else content
         return content, statements
 
-    def content(self, cells, names):
+    def content(self, cells, opened):
         """What decides what cells show that open these files."""
-        files = {name: self.read(name) for name in names}
-        sources = [*(cell.encode() for cell in cells), *(source for source, _ in files.values())]
-        whole = any(map(READS_SOURCES.search, sources))
-        packages = [(self.root / name).parent.glob("*") for name in names if name.endswith("__init__.py")]
+        files = {name: self.read(name) for name in opened}
+        whole = any(map(SHOWS_ALL.search, [*map(str.encode, cells), *(code for _, code in files.values())]))
+        parts = [text if whole or opened[name] or OWN in code else code for name, (text, code) in files.items()]
+        packages = [(self.root / name).parent.glob("*") for name in opened if name.endswith("__init__.py")]
         listed = [sorted({path.name for path in paths} - {"__pycache__"}) for paths in packages]
-        parts = [source if whole else statements for source, statements in files.values()]
         # what was made while a file changed belongs to no build
-        changed = [self.has_changed(name) for name in names]
-        return digest(names, parts, listed, changed)
-
-    def has_changed(self, name):
-        """Whether a file was written to after the build began."""
-        path = self.root / name
-        return path.is_file() and max(path.stat().st_mtime, path.stat().st_ctime) >= self.began
+        dates = [path.stat() for name in opened if (path := self.root / name).is_file()]
+        return digest([*opened.items()], parts, listed, [max(at.st_mtime, at.st_ctime) >= self.began for at in dates])
