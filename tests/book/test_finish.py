@@ -6,6 +6,8 @@ import json
 import os
 import re
 import stat
+import sys
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,12 +27,14 @@ from booksite.finish import (
     run,
     search,
     unused_styles,
+    without_scripts,
 )
 from booksite.page.assets import OPTIONS, join_assets
 from booksite.settings import Settings
 from booksite.site import Demo, Document, Site
 from fontTools.ttLib import TTFont
 from ipywidgets import embed
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from npo_tutorial.explore import explore
 from tests.conftest import ROOT
@@ -87,8 +91,9 @@ def output():
 
 
 @pytest.fixture
-def make(tmp_path, output):
+def make(tmp_path, output, monkeypatch):
     """A site of three pages as Sphinx leaves it, read by a new `Site` at each call; warnings are in `site.said`."""
+    monkeypatch.setitem(assets.LISTS, "icons", {"f121": "code"})
     root, source = tmp_path / "html", tmp_path / "source"
     for folder in (root, source):
         folder.mkdir()
@@ -135,6 +140,8 @@ def make(tmp_path, output):
     (source / "icon.svg").write_text("<svg/>", "utf-8")
 
     def make():
+        # MyST-NB does so in every build
+        (root / "_static/mystnb.1.css").touch()
         said = []
         site = Site(
             root=root,
@@ -169,7 +176,7 @@ def characters(address):
     return set(map(chr, TTFont(BytesIO(base64.b64decode(address.partition("base64,")[2]))).getBestCmap()))
 
 
-def test_nothing_here_imports_sphinx():
+def test_no_step_asks_sphinx():
     room = ROOT / "book/_ext/booksite"
     for path in [*(room / "finish").glob("*.py"), *(room / name for name in ("site.py", "settings.py"))]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -322,8 +329,37 @@ def finished_sheet(site):
     return site.read(assets.SHEET)
 
 
+def test_what_an_earlier_build_left_goes(make):
+    site = make()
+    kept = ["_images/a b.svg", "_static/widgets/0a.js", "notebooks/en/one.ipynb", "quiz/en.html", "genindex.html"]
+    gone = ["_images/c.svg", "_static/widgets/1b.js", "notebooks/en/old.ipynb", "book/en/old.html", "embed/en/old.html"]
+    for name in (*kept, *gone):
+        site.write(name, PAGE.format(name=name, formula=""))
+    names = ("_images/a%20b.svg", "_static/widgets/0a.js", "notebooks/en/one.ipynb")
+    with (site.root / "book/en/one.html").open("a", encoding="utf-8") as page:
+        page.write("".join(f'<a href="../../{name}?v=1"></a>' for name in names))
+    # a page that is none any more names nothing
+    site.write("book/en/old.html", f'<img src="../../{gone[0]}" />')
+    run(make())
+    files = contents(site.root)
+    assert files.keys() >= {*kept, "embed/en/waves.html"} and files.keys().isdisjoint(gone)
+    assert not [name for name in files if name.startswith("_static/mystnb")]
+    with ZipFile(site.root / "course.zip") as packed:
+        assert {f"course/{name}" for name in files} == {*packed.namelist(), "course/course.zip"}
+
+
+def test_icons_are_those_of_the_list(site, monkeypatch):
+    monkeypatch.setitem(assets.LISTS, "icons", {"f13d": "anchor"})
+    finished_sheet(site)
+    assert site.said == [
+        "`icons` in assets.yml: f121, is on a page: add it",
+        "`icons` in assets.yml: f13d, anchor, is on no page: remove it",
+    ]
+
+
 @pytest.mark.parametrize("name", ["code", "anchor"])
-def test_icons_that_a_page_shows_are_left_and_no_others(site, name):
+def test_icons_that_a_page_shows_are_left_and_no_others(site, name, monkeypatch):
+    monkeypatch.setitem(assets.LISTS, "icons", {"f121": "code"} | ({"f13d": name} if name == "anchor" else {}))
     site.pages["book/en/one.html"] += f'<i class="fa-solid fa-{name} fa-lg"></i>'
     sheet = finished_sheet(site)
     assert site.said == [] and len(sheet) < 350_000
@@ -415,6 +451,48 @@ def test_a_picture_that_a_chapter_shows_is_not_drawn_again(site, output, monkeyp
     monkeypatch.setattr("npo_tutorial.explore.html.picture", None)
     embeds.write_embeds(site)
     assert ">drawn</svg>" in site.pages["embed/en/waves.html"]
+
+
+def test_students_get_the_homework_in_each_language(site, monkeypatch):
+    def make_notebook(parts, kind, language, package):
+        return new_notebook(cells=[new_markdown_cell(f"{parts} {kind} {language} {package}", id="c")])
+
+    tasks = SimpleNamespace(read_assignment=Path.read_text, make_notebook=make_notebook)
+    monkeypatch.setitem(sys.modules, "tasks", tasks)
+    extra_pages.write_homework(site)
+    assert not (site.root / "homework").exists()
+    install = ["tiny @ {site}tiny.whl", "tiny @ {repository}/main.zip"]
+    homework = {"sources": "tasks", "module": "tasks", "install": install}
+    site.settings = replace(site.settings, homework=homework)
+    (site.source / "tasks").mkdir()
+    (site.source / "tasks/first.md").write_text("Task", "utf-8")
+    (site.source / "tasks/notes.txt").touch()
+    extra_pages.write_homework(site)
+    made = {name: json.loads(text) for name, text in contents(site.root / "homework").items()}
+    packages = [f"tiny @ {BASE}tiny.whl", "tiny @ https://example.org/code/main.zip"]
+    assert {name: "".join(notebook["cells"][0]["source"]) for name, notebook in made.items()} == {
+        f"{language}/first.ipynb": f"Task student {language} {packages}" for language in ("zh", "en")
+    }
+
+
+def test_without_scripts_the_system_chooses_the_colours(site):
+    comment = "/* [data-theme=dark] { color: blue } */"
+    site.write("_static/site.css", f"html[data-theme=light] a, b {{ color: blue }} p {{ color: green }} {comment}")
+    without_scripts.write_sheet_without_scripts(site)
+    sheet = site.read(f"_static/{without_scripts.SHEET}")
+    assert sheet.startswith((ROOT / "book/_ext/booksite/templates" / without_scripts.SHEET).read_text("utf-8"))
+    light, dark = (sheet.rpartition(f"@media {condition} {{")[2] for condition in without_scripts.CONDITION.values())
+    light = light.removesuffix(dark)
+    assert "html[data-theme=auto] a, b{ color: blue }" in light and "color: red" not in light
+    assert "html[data-theme=auto] .k{ color: red }" in dark and "color: blue" not in dark
+    assert "color: green" not in sheet and comment not in sheet
+
+
+def test_scripts_are_corrected(site):
+    for _ in range(2):
+        assets.correct_scripts(site)
+        for name, old, new in assets.LISTS["corrected"]:
+            assert site.read(f"_static/{name}") == new != old
 
 
 def test_the_map_shows_the_demo_of_the_chapter_and_its_formulas_in_their_fonts(site, output):

@@ -1,5 +1,6 @@
 """The built site as a folder of pages: each is read once, changed in memory, and written once."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +38,9 @@ class Demo:
 
 @dataclass
 class Site:
-    """What the steps work on.
+    """What the steps work on, and all that they know, so that none needs a Sphinx application.
 
-    `pages` maps the place of each page in the site to its HTML. A step that writes another file writes it below
-    `root`. What a step knows beyond the folder is here, so that no step needs Sphinx.
+    `pages` maps the place of each page in the site to its HTML. Steps write other files below `root`.
     """
 
     root: Path
@@ -57,12 +57,13 @@ class Site:
     pages: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
-        for path in sorted(self.root.rglob("*.html")):
-            place = path.relative_to(self.root)
-            # the theme leaves its templates among its scripts
-            if "_static" not in place.parts:
-                self.pages[place.as_posix()] = path.read_text("utf-8")
-        self.as_read = dict(self.pages)
+        paths = {path.relative_to(self.root): path for path in sorted(self.root.rglob("*.html"))}
+        # the theme leaves its templates among its scripts
+        self.as_read = {at.as_posix(): paths[at].read_text("utf-8") for at in paths if "_static" not in at.parts}
+        files = {document.file for document in self.documents}
+        # what else is there was left by an earlier build; pages of demos are made again
+        there = tuple(f"{folder}/" for folder in (*map(os.path.dirname, files), self.settings.embeds.get("folder", "")))
+        self.pages = {name: html for name, html in self.as_read.items() if name in files or not name.startswith(there)}
 
     def read(self, name):
         """The text of a file that is not a page."""
@@ -74,6 +75,5 @@ class Site:
 
     def save(self):
         """Write the pages that a step has changed or made."""
-        for name, text in self.pages.items():
-            if text != self.as_read.get(name):
-                self.write(name, text)
+        for name, text in self.pages.items() - self.as_read.items():
+            self.write(name, text)

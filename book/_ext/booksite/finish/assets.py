@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import yaml
 
@@ -20,6 +21,7 @@ SHEET, SCRIPT = "_static/joined.css", "_static/joined.js"
 # a sheet may import another, or name a file next to it
 IMPORT = re.compile(r'@import "([^"]+)";')
 ADDRESS = re.compile(r"""url\((?!["']?(?:data:|#))["']?([^)"']+)["']?\)""")
+NAMED = re.compile(r'\b(?:_images|_static|notebooks)/[^"?#]+')
 MAP = re.compile(r"^//# sourceMappingURL=.*$|/\*# sourceMappingURL=.*?\*/", re.M)
 
 
@@ -37,18 +39,21 @@ def correct_scripts(site):
 
 
 def drop_unused_files(site):
+    """What no page names any more, and pages that are none any more."""
+    for name in site.as_read.keys() - site.pages.keys():
+        (site.root / name).unlink()
+    named = {unquote(name) for html in site.pages.values() for name in NAMED.findall(html)}
     for pattern in LISTS["unused"]:
         for path in site.root.glob(pattern):
-            path.unlink()
+            if path.relative_to(site.root).as_posix() not in named:
+                path.unlink()
 
 
 def find(site, names):
     """The files of a list, relative to `_static`."""
-    static = site.root / "_static"
     for name in names:
-        # an earlier build may have left one of another name
-        if found := sorted(static.glob(name), key=lambda path: path.stat().st_mtime):
-            yield found[-1].relative_to(static).as_posix()
+        if found := sorted(site.root.glob(f"_static/{name}")):
+            yield found[-1].relative_to(site.root / "_static").as_posix()
         else:
             site.warn(f"_static/{name} does not exist: remove it from the lists in assets.yml")
 

@@ -31,16 +31,14 @@ def write_concept_map(site):
         for end in ends
     ]
     facts = data | {"terms": terms, "edges": edges, "formula": katex, "sections": site.sections, "states": {}}
-    facts["demos"] = {demo.name: demo for demo in site.demos}
+    facts |= {"demos": {demo.name: demo for demo in site.demos}, "tags": {each.key: each.tag for each in editions}}
     shown = {own.get("demo") for own in data["concepts"].values()}
     for demo in facts["demos"].values():
         for source, models in STATE.findall(site.pages[demo.document.file]):
             if demo.name in shown and demo.model in models.split():
                 facts["states"].setdefault(source, []).append(demo.model)
     facts["katex"] = (KATEX / "katex.min.css").read_text("utf-8")
-    mount = (site.source / site.settings.mount_script).read_text("utf-8")
-    facts["mount"] = re.sub(r"^\s*//.*\n", "", mount, flags=re.M)
-    facts["tags"] = {edition.key: edition.tag for edition in editions}
+    facts["mount"] = re.sub(r"(?m)^\s*//.*\n", "", (site.source / site.settings.mount_script).read_text("utf-8"))
     try:
         html = render(site, "concept-map.html", default=site.settings.default_edition, **facts)
     except (UndefinedError, ValueError) as error:

@@ -23,7 +23,7 @@ def write_embeds(site):
         place = f"{site.settings.embeds['folder']}/{edition.key}/{demo.name}.html"
         with explorers.revived(demo.models, demo.model) as explorer:
             title = explorer.chart["title"][edition.key]
-            # without a picture in the output it has to be drawn
+            # without a picture in the chapter it has to be drawn
             shown = re.search(PICTURE % demo.model, site.pages[document.file], re.S)
             text = explorers.page([explorer], title=title, lang=edition.key, pictures=shown and [site.read(shown[1])])
         chapter = os.path.relpath(document.file, os.path.dirname(place)).replace(os.sep, "/")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fontTools.subset import Options, Subsetter, load_font, save_font
 
-from booksite.finish.assets import KATEX, SHEET
+from booksite.finish.assets import KATEX, LISTS, SHEET
 
 THEME = Path(find_spec("pydata_sphinx_theme").origin).parent / "theme/pydata_sphinx_theme/static"
 FONTS = {path.name: path for path in [*KATEX.glob("fonts/*"), *THEME.glob("vendor/fontawesome/webfonts/*.woff2")]}
@@ -83,4 +83,8 @@ def with_fonts(sheet, pages):
 
 
 def embed_fonts(site):
-    site.write(SHEET, with_fonts(site.read(SHEET), site.pages.values()))
+    sheet, listed = site.read(SHEET), LISTS["icons"]
+    for icon in sorted({f"{ord(icon):x}" for icon in ICON.findall(sheet)} ^ listed.keys()):
+        fault = f"{listed[icon]}, is on no page: remove it" if icon in listed else "is on a page: add it"
+        site.warn(f"`icons` in assets.yml: {icon}, {fault}")
+    site.write(SHEET, with_fonts(sheet, site.pages.values()))

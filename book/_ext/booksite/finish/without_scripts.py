@@ -22,10 +22,6 @@ def write_sheet_without_scripts(site):
     text = (Path(__file__).parents[1] / "templates" / SHEET).read_text("utf-8")
     for scheme, condition in CONDITION.items():
         wanted = re.compile(rf"""\[data-theme=["']?{scheme}["']?\]""")
-        own = [
-            wanted.sub("[data-theme=auto]", selectors.strip()) + body
-            for selectors, body in rules
-            if wanted.search(selectors)
-        ]
+        own = [wanted.sub("[data-theme=auto]", names.strip()) + body for names, body in rules if wanted.search(names)]
         text += "\n".join([f"@media {condition} {{", *own, "}\n"])
     site.write(f"_static/{SHEET}", text)

@@ -42,8 +42,7 @@ class Writer:
             return [self.formula(node)]
         if "cell" in classes:
             # the source begins with an empty element, and ends with a newline
-            source = node.select_one(".cell_input pre").get_text().rstrip("\n")
-            return [new_code_cell(source)]
+            return [new_code_cell(node.select_one(".cell_input pre").get_text().rstrip("\n"))]
         if "highlight" in classes:
             return [f"```\n{node.get_text().strip()}\n```"]
         if "admonition" in classes:
@@ -144,8 +143,7 @@ def grouped(pieces):
 
 def quote(pieces):
     for piece in grouped(pieces):
-        is_text = isinstance(piece, str)
-        yield "\n".join(f"> {line}".rstrip() for line in piece.split("\n")) if is_text else piece
+        yield "\n".join(f"> {line}".rstrip() for line in piece.split("\n")) if isinstance(piece, str) else piece
 
 
 def details(summary, pieces):
