@@ -789,6 +789,13 @@ def test_mime_bundle_has_a_widget_a_picture_and_words():
     assert picture == html.picture(explorer)["image/svg+xml"]
 
 
+def test_a_host_that_draws_its_own_pictures_gets_none(monkeypatch):
+    monkeypatch.setenv("NPO_TUTORIAL_PICTURES", "0")
+    explorer = made()
+    assert set(explorer._repr_mimebundle_()[0]) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert "<svg" in html.picture(explorer)["image/svg+xml"]
+
+
 @pytest.mark.parametrize("options", [{"x_scale": "log", "y_scale": "log"}, {"y_limits": "frame"}])
 def test_picture_shows_every_kind_on_every_scale(options):
     assert "<svg" in html.picture(made(positive, **options))["image/svg+xml"]

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import os
 import re
 import warnings
 from typing import Any
@@ -32,7 +33,12 @@ def picture(explorer: Any, language: str | None = None) -> dict[str, str]:
 
 
 def pictures(explorer: Any) -> dict[str, str]:
-    """The same, and a PNG for hosts that show no SVG, such as nbconvert with `sanitize_html`."""
+    """The same, and a PNG for hosts that show no SVG, such as nbconvert with `sanitize_html`.
+
+    A host that draws its own pictures of what is shown sets the environment variable NPO_TUTORIAL_PICTURES to 0.
+    """
+    if os.environ.get("NPO_TUTORIAL_PICTURES") == "0":
+        return {}
     # in one language, because Matplotlib's own font has no Han characters
     figure = _draw(explorer, _speaker(explorer.language or "en"))
     return {} if figure is None else {**picture(explorer), "image/png": _png(figure)}

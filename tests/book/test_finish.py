@@ -15,6 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
+from booksite import demos
 from booksite.document.formulas import render
 from booksite.finish import (
     archive,
@@ -451,6 +452,23 @@ def test_a_picture_that_a_chapter_shows_is_not_drawn_again(site, output, monkeyp
     monkeypatch.setattr("npo_tutorial.explore.html.picture", None)
     embeds.write_embeds(site)
     assert ">drawn</svg>" in site.pages["embed/en/waves.html"]
+
+
+def test_a_view_has_its_picture_in_the_language_of_the_page(output):
+    model, models = output
+    view = '<script type="application/vnd.jupyter.widget-view+json">{"model_id": "%s"}</script>'
+    file = File(None, type=demos.STATE, body=json.dumps({"state": models | {"m": {"state": {}}}}))
+    published, chinese = {}, SimpleNamespace(key="zh")
+    page = SimpleNamespace(language=chinese, words=lambda part: "（）", path=lambda name: f"../{name}")
+    page.publish = published.__setitem__
+    page.context = {"script_files": [file], "body": view % model + "<p></p>" + view % "m"}
+    demos.move_state(page)
+    body = page.context["body"]
+    assert "<strong>波</strong>（k = 1）" in body and body.count("<img") == 1 and page.context["script_files"] == []
+    image = re.compile(r'<img loading="lazy" width="(\d+)" height="(\d+)" alt="波（k = 1）" src="../(\S+)"')
+    ((width, height, name),) = image.findall(body)
+    assert int(width) > int(height) > 100 and "<svg" in published[name]
+    assert re.findall(r'data-src="../(.*?)"', body) == [name for name in published if "/widgets/" in name]
 
 
 def test_students_get_the_homework_in_each_language(site, monkeypatch):

@@ -2,7 +2,7 @@
 
 A demo is a cell whose last line reads `module.function()`, with the `module` of `embeds` in the settings. The state of
 its widget, which MyST-NB writes into the page, goes to a file that is fetched when the demo comes near, and what all
-widgets share to one more. Until then, in print, and without JavaScript, the page shows the picture in the output.
+widgets share to one more. Until then, in print, and without JavaScript, the page shows a picture.
 """
 
 import html
@@ -17,6 +17,7 @@ from myst_nb.sphinx_ import NbMetadataCollector
 
 from booksite.execution.sources import digest
 from booksite.page import Page, is_cell
+from booksite.page.images import size
 from booksite.site import Demo
 
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -25,8 +26,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 SHARED = ("_esm", "_css")
 LINE = '<iframe src="{src}" title="{title}" width="100%" height="{height}" style="border: 0" loading="lazy"></iframe>'
 MODEL = re.compile(r'"model_id": "(\w+)"')
-# of a widget: its view comes before it, and the page keeps the place that it takes
-PICTURE = re.compile(r'("model_id": "(\w+)"[^<]*</script>\s*<div class="widget-stand-in[^<]*<img [^>]*?) alt=[^>]*>')
+SHOWN = re.compile(rf"{MODEL.pattern}[^<]*</script>")
 FRAME = re.compile(r'<iframe\b[^>]*\bsrc="(?![a-z]+:)([^"]+)"[^>]*\btitle="([^"]+)"')
 
 
@@ -82,32 +82,28 @@ def reached(models, start):
     return found
 
 
-def stand_in_for_widgets(document, env):
-    """Before MyST-NB keeps one form of each output and drops the others."""
+def drop_mount_scripts(document, env):
+    """A widget brings the script for pages that have none."""
     mount_script = Path(env.srcdir, env.config.booksite.mount_script).read_text("utf-8")
     for bundle in [node for node in document.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
-        forms = {form["mime_type"]: form for form in bundle.children}
-        # a widget brings the script for pages that have none
         if any(mount_script in form.astext() for form in bundle.children):
             bundle.parent.remove(bundle)
-        elif VIEW in forms and "image/svg+xml" in forms:
-            picture = nodes.image("", **next(forms["image/svg+xml"].findall(nodes.image)).attributes)
-            picture["alt"] = forms["text/plain"].astext()
-            forms[VIEW] += nodes.container("", picture, classes=["widget-stand-in"])
 
 
 def in_words(page, models, found):
-    """The picture of a widget in the language of the page, and below it its title, values and sentence."""
+    """A view with its picture in the language of the page, and below that its title, values and sentence."""
     from npo_tutorial.explore import html as explorers
 
-    (start, model), key = found.groups(), page.language.key
+    if "chart" not in models.get(model := found[1], {"state": ()})["state"]:
+        return found[0]
     with explorers.revived(models, model) as explorer:
-        svg = explorers.picture(explorer, key)["image/svg+xml"]
-        title, settings, said = map(html.escape, explorers.words(explorer, key))
+        svg = explorers.picture(explorer, page.language.key)["image/svg+xml"]
+        title, settings, said = map(html.escape, explorers.words(explorer, page.language.key))
     page.publish(name := f"_images/{digest(svg)}.svg", svg)
     settings = settings.join(page.words("titles"))
-    picture = f'alt="{title}{settings}" src="{page.path(name)}" />'
-    return f"{start} {picture}<p><strong>{title}</strong>{settings} {said}</p>"
+    picture = f'<img loading="lazy" {size(svg)} alt="{title}{settings}" src="{page.path(name)}" />'
+    words = f"<p><strong>{title}</strong>{settings} {said}</p>"
+    return f'{found[0]}<div class="widget-stand-in docutils container">\n{picture}{words}\n</div>'
 
 
 def move_state(page):
@@ -116,7 +112,7 @@ def move_state(page):
     for file in [file for file in context["script_files"] if file.attributes.get("type") == STATE]:
         context["script_files"].remove(file)
         models, shared = json.loads(file.attributes["body"])["state"], {}
-        context["body"] = PICTURE.sub(partial(in_words, page, models), context["body"])
+        context["body"] = SHOWN.sub(partial(in_words, page, models), context["body"])
         for id, model in models.items():
             if base := {name: model["state"].pop(name) for name in SHARED if name in model["state"]}:
                 model["base"] = "base-" + digest(json.dumps(base))

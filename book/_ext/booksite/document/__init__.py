@@ -2,7 +2,7 @@
 
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from booksite.demos import stand_in_for_widgets
+from booksite.demos import drop_mount_scripts
 from booksite.document.code import fold_code
 from booksite.document.distant_blocks import mark_distant_blocks
 from booksite.document.text import fold_boxes, join_authors, typeset_numbers
@@ -15,7 +15,7 @@ class Before(SphinxPostTransform):
 
     default_priority = 0
     formats = ("html",)
-    steps = (speak_while_resolving, stand_in_for_widgets, fold_code)
+    steps = (speak_while_resolving, drop_mount_scripts, fold_code)
 
     def run(self, **kwargs):
         for step in self.steps:
