@@ -294,7 +294,7 @@ def _pair(name, pair, form):
 
 
 def _aside(axes, points):
-    """Places of data, so many points to the right."""
+    """Places of data, moved this many points to the right."""
     from matplotlib.transforms import offset_copy
 
     return offset_copy(axes.transData, axes.figure, x=points, y=0, units="points")
