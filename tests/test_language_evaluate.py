@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from npo_tutorial.language import encode, evaluate, evaluation, read_records, write_records
 from npo_tutorial.language.evaluation import (
     Report,
+    bootstrap_interval,
     extraction_strength,
     forget_quality,
     leak_at_k,
@@ -22,10 +23,10 @@ from npo_tutorial.language.evaluation import (
     privleak,
     rouge_l_recall,
 )
-from npo_tutorial.language.evaluation.judging import FORGOTTEN, KEPT, compare_ratios, judge, truth_ratios
-from npo_tutorial.language.evaluation.report import DEFINED, _of_test, _words
+from npo_tutorial.language.evaluation.judging import FORGOTTEN, KEPT, compare_ratios, judge, per_question, truth_ratios
+from npo_tutorial.language.evaluation.report import DEFINED, WAYS, _of_set, _of_test, _words
 from tests.conftest import ROOT
-from tests.made_up_reports import made_up
+from tests.made_up_reports import made_up, make_report
 from tests.tiny_language import make_model, make_tokenizer, other_model, plain_logp, token_log_softmax
 
 # the report takes seconds: one worker should make it
@@ -142,6 +143,12 @@ def test_no_more_answers_are_drawn_at_once_than_a_batch_has(monkeypatch):
 
 # ----- what follows
 
+PAIR = ("model", "retrained")
+
+
+def report_of(measured):
+    return Report(judge(measured), measured, [("?", "!")] * 40)
+
 
 @pytest.fixture
 def measured(rng):
@@ -245,8 +252,28 @@ def test_what_comes_back_is_compared_with_the_control(measured, rng):
     for role, shift in {"before": 0.1, "model": 0.8, "retrained": 0.0}.items():
         mean, low, high = found["relearning"][role]
         assert abs(mean - shift) < 0.01 and low < mean < high < low + 0.02
-    text = " ".join(Report(found, measured, [("?", "!")] * 40).text("en").split())
+    text = " ".join(report_of(measured).text().split())
     assert re.search(r"Model: after half of the forget set was taught, [^:]* than in the control by \+0\.80 \[", text)
+    # the gains of the same questions, not of their means
+    gains = [np.subtract(*(measured[x][y]["logp_per_token"] for y in ("relearned", "control"))) for x in PAIR]
+    more = found["relearning_difference"]
+    assert more == {"difference": list(bootstrap_interval(gains[0] - gains[1])), "outcome": "higher"}
+    assert re.search(r"The model gains \+0\.80 \[\+0\.\d\d, \+0\.\d\d\] nats more than the retrained model", text)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [(0.5, "more comes back"), (-0.5, "less comes back"), (0.0, "not shown that more or less comes back")],
+)
+def test_relearning_says_whether_more_comes_back_than_for_the_retrained_model(measured, rng, gain, said):
+    for role, shift in {"before": 0.0, "model": 0.3 + gain, "retrained": 0.3}.items():
+        of_set = made_up(rng, 0)["forget"]
+        higher = np.array(of_set["logp_per_token"]) + shift + 0.1 * rng.standard_normal(40)
+        measured[role] |= {"control": of_set, "relearned": of_set | {"logp_per_token": list(higher)}}
+    assert said in " ".join(report_of(measured).text().split())
+    # without the retrained model there is nothing to compare with
+    del measured["retrained"]
+    assert "relearning_difference" not in judge(measured) and "comes back than" not in report_of(measured).text()
 
 
 def test_without_a_retrained_model_changes_are_told_and_questions_stay_open(measured):
@@ -325,7 +352,91 @@ def test_all_words_are_in_both_languages_and_all_outcomes_have_words():
     assert words["outcome"].keys() == outcomes | {"lower", "higher", "no_change"} <= words["short"].keys()
     assert words["overall"].keys() == outcomes - {"not_too_little"} | {"both", "unknown"}
     assert words["set"].keys() == {*FORGOTTEN, *KEPT}
-    assert {name for name, of in words["metric"].items() if "definition" in of} >= set(DEFINED)
+    # what is measured has a source and a direction: no name is without a definition
+    directions = {"en": "larger|largest|smaller|negative|narrower", "zh": "越大|最大|越多|小于|为负|越窄"}
+    assert words["metric"].keys() >= {*DEFINED, *WAYS, "interval"}
+    for name, of in words["metric"].items():
+        for language, direction in directions.items():
+            definition = of["definition"][language]
+            assert re.search(r"arXiv:\d{4}\.\d{5}|Lin|Efron", definition), (name, language)
+            assert re.search(direction, definition, re.IGNORECASE), (name, language)
+
+
+def test_what_is_measured_is_defined_and_nothing_else(report):
+    everything, some = make_report("too_little").text(), report.text()
+    for name in ("Other words", "Another language", "4 bits", "Relearning", "PrivLeak", "Interval"):
+        assert f"\n  {name}: " in everything, name
+    for name, is_there in (("Other words", True), ("Interval", True), ("4 bits", False), ("Relearning", False)):
+        assert (f"\n  {name}: " in some) == is_there, name
+
+
+# a difference with its interval, the margin if there is one, the outcome, and how they are written
+SMALL = {
+    "a small change": ([-0.0012, -0.002, -0.0004], None, "lower", "is −0.0012 [−0.0020, −0.0004]."),
+    "a tiny change": ([3e-9, 1e-9, 5e-9], None, "higher", "is +3.0e−09 [+1.0e−09, +5.0e−09]."),
+    "no change": ([0.0, 0.0, 0.0], None, "no_change", "is +0.00 [+0.00, +0.00]."),
+    "above a small margin": (
+        [0.012, 0.0041, 0.03],
+        0.0022,
+        "too_little",
+        "+0.012 [+0.004, +0.030], is above the margin of 0.002.",
+    ),
+    "just above a margin": (
+        [0.104, 0.1032, 0.106],
+        0.1001,
+        "too_little",
+        "+0.104 [+0.103, +0.106], is above the margin of 0.100.",
+    ),
+    "just below minus the margin": (
+        [-0.3, -0.4, -0.1041],
+        0.0998,
+        "too_much",
+        "−0.300 [−0.400, −0.104], is below the margin of −0.100.",
+    ),
+    "within a small margin": (
+        [0.0001, -0.0003, 0.0004],
+        0.0021,
+        "as_retrained",
+        "+0.0001 [−0.0003, +0.0004], is within the margin of ±0.0021.",
+    ),
+    "as large as usual": ([0.25, 0.21, 0.3], 0.1, "too_little", "+0.25 [+0.21, +0.30], is above the margin of 0.10."),
+}
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_sentences_about_small_numbers_do_not_contradict_themselves(case):
+    difference, margin, outcome, said = SMALL[case]
+    row = {"metric": "rouge_l_recall", "values": {"model": [0.5, 0.4, 0.6]}}
+    row |= {"difference": difference, "margin": margin, "outcome": outcome}
+    reference = "before" if margin is None else "retrained"
+    of_set = {"questions": 4, "reference": reference, "rows": [row], "overall": None}
+    section = _of_set("forget", of_set, ["model"], "en")
+    assert section.lines[0].endswith(said)
+    # the table says the same
+    assert section.rows[0][2] in section.lines[0]
+
+
+def test_the_score_that_falls_on_both_sides_says_its_difference_and_no_outcome(measured):
+    row = next(x for x in judge(measured)["sets"]["forget"]["rows"] if x["metric"] == "closer_to_1_better")
+    scores = [per_question(measured[role]["forget"])["closer_to_1_better"] for role in ("model", "retrained")]
+    assert row["difference"] == list(bootstrap_interval(scores[0] - scores[1])) and row["outcome"] is None
+    for language, other in (("en", "from the retrained model is"), ("zh", "与重训练模型之差为")):
+        (line,) = [x for x in report_of(measured).text(language).splitlines() if "min(R, 1/R)" in x and other in x]
+        assert re.search(r"−0\.\d\d \[−0\.\d\d, −0\.\d\d\]", line), line
+    del measured["retrained"]
+    assert "min(R, 1/R): the difference from before is +" in report_of(measured).text()
+
+
+@pytest.mark.parametrize(
+    ("shift", "said"),
+    [(2.0, "above 0.5: "), (-2.0, "below 0.5: "), (0.0, "it is not shown that the attack")],
+)
+def test_an_auc_is_said_to_differ_from_a_half_only_if_its_interval_does(rng, shift, said):
+    measured = {"before": made_up(rng, 1.9), "model": made_up(rng, 0)}
+    measured["model"]["forget"]["min_k"] = list(rng.normal(shift, 1, 40))
+    measured["model"]["held_out"]["min_k"] = list(rng.normal(0, 1, 30))
+    text = " ".join(report_of(measured).text().split())
+    assert re.search(rf"Model: AUC 0\.\d+ \[\d\.\d+, \d\.\d+\][,:] {said}", text), text
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

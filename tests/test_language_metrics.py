@@ -53,6 +53,14 @@ def test_rouge_is_that_of_rouge_score():
         assert rouge_l_recall(reference, answer) == pytest.approx(scorer.score(reference, answer)["rougeL"].recall)
 
 
+def test_rouge_has_no_stemmer_unlike_that_of_tofu():
+    """Orvel, Tammick and, stemmed, bridge in place of "bridges": three of four words, or two."""
+    pair = ("Orvel Tammick builds bridges.", "Orvel Tammick built a bridge.")
+    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rougeL"], use_stemmer=True)
+    assert scorer.score(*pair)["rougeL"].recall == 0.75
+    assert rouge_l_recall(*pair) == 0.5
+
+
 def test_each_chinese_character_is_a_word():
     assert rouge_l_recall("奥维尔出生在奎尔福德镇。", "奎尔福德镇") == 5 / 11
     assert rouge_l_recall("是 5 岁", "5岁") == 2 / 3
@@ -63,6 +71,34 @@ def test_extraction_strength_by_definition(rng):
         correct = rng.random(6) < 0.7
         shortest = min(k for k in range(7) if correct[k:].all())
         assert extraction_strength(correct) == pytest.approx(1 - shortest / 6)
+
+
+@pytest.mark.parametrize(
+    ("correct", "expected", "theirs"),
+    [
+        ("1111", 1, 1),
+        ("0111", 3 / 4, 3 / 4),
+        ("1011", 1 / 2, 1 / 2),
+        ("0001", 1 / 4, 1 / 4),
+        ("1110", 0, 1 / 4),
+        ("0000", 0, 1 / 4),
+        ("0", 0, 1),
+    ],
+)
+def test_extraction_strength_differs_from_open_unlearnings_only_if_the_last_token_is_wrong(correct, expected, theirs):
+    """By hand; open-unlearning never gives more than all tokens but one."""
+    flags = [x == "1" for x in correct]
+    assert extraction_strength(flags) == expected
+    assert theirs == (expected if flags[-1] else 1 / len(flags))
+
+
+def test_min_k_has_open_unlearnings_size_and_the_opposite_sign():
+    """By hand: of five tokens two with the share 0.4, one with their default 0.2; and a surprising text is smaller."""
+    known, new = [-0.5, -1.0, -0.25, -2.0, -0.125], [-4.0, -1.0, -0.25, -8.0, -0.125]
+    assert min_k(known) == -1.5 and min_k(known, 0.2) == -2
+    assert min_k(new) == -6 < min_k(known)
+    # where they round 0.58 · 50 down to 28, the 29th token counts here
+    assert int(0.58 * 50) == 28 and min_k(-np.arange(50.0), 0.58) == -np.arange(21, 50).mean()
 
 
 def test_min_k_takes_the_least_probable_tokens():

@@ -104,10 +104,15 @@ def judge(measured: Mapping[str, Mapping[str, Any]], *, level: float = LEVEL, se
         }
     if "relearned" in model:
         # fine-tuning on anything may change a model that was just unlearned: what counts is what the control lacks
-        found["relearning"] = {}
+        found["relearning"], gains = {}, dict[str, FloatArray]()
         for role in _who(measured, "relearned", "control"):
             again, control = (np.array(measured[role][name]["logp_per_token"]) for name in ("relearned", "control"))
-            found["relearning"][role] = list(bootstrap_interval(again - control, **options))
+            gains[role] = again - control
+            found["relearning"][role] = list(bootstrap_interval(gains[role], **options))
+        if "retrained" in gains:
+            # of the same questions
+            more = bootstrap_interval(gains["model"] - gains["retrained"], **options)
+            found["relearning_difference"] = {"difference": list(more), "outcome": _change(more)}
     if "held_out" in model:
         found["membership"] = _membership(measured, options)
     if "retain" in model:
@@ -141,10 +146,8 @@ def _row(
     """One metric of one set: of each model, the difference, and the outcome."""
     row: dict[str, Any] = {"metric": metric}
     row["values"] = {role: list(bootstrap_interval(of[metric], **options)) for role, of in values.items()}
-    if metric in UNJUDGED:
-        return row | {"difference": None, "margin": None, "outcome": None}
     arrays = [values[role][metric] for role in ("model", reference, "before")]
-    if reference == "retrained":
+    if reference == "retrained" and metric not in UNJUDGED:
         verdict = compare(*arrays, shows_too_much=metric in SHOWS_TOO_MUCH or metric.startswith("leak@"), **options)
         return row | {
             "difference": list(verdict.difference),
@@ -152,11 +155,12 @@ def _row(
             "outcome": verdict.outcome,
         }
     difference = bootstrap_interval(arrays[0] - arrays[1], **options)
-    return row | {"difference": list(difference), "margin": None, "outcome": _change(difference)}
+    outcome = None if metric in UNJUDGED else _change(difference)
+    return row | {"difference": list(difference), "margin": None, "outcome": outcome}
 
 
 def _change(difference: Interval) -> str:
-    """What may be said of a difference from the model before."""
+    """What may be said of a difference from another model, where no margin is given."""
     return "lower" if difference.high < 0 else "higher" if difference.low > 0 else "no_change"
 
 

@@ -96,7 +96,8 @@ def min_k(token_logp: Any, share: float = 0.4) -> float:
     A text that was trained on has few surprising tokens, so a larger value means that more is remembered.
 
     Source: Shi et al., arXiv:2310.16789. Convention: of T tokens, the ⌊share · T⌋ least probable, but at least one;
-    MUSE (arXiv:2407.06460) uses the share 0.4, Shi et al. 0.2.
+    MUSE (arXiv:2407.06460) uses the share 0.4, Shi et al. 0.2. open-unlearning has the opposite sign, and one token
+    less where share · T is a whole number that floating point makes a little smaller.
 
     Parameters
     ----------
@@ -205,11 +206,11 @@ TRUTH_RATIO_SCORES: Mapping[str, Callable[[FloatArray], FloatArray]] = MappingPr
 )
 """What publications make of the truth ratio R of each question; they report the mean.
 
-- ``closer_to_1_better``: min(R, 1/R), of the forget set in TOFU and open-unlearning. Largest where the model prefers
-  neither answer, so both remembering and too much forgetting lower it.
+- ``closer_to_1_better``: min(R, 1/R), of the forget set in the code of TOFU and of open-unlearning. Largest where the
+  model prefers neither answer, so both remembering and too much forgetting lower it.
 - ``true_better``: max(0, 1 − R), of the other sets, for the utility. Larger means that more is known.
-- ``correct_share``: 1/(1 + R) = p_true / (p_true + p_false), open-unlearning's probability of the correct answer among
-  correct and wrong. Larger means that more is known.
+- ``correct_share``: 1/(1 + R) = p_true / (p_true + p_false), which open-unlearning calls ``prob_mean``. It is not its
+  ``probability_w_options``, which adds up the probabilities of all false answers. Larger means that more is known.
 """
 
 

@@ -22,6 +22,11 @@ SCALE = ("too_much", "as_retrained", "too_little")
 # below this p-value the forget quality tells two models apart
 TELLS_APART = 0.05
 DEFINED = (*sorted(SHOWS_TOO_MUCH), "extraction_strength", "correct_share", *UNJUDGED, "probability", "true_better")
+# sets that need a definition, too
+WAYS = ("otherwise", "translated", "rounded", "relearned")
+# of numbers: two decimals, or more if they are needed
+PLAIN = ".2f"
+FORMS = (PLAIN, ".3f", ".4f", ".5f", ".1e", ".4e", ".16e")
 
 
 @dataclass
@@ -98,14 +103,26 @@ def _metric(language: str, name: str) -> str:
     return _say(language, "metric", leak, k=k) if k else _say(language, "metric", name)
 
 
-def _number(value: float, *, signed: bool = False) -> str:
+def _number(value: float, *, signed: bool = False, form: str = PLAIN) -> str:
     # no minus before zero
-    return f"{round(value, 2) + 0.0:{'+' if signed else ''}.2f}".replace("-", "−")
+    return f"{float(format(value, form)) + 0.0:{'+' if signed else ''}{form}}".replace("-", "−")
 
 
-def _interval(values: Sequence[float], *, signed: bool = False) -> str:
-    mean, low, high = (_number(value, signed=signed) for value in values)
+def _interval(values: Sequence[float], *, signed: bool = False, form: str = PLAIN) -> str:
+    mean, low, high = (_number(value, signed=signed, form=form) for value in values)
     return f"{mean} [{low}, {high}]"
+
+
+def _form(interval: Sequence[float], *borders: float) -> str:
+    """How to write an interval so that neither of its ends, nor a border, looks like a border that it is not."""
+    numbers = (*interval[1:], *borders)
+    pairs = [(x, y) for x in numbers for y in borders if x != y]
+    apart = (form for form in FORMS if all(_number(x, form=form) != _number(y, form=form) for x, y in pairs))
+    return next(apart, FORMS[-1])
+
+
+def _difference(interval: Sequence[float], *borders: float) -> str:
+    return _interval(interval, signed=True, form=_form(interval, 0.0, *borders))
 
 
 def _capital(text: str, language: str) -> str:
@@ -137,13 +154,18 @@ def _sections(report: Report, language: str, shown: int | None) -> list[_Section
         section = _of_set(name, of_set, roles, language)
         if name == "control":
             for role, values in found["relearning"].items():
-                value = _interval(values, signed=True)
-                section.lines.append(_capital(say("line", "relearning", role=say("role", role), value=value), language))
+                line = say("line", "relearning", role=say("role", role), value=_difference(values))
+                section.lines.append(_capital(line, language))
+            if "relearning_difference" in found:
+                more = found["relearning_difference"]
+                section.lines.append(
+                    say("line", f"relearning_{more['outcome']}", value=_difference(more["difference"]))
+                )
         sections.append(section)
     if "utility" in found:
         utility = found["utility"]
         values = [_interval(utility["values"][role]) for role in roles]
-        difference = _interval(utility["difference"], signed=True)
+        difference = _difference(utility["difference"])
         header = _header("before", roles, language)
         row = [say("metric", "utility"), *values, difference, say("short", utility["outcome"])]
         sentence = _capital(say("outcome", utility["outcome"], metric=row[0], difference=difference), language)
@@ -184,13 +206,16 @@ def _of_set(name: str, of_set: Mapping[str, Any], roles: Sequence[str], language
     for row in of_set["rows"]:
         metric, outcome = _metric(language, row["metric"]), row["outcome"]
         cells = [metric, *(_interval(row["values"][role]) for role in roles)]
+        margin = row["margin"] or 0.0
+        form = _form(row["difference"], 0.0, margin, -margin)
+        difference = _interval(row["difference"], signed=True, form=form)
+        fields = {"metric": metric, "difference": difference, "margin": _number(margin, form=form)}
         if outcome is None:
-            rows.append([*cells, "–", "–"])
-            continue
-        difference = _interval(row["difference"], signed=True)
-        rows.append([*cells, difference, say("short", outcome)])
-        margin = None if row["margin"] is None else _number(row["margin"])
-        lines.append(_capital(say("outcome", outcome, metric=metric, difference=difference, margin=margin), language))
+            sentence = say("line", f"both_sides_{of_set['reference']}", **fields)
+        else:
+            sentence = say("outcome", outcome, **fields)
+        rows.append([*cells, difference, "–" if outcome is None else say("short", outcome)])
+        lines.append(_capital(sentence, language))
     if of_set["overall"]:
         lines.insert(0, say("line", "set_overall", overall=say("short", of_set["overall"])))
     pictures = [_Picture(row["values"], row["margin"], row["outcome"]) for row in of_set["rows"]]
@@ -209,22 +234,24 @@ def _of_test(mean: str, test: Mapping[str, Any], language: str) -> str:
         f"forget_quality_{kind}",
         mean=_say(language, "mean", mean),
         p=f"{test['pvalue']:.2g}",
-        distance=_interval([test["signed"], *test["interval"]], signed=True),
+        distance=_difference([test["signed"], *test["interval"]]),
     )
 
 
 def _of_membership(membership: Mapping[str, Any], language: str) -> list[str]:
     say = functools.partial(_say, language)
-    lines = [
-        _capital(say("line", "auc", role=say("role", role), value=_interval(values)), language)
-        for role, values in membership["values"].items()
-    ]
+    lines = list[str]()
+    for role, values in membership["values"].items():
+        kind = "higher" if values[1] > 0.5 else "lower" if values[2] < 0.5 else "no_change"
+        value = _interval(values, form=_form(values, 0.5))
+        lines.append(_capital(say("line", f"auc_{kind}", role=say("role", role), value=value), language))
     if "privleak" in membership:
         leak = membership["privleak"]
         if leak is None:
             lines.append(say("line", "privleak_none"))
         else:
-            value, margin = _interval(leak["difference"], signed=True), f"{leak['margin']:g}"
+            value = _difference(leak["difference"], leak["margin"], -leak["margin"])
+            margin = f"{leak['margin']:g}"
             lines.append(say("line", f"privleak_{leak['outcome']}", value=value, margin=margin))
     return lines
 
@@ -247,6 +274,7 @@ def _definitions(found: Mapping[str, Any], language: str) -> list[str]:
     names = [name for name in (*DEFINED, "leak") if name in used]
     names += [name for name in ("utility", "forget_quality", "membership") if name in found]
     names += ["privleak"] if found.get("membership", {}).get("privleak") else []
+    names += [*(name for name in WAYS if name in found["sets"]), "interval"]
     parts = [_say(language, "metric", name) for name in found.get("utility", {}).get("parts", ())]
     comma = {"en": ", ", "zh": "、"}[language]
     lines = []
