@@ -36,6 +36,8 @@ NEUTRAL = {"temperature": 1.0, "top_p": 1.0, "repetition_penalty": 1.0}
 class Measured(TypedDict):
     """Result of `measure`: lists with one entry for each question."""
 
+    #: The question, of a conversation its last turn; answers that older versions of this package kept do not have it.
+    question: NotRequired[list[str]]
     #: Mean log-probability of the true answer's tokens, in nats.
     logp_per_token: list[float]
     #: `min_k` of the true answer's tokens, without the token that ends it.
@@ -98,10 +100,7 @@ def measure(
         A record that is incomplete, named with its file and line, or does not fit the model; a model whose
         log-probabilities are not finite.
     """
-    check_count("samples", samples, minimum=0)
-    check_count("max_new_tokens", max_new_tokens)
-    check_count("batch_size", batch_size)
-    check_count("seed", seed, minimum=0)
+    check_options(samples=samples, max_new_tokens=max_new_tokens, batch_size=batch_size, seed=seed)
     text = model.config.get_text_config(decoder=True)
     limits = text.vocab_size, getattr(text, "max_position_embeddings", None)
     items = prepare(tokenizer, records, *limits, **encoding)
@@ -112,6 +111,7 @@ def measure(
     bar = tqdm(total=total, desc=name, unit="answer", delay=DELAY, leave=False)
     try:
         found = _of_answers(_score(model, items["answer"], batch_size, bar), items["answer"], tokenizer)
+        found["question"] = questions_of(records)
         if "false" in items:
             paraphrased, false = (
                 [math.fsum(logp) / len(logp) for logp, _ in _score(model, items[kind], batch_size, bar)]
@@ -134,7 +134,18 @@ def measure(
     return found
 
 
+def check_options(**options: Any) -> None:
+    """Raise an error unless these options of `measure` are numbers that it takes."""
+    for name, value in options.items():
+        check_count(name, value, minimum=int(name not in ("samples", "seed")))
+
+
 # ----- records
+
+
+def questions_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The last turn of each prompt."""
+    return [split_turns(record)[0][-1]["content"] for record in records]
 
 
 def with_answer(record: Mapping[str, Any], response: str, prompt: Any = None) -> dict[str, Any]:
@@ -185,6 +196,13 @@ def _as_of(records: Sequence[Mapping[str, Any]], made: list[tuple[int, dict[str,
     found.places = [records.places[i] for i, _ in made]
     found += [cast("Record", record) for _, record in made]
     return found
+
+
+def part_of(records: Sequence[Mapping[str, Any]], step: int) -> Sequence[Mapping[str, Any]]:
+    """Each record whose number is a multiple of `step`, with its place in the file."""
+    if not isinstance(records, FileRecords):
+        return records[::step]
+    return _as_of(records, [(i, dict(records[i])) for i in range(0, len(records), step)])
 
 
 def _has(records: Sequence[Mapping[str, Any]], name: str) -> bool:
@@ -393,8 +411,8 @@ def ask(
 
     Notes
     -----
-    Source: for rounding arXiv:2410.16454; for relearning arXiv:2406.13356. Convention: only the forget set is asked in
-    all these ways.
+    Source: for other words arXiv:2309.17410; for another language arXiv:2601.06675; for rounding arXiv:2410.16454; for
+    relearning arXiv:2406.13356. Convention: only the forget set is asked in all these ways.
     """
     check_count("relearning_steps", relearning_steps, minimum=0)
     check_sets(sets, relearning=relearning_steps > 0)

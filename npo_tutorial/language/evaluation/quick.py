@@ -10,7 +10,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from npo_tutorial._extras import require
-from npo_tutorial.language.evaluation.measuring import Measured, generate, prepare
+from npo_tutorial.language.evaluation.measuring import Measured, generate, prepare, questions_of
 from npo_tutorial.language.evaluation.metrics import extraction_strength, min_k, rouge_l_recall
 from npo_tutorial.language.records import split_turns
 from npo_tutorial.language.sequences import IGNORE_INDEX
@@ -76,6 +76,7 @@ class Questions:
             texts[i] = self.tokenizer.decode(self.answers[i][0][:max_new_tokens], skip_special_tokens=True)
         # the last token ends the answer, and does not belong to its text
         found: Measured = {
+            "question": questions_of(self.records),
             "logp_per_token": [_mean(answers[0]) for answers in scored],
             "min_k": [min_k(answers[0][0][:-1]) for answers in scored],
             "extraction_strength": [extraction_strength(answers[0][1][:-1]) for answers in scored],
