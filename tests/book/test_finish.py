@@ -196,9 +196,10 @@ def test_all_steps_finish_a_site_without_a_warning(site):
 
 
 def test_a_second_run_changes_no_file(make):
-    run(make())
-    first = contents(make().root)
-    dates = {name: os.stat(make().root / name).st_mtime_ns for name in first if name.endswith(".html")}
+    site = make()
+    run(site)
+    first = contents(site.root)
+    dates = {name: os.stat(site.root / name).st_mtime_ns for name in first if name.endswith(".html")}
     again = make()
     run(again)
     assert again.said == [] and contents(again.root) == first
@@ -339,7 +340,7 @@ def test_what_an_earlier_build_left_goes(make):
     names = ("_images/a%20b.svg", "_static/widgets/0a.js", "notebooks/en/one.ipynb")
     with (site.root / "book/en/one.html").open("a", encoding="utf-8") as page:
         page.write("".join(f'<a href="../../{name}?v=1"></a>' for name in names))
-    # a page that is none any more names nothing
+    # a page that lost its source names nothing
     site.write("book/en/old.html", f'<img src="../../{gone[0]}" />')
     run(make())
     files = contents(site.root)

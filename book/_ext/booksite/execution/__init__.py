@@ -56,7 +56,7 @@ def configure(app, config):
     pins = [(root / name).read_text("utf-8") for name in settings["depends_on"]]
     # what is installed need not be what is pinned
     names = re.findall(r"^([\w.-]+).*==", "\n".join(pins), re.M)
-    pins += [(name, found.version) for name in names for found in distributions(name=name)]
+    pins += sorted({(name, found.version) for name in names for found in distributions(name=name)})
     # a new value makes Sphinx read every page again
     config.execution_surroundings = digest(sys.version, sys.platform, platform.machine(), settings["environment"], pins)
     # a new value makes Sphinx write every page again, without reading it

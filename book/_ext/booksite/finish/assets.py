@@ -39,7 +39,7 @@ def correct_scripts(site):
 
 
 def drop_unused_files(site):
-    """What no page names any more, and pages that are none any more."""
+    """What no page names any more, and pages that lost their source."""
     for name in site.as_read.keys() - site.pages.keys():
         (site.root / name).unlink()
     named = {unquote(name) for html in site.pages.values() for name in NAMED.findall(html)}
