@@ -151,4 +151,5 @@ def test_sentences_are_in_the_language_of_the_page(site):
         for paragraph in chinese:
             text = paragraph.get_text()
             han, words = len(re.findall(r"[\u4e00-\u9fff]", text)), len(re.findall(r"\b[a-z]{3,}\b", text))
-            assert han or words < 12 or paragraph.select("a, code, cite"), f"{name}: {text[:80]}"
+            rule = f"book/zh/{name}.md must be in Chinese, apart from names and quotations, got {text[:80]!r}"
+            assert han or words < 12 or paragraph.select("a, code, cite"), rule
