@@ -7,7 +7,8 @@ from urllib.parse import unquote, urljoin, urlparse
 from xml.etree import ElementTree
 
 import pytest
-from booksite.finish.assets import SCRIPTS
+from booksite.finish.assets import LISTS, SCRIPTS, SHEET
+from booksite.finish.fonts import ICON
 from bs4 import NavigableString
 
 from tests.book.glossary import CONCEPTS
@@ -340,6 +341,12 @@ def test_what_the_first_page_counts_in_words_is_as_many(edition, what):
     assert [NUMBERS.get(word) for word in said] == [number], (
         f"book/{edition}/index.md says {said} {what}, and there are {number}: change it, and NUMBERS here"
     )
+
+
+def test_every_icon_of_the_list_is_on_a_page(site):
+    shown = {f"{ord(icon):x}" for icon in ICON.findall((site / SHEET).read_text("utf-8"))}
+    unused = {code: name for code, name in LISTS["icons"].items() if code not in shown}
+    assert shown and not unused, f"`icons` in assets.yml: these are on no page, remove them: {unused}"
 
 
 OWN_STYLES = ("book/_static/*.css", "book/_ext/booksite/templates/*.css", "npo_tutorial/explore/*.css")
