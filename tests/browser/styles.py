@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from importlib.resources import files
 from types import SimpleNamespace
 
 from booksite.finish import assets
@@ -55,7 +56,9 @@ def whole_sheet():
     """Everything that was joined, before it was cut."""
     root = ROOT / "_build/html"
     site = SimpleNamespace(root=root, read=lambda name: (root / name).read_text("utf-8"))
-    sheets = "\n".join(assets.sheet(site, name) for name in assets.find(site, assets.SHEETS))
+    # the site does not keep that of MyST-NB, whose name there has a hash
+    own = (files("myst_nb.static") / "mystnb.css").read_text("utf-8")
+    sheets = "\n".join(own if "*" in name else assets.sheet(site, name) for name in assets.SHEETS)
     # with the fonts as they were cut: whole ones have hints, by which they are drawn a little differently
     return "".join([FACE.sub("", sheets), *FACE.findall(site.read(assets.SHEET))])
 
