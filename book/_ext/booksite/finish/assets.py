@@ -43,10 +43,9 @@ def drop_unused_files(site):
     for name in site.as_read.keys() - site.pages.keys():
         (site.root / name).unlink()
     named = {unquote(name) for html in site.pages.values() for name in NAMED.findall(html)}
-    for pattern in LISTS["unused"]:
-        for path in site.root.glob(pattern):
-            if path.relative_to(site.root).as_posix() not in named:
-                path.unlink()
+    for path in [path for pattern in LISTS["unused"] for path in site.root.glob(pattern)]:
+        if path.relative_to(site.root).as_posix() not in named:
+            path.unlink()
 
 
 def find(site, names):

@@ -21,6 +21,8 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from zopfli import gzip as zopfli
+
 from booksite.finish.search_pieces import pieces
 
 HAN = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
@@ -56,9 +58,7 @@ def as_document(piece, tag):
 def write_documents(site, folder):
     """A file for each piece and language, from whose name the script can tell the address; and titles and terms."""
     titles = {}
-    for document in site.documents:
-        if document.name == site.root_document:
-            continue
+    for document in (one for one in site.documents if one.name != site.root_document):
         found = pieces(site.pages[document.file])
         for edition in [document.edition] if document.edition else site.settings.editions:
             # Pagefind takes a folder called .html for a page that it cannot read yet, and tries again for a while
@@ -67,10 +67,9 @@ def write_documents(site, folder):
             for number, piece in enumerate(found):
                 name = place / f"{number}-{piece.anchor}.html"
                 Path(folder, name).write_text(as_document(piece, edition.tag), "utf-8")
-                # the piece that is the page itself has no need to name it
-                title = found[0].title if number else ""
-                # the API, which the editions share, defines no terms
-                titles[f"/{name.as_posix()}"] = [piece.title, title, document.edition and names(piece.terms)]
+                # the piece that is the page itself need not name it; the API, which editions share, defines no terms
+                page, terms = found[0].title * (number > 0), document.edition and names(piece.terms)
+                titles[f"/{name.as_posix()}"] = [piece.title, page, terms]
     return titles
 
 
@@ -109,5 +108,8 @@ def index_for_search(site):
     if made.returncode or "failed to index" in made.stdout or not entry.is_file():
         return site.warn(f"search: Pagefind made no index, or not of all pages:\n{made.stdout}")
     write_titles(target, titles)
+    # a third of what a first search loads, and packed in haste
+    for path in target.glob("wasm.*"):
+        path.write_bytes(zopfli.compress(gzip.decompress(path.read_bytes())))
     # Pagefind lists the languages in any order
     entry.write_text(json.dumps(json.loads(entry.read_text("utf-8")), ensure_ascii=False, sort_keys=True), "utf-8")
