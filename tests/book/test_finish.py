@@ -351,7 +351,7 @@ def test_what_an_earlier_build_left_goes(make):
 
 
 def test_an_icon_that_the_list_lacks_is_named(site, monkeypatch):
-    # that a copy of this book shows fewer is no fault
+    # a copy of this book may show fewer
     monkeypatch.setitem(assets.LISTS, "icons", {"f13d": "anchor"})
     finished_sheet(site)
     assert site.said == ["`icons` in assets.yml: f121 is on a page: add it"]
