@@ -335,6 +335,8 @@ def test_what_an_earlier_build_left_goes(make):
     site = make()
     kept = ["_images/a b.svg", "_static/widgets/0a.js", "notebooks/en/one.ipynb", "quiz/en.html", "genindex.html"]
     gone = ["_images/c.svg", "_static/widgets/1b.js", "notebooks/en/old.ipynb", "book/en/old.html", "embed/en/old.html"]
+    # of two patterns
+    gone.append("_static/scripts/fontawesome.js.map")
     for name in (*kept, *gone):
         site.write(name, PAGE.format(name=name, formula=""))
     names = ("_images/a%20b.svg", "_static/widgets/0a.js", "notebooks/en/one.ipynb")

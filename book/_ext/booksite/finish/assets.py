@@ -43,7 +43,7 @@ def drop_unused_files(site):
     for name in site.as_read.keys() - site.pages.keys():
         (site.root / name).unlink()
     named = {unquote(name) for html in site.pages.values() for name in NAMED.findall(html)}
-    for path in [path for pattern in LISTS["unused"] for path in site.root.glob(pattern)]:
+    for path in {path for pattern in LISTS["unused"] for path in site.root.glob(pattern)}:
         if path.relative_to(site.root).as_posix() not in named:
             path.unlink()
 
