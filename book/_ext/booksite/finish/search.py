@@ -108,7 +108,7 @@ def index_for_search(site):
     if made.returncode or "failed to index" in made.stdout or not entry.is_file():
         return site.warn(f"search: Pagefind made no index, or not of all pages:\n{made.stdout}")
     write_titles(target, titles)
-    # a third of what a first search loads, and packed in haste
+    # a third of what a first search loads, which Pagefind packs fast and not well
     for path in target.glob("wasm.*"):
         path.write_bytes(zopfli.compress(gzip.decompress(path.read_bytes())))
     # Pagefind lists the languages in any order
