@@ -76,9 +76,13 @@ BROKEN = r"""() => {
     const first = before && /^[,.;:!?)\]’”，。；：、！？）》]/.test(text.data);
     const last = after && /[(\[‘“（《]$/.test(text.data);
     if (!first && !last) continue;
-    const sign = box(text, first ? 0 : text.length - 1), others = line(block(text.parentElement), sign);
-    const begins = first && !others.some((r) => r.left < sign.left - 1);
-    const ends = last && !others.some((r) => r.right > sign.right + 1);
+    // a text between two formulas may be in two lines
+    const alone = (i, beside) => {
+      const sign = box(text, i);
+      return !line(block(text.parentElement), sign).some((r) => beside(r, sign));
+    };
+    const begins = first && alone(0, (r, sign) => r.left < sign.left - 1);
+    const ends = last && alone(text.length - 1, (r, sign) => r.right > sign.right + 1);
     if (begins) found.push(`a line begins with ${text.data.slice(0, 40)}`);
     if (ends) found.push(`a line ends with ${text.data.slice(-40)}`);
   }

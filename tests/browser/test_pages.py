@@ -172,6 +172,15 @@ def test_what_a_phone_would_break_is_found(browser, site, server, check, fault):
         assert len(list(check(visit, "book/zh/faq.html", site))) == 1
 
 
+def test_signs_of_one_text_may_be_in_two_lines(browser, site, server):
+    formula = '<span class="math" style="display: inline-block; width: 3em">x</span>'
+    whole = f'<p style="white-space: pre-line">{formula})\ny ({formula}</p>'
+    with Visit(browser, server, **PHONE) as visit:
+        page = visit.open(server + "book/zh/faq.html")
+        page.evaluate("(whole) => document.querySelector('article').insertAdjacentHTML('beforeend', whole)", whole)
+        assert list(checks.lines(visit, "book/zh/faq.html", site)) == []
+
+
 @editions("en")
 def test_a_table_that_is_read_as_cards_is_still_a_table(browser, server, edition):
     with Visit(browser, server, **PHONE) as visit:
