@@ -2,13 +2,14 @@
 
 import copy
 import random
+import warnings
 
 import pytest
 import torch
 
 from npo_tutorial.language import encode, evaluate
 from npo_tutorial.language.evaluation import ask
-from npo_tutorial.language.evaluation.measuring import round_weights
+from npo_tutorial.language.evaluation.measuring import round_weights, rounded_layers
 from npo_tutorial.language.teaching import teach
 from tests.tiny_language import make_model, make_tokenizer, parameters
 
@@ -150,6 +151,37 @@ def test_rounding_to_many_bits_changes_little_and_a_group_of_equal_weights_not_a
     rounded = round_weights(model)
     assert torch.equal(rounded.model.layers[0].mlp.up_proj.weight, model.model.layers[0].mlp.up_proj.weight)
     assert not torch.equal(parameters(rounded), parameters(model))
+
+
+def test_symmetric_levels_are_whole_multiples_of_a_step():
+    model = make_model().float()
+    rounded = round_weights(model, bits=3, group=8, symmetric=True)
+    for old, new in zip(rounded_layers(model), rounded_layers(rounded), strict=True):
+        for before, after in zip(old.weight.reshape(-1, 8), new.weight.reshape(-1, 8), strict=True):
+            # -3 to 3
+            steps = after / (before.abs().max() / 3)
+            torch.testing.assert_close(steps, steps.round().clamp(-3, 3), rtol=0, atol=1e-3)
+            assert (before - after).abs().max() <= before.abs().max() / 6 * 1.001
+
+
+def test_what_was_trained_after_a_rounding_is_not_taken_back():
+    """A model from a file with 4 bits, and small steps since."""
+    torch.manual_seed(0)
+    origin = round_weights(make_model().float())
+    model = copy.deepcopy(origin)
+    with torch.no_grad():
+        for layer in rounded_layers(model):
+            # a step is some fifty times as long
+            layer.weight.add_(1e-4 * torch.randn_like(layer.weight))
+    with pytest.warns(UserWarning, match=r"next to the levels of 4 bits already \(0\.\d+ of a step away, on average\)"):
+        back = round_weights(model, symmetric=False)
+    torch.testing.assert_close(parameters(back), parameters(origin), rtol=0, atol=6e-4)
+    # of its own accord it chooses other levels
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rounded = round_weights(model)
+    assert torch.equal(parameters(rounded), parameters(round_weights(model, symmetric=True)))
+    assert (parameters(rounded) - parameters(origin)).abs().max() > 2e-3
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
@@ -29,6 +30,9 @@ SETS = ("forget", "retain", "held_out", "translated")
 REFERENCES = {"ref_logp", "ref_tokens", "ref_hash", "ref_model", "chosen_ref_logp", "chosen_ref_hash"}
 # arguments of `encode` that a user may give
 ENCODING = ("max_length", "system", "chat_template_kwargs")
+# mean distance of weights to the levels of a rounding, in steps, below which they were rounded to these levels before;
+# of weights anywhere between two levels it is a quarter
+NEAR = 0.1
 # answers are sampled from the model's own distribution, and otherwise are its most probable tokens
 NEUTRAL = {"temperature": 1.0, "top_p": 1.0, "repetition_penalty": 1.0}
 
@@ -442,12 +446,13 @@ def ask(
 
 
 @torch.no_grad()
-def round_weights(model: Any, *, bits: int = 4, group: int = 32) -> Any:
+def round_weights(model: Any, *, bits: int = 4, group: int = 32, symmetric: bool | None = None) -> Any:
     """A copy of a model whose weight matrices have 2^bits values in each group of weights.
 
     w → low + step · round((w − low)/step) with step = (high − low)/(2^bits − 1), where low and high are the least and
-    the greatest of `group` neighbouring weights. Embeddings stay as they are, and an adapter is added to the weights
-    first.
+    the greatest of `group` neighbouring weights; with `symmetric`, w → step · round(w/step) with
+    step = max |w|/(2^(bits−1) − 1), which are 2^bits − 1 values. Embeddings stay as they are, and an adapter is added
+    to the weights first.
 
     Source: rounding to nearest, one of the methods of arXiv:2410.16454. Convention: the weights keep their dtype, so
     this shows what rounding does to a model, and saves no memory.
@@ -458,13 +463,39 @@ def round_weights(model: Any, *, bits: int = 4, group: int = 32) -> Any:
     bits : int
     group : int
         Where it does not divide the rows of a matrix, a whole row is one group.
+    symmetric : bool, optional
+        By default only if the weights lie next to the other levels, as those of a model that comes from a file with 4
+        bits: rounding to these takes back all that was trained since, good or bad, and says nothing about unlearning.
+
+    Warns
+    -----
+    UserWarning
+        The weights lie next to the levels to which they are rounded.
     """
     model = final_model(copy.deepcopy(model), merge=hasattr(model, "merge_and_unload"))
-    for layer in rounded_layers(model):
-        weight = layer.weight
-        low, step, levels = find_levels(weight, bits=bits, group=group)
-        weight.data = (levels * step + low).view_as(weight).to(weight.dtype)
+    layers, options = rounded_layers(model), {"bits": bits, "group": group}
+    if symmetric is None:
+        symmetric = distance_to_levels(layers, **options) < NEAR
+    if (distance := distance_to_levels(layers, symmetric=symmetric, **options)) < NEAR:
+        warnings.warn(
+            f"the weights lie next to the levels of {bits} bits already ({distance:.1g} of a step away, on average), "
+            "so rounding takes back what was trained since: choose other levels, by symmetric or group",
+            stacklevel=2,
+        )
+    for layer in layers:
+        low, step, levels = find_levels(layer.weight, symmetric=symmetric, **options)
+        layer.weight.data = (levels * step + low).view_as(layer.weight).to(layer.weight.dtype)
     return model
+
+
+def distance_to_levels(layers: Any, **options: Any) -> float:
+    """Mean distance of weights to the levels of `find_levels`, in steps: a quarter if they lie anywhere in between."""
+    distance, count = 0.0, 0
+    for layer in layers:
+        low, step, levels = find_levels(layer.weight, **options)
+        distance += float(((layer.weight.data.float().view_as(levels) - low) / step - levels).abs().sum())
+        count += levels.numel()
+    return distance / count
 
 
 def rounded_layers(model: Any) -> list[Any]:
@@ -481,14 +512,18 @@ def rounded_layers(model: Any) -> list[Any]:
 
 
 @torch.no_grad()
-def find_levels(weight: "torch.Tensor", *, bits: int = 4, group: int = 32) -> tuple[Any, Any, Any]:
-    """For each group of weights its least value and the distance of its levels, and of each weight its level."""
+def find_levels(
+    weight: "torch.Tensor", *, bits: int = 4, group: int = 32, symmetric: bool = False
+) -> tuple[Any, Any, Any]:
+    """For each group of weights level 0 and the distance of its levels, and of each weight its level."""
     check_count("bits", bits)
     check_count("group", group)
     width = weight.shape[1]
     values = weight.data.float().reshape(-1, width if width % group else group)
     low, high = values.aminmax(dim=-1, keepdim=True)
-    step = ((high - low) / (2**bits - 1)).clamp(min=torch.finfo(torch.float32).tiny)
+    if symmetric:
+        low, high = torch.zeros_like(low), torch.maximum(-low, high)
+    step = ((high - low) / (2 ** (bits - symmetric) - 1)).clamp(min=torch.finfo(torch.float32).tiny)
     return low, step, ((values - low) / step).round()
 
 
