@@ -173,7 +173,9 @@ def test_what_was_trained_after_a_rounding_is_not_taken_back():
         for layer in rounded_layers(model):
             # a step is some fifty times as long
             layer.weight.add_(1e-4 * torch.randn_like(layer.weight))
-    with pytest.warns(UserWarning, match=r"next to the levels of 4 bits already \(0\.\d+ of a step away, on average\)"):
+    with pytest.warns(
+        UserWarning, match=r"already close to the levels for bits=4 \(on average 0\.\d+ of a step away\)"
+    ):
         back = round_weights(model, symmetric=False)
     torch.testing.assert_close(parameters(back), parameters(origin), rtol=0, atol=6e-4)
     # of its own accord it chooses other levels
@@ -201,6 +203,21 @@ WRONG = {
     "too few": ({"forget": RECORDS[:3], "retain": RECORDS[3:]}, "forget must have at least 4 records for relearning"),
     "too few as a control": ({"forget": RECORDS[:8], "retain": RECORDS[8:11]}, "retain must have at least 4 records"),
 }
+
+
+@pytest.mark.parametrize("options", [{"bits": 0}, {"group": 0}, {"bits": 1, "symmetric": True}])
+def test_levels_that_do_not_exist_are_named(options):
+    name = next(iter(options))
+    with pytest.raises(ValueError, match=f"{name} must be .*, got {options[name]}"):
+        round_weights(make_model().float(), **options)
+
+
+def test_one_bit_has_the_least_and_the_greatest_weight():
+    # in groups of two each weight is one of them
+    model = make_model().float()
+    with pytest.warns(UserWarning, match="close to the levels for bits=1"):
+        rounded = round_weights(model, bits=1, group=2)
+    torch.testing.assert_close(parameters(rounded), parameters(model))
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -30,8 +30,8 @@ SETS = ("forget", "retain", "held_out", "translated")
 REFERENCES = {"ref_logp", "ref_tokens", "ref_hash", "ref_model", "chosen_ref_logp", "chosen_ref_hash"}
 # arguments of `encode` that a user may give
 ENCODING = ("max_length", "system", "chat_template_kwargs")
-# mean distance of weights to the levels of a rounding, in steps, below which they were rounded to these levels before;
-# of weights anywhere between two levels it is a quarter
+# mean distance of weights to the levels of a rounding, in steps, below which they probably were rounded to these levels
+# before; of other weights it is about a quarter
 NEAR = 0.1
 # answers are sampled from the model's own distribution, and otherwise are its most probable tokens
 NEUTRAL = {"temperature": 1.0, "top_p": 1.0, "repetition_penalty": 1.0}
@@ -447,7 +447,7 @@ def ask(
 
 @torch.no_grad()
 def round_weights(model: Any, *, bits: int = 4, group: int = 32, symmetric: bool | None = None) -> Any:
-    """A copy of a model whose weight matrices have 2^bits values in each group of weights.
+    """A copy of a model whose weight matrices have at most 2^bits values in each group of weights.
 
     w → low + step · round((w − low)/step) with step = (high − low)/(2^bits − 1), where low and high are the least and
     the greatest of `group` neighbouring weights; with `symmetric`, w → step · round(w/step) with
@@ -464,22 +464,23 @@ def round_weights(model: Any, *, bits: int = 4, group: int = 32, symmetric: bool
     group : int
         Where it does not divide the rows of a matrix, a whole row is one group.
     symmetric : bool, optional
-        By default only if the weights lie next to the other levels, as those of a model that comes from a file with 4
-        bits: rounding to these takes back all that was trained since, good or bad, and says nothing about unlearning.
+        Levels symmetric around 0, of 2 bits or more. By default only if the weights are close to the levels between low
+        and high, as in a model that comes from a file with 4 bits: rounding to these would undo nearly all training
+        since, and say nothing about unlearning. Other formats of files are not recognised.
 
     Warns
     -----
     UserWarning
-        The weights lie next to the levels to which they are rounded.
+        The weights are already close to the levels to which they are rounded.
     """
     model = final_model(copy.deepcopy(model), merge=hasattr(model, "merge_and_unload"))
     layers, options = rounded_layers(model), {"bits": bits, "group": group}
     if symmetric is None:
-        symmetric = distance_to_levels(layers, **options) < NEAR
+        symmetric = bits > 1 and distance_to_levels(layers, **options) < NEAR
     if (distance := distance_to_levels(layers, symmetric=symmetric, **options)) < NEAR:
         warnings.warn(
-            f"the weights lie next to the levels of {bits} bits already ({distance:.1g} of a step away, on average), "
-            "so rounding takes back what was trained since: choose other levels, by symmetric or group",
+            f"the weights are already close to the levels for {bits=} (on average {distance:.1g} of a step away), so "
+            "rounding undoes what was trained since: choose another symmetric or group",
             stacklevel=2,
         )
     for layer in layers:
@@ -516,7 +517,8 @@ def find_levels(
     weight: "torch.Tensor", *, bits: int = 4, group: int = 32, symmetric: bool = False
 ) -> tuple[Any, Any, Any]:
     """For each group of weights level 0 and the distance of its levels, and of each weight its level."""
-    check_count("bits", bits)
+    # symmetric levels of one bit would all be 0
+    check_count("bits", bits, minimum=1 + symmetric)
     check_count("group", group)
     width = weight.shape[1]
     values = weight.data.float().reshape(-1, width if width % group else group)
