@@ -21,7 +21,7 @@ from world_settings import OPTIMIZERS, Run, Settings
 
 import npo_tutorial.language
 from npo_tutorial.language import OBJECTIVES, NPOConfig, NPOTrainer, encode, precompute_reference, read_records
-from npo_tutorial.language.evaluation import ask, forget_quality
+from npo_tutorial.language.evaluation import ask, forget_quality, measure, round_weights
 from npo_tutorial.language.evaluation.judging import truth_ratios
 from npo_tutorial.language.evaluation.measuring import find_levels, rounded_layers
 from npo_tutorial.language.evaluation.quick import Questions
@@ -32,6 +32,8 @@ from npo_tutorial.language.teaching import plain_arguments
 DATA = Path(npo_tutorial.language.__file__).parent / "data/world"
 # the longest answer has 25 tokens; a pass with more answers takes no less time for each
 ASKED = {"max_new_tokens": 32, "batch_size": 40}
+# to which levels of 4 bits weights are rounded: those of the file that the model comes from, and others
+LEVELS = {"rounded": False, "symmetric": True}
 # which sets the two taught models are taught
 TAUGHT = {"all": ("forget", "retain"), "retained": ("retain",)}
 
@@ -208,16 +210,20 @@ class Experiment:
             name: [{x: record[x] for x in ("prompt", "response")} for record in records]
             for name, records in others.items()
         }
-        return ask(
+        found = ask(
             model,
             self.tokenizer,
             {"forget": forget} | sets,
-            four_bits=True,
             **ASKED,
             seed=self.settings.seed,
             **options,
             **self.encoding,
         )
+        # the weights that we begin with come from a file with 4 bits, and lie next to its levels
+        for name, symmetric in LEVELS.items():
+            rounded = round_weights(model, symmetric=symmetric)
+            found[name] = measure(rounded, self.tokenizer, forget, **ASKED, **self.encoding)
+        return found
 
     def train(self, model: Any, run: Run, *, seed: int, rate: float, n_steps: int, **options: Any) -> bool:
         """Unlearn; returns whether all numbers stayed finite."""
@@ -240,17 +246,25 @@ class Experiment:
         run, rates = self.settings.runs[key], self.settings.rates
         n_steps = rates.sgd_n_steps if run.optimizer == "sgd" else rates.n_steps
 
+        forgotten = dict[str, float | None]()
+
         def retained(rate: float) -> float | None:
             model = self.load("all")
-            if not self.train(model, run, seed=run.seeds[0], rate=rate, n_steps=n_steps):
-                return None
-            score, options = self.questions["retain"].score, {"only_true": True, "batch_size": ASKED["batch_size"]}
+            finite = self.train(model, run, seed=run.seeds[0], rate=rate, n_steps=n_steps)
             # even if all steps were finite, the last one may have destroyed the model
-            scored = unless_destroyed(lambda: score(model.eval(), **options))
-            return scored and fmean(fmean(logp) for ((logp, _),) in scored)
+            means = {
+                name: unless_destroyed(partial(self.mean_logp, model, name)) if finite else None for name in self.sets
+            }
+            forgotten[f"{rate:g}"] = means["forget"]
+            return means["retain"]
 
         rate, trials = largest_harmless(getattr(rates, run.optimizer), rates.least, retained)
-        return {"rate": rate, "trials": trials}
+        return {"rate": rate, "trials": trials, "forgotten": forgotten}
+
+    def mean_logp(self, model: Any, name: str) -> float:
+        """Mean over the asked answers of a set, in nats per token."""
+        scored = self.questions[name].score(model.eval(), only_true=True, batch_size=ASKED["batch_size"])
+        return fmean(fmean(logp) for ((logp, _),) in scored)
 
     def unlearn(self, key: str, seed: int) -> dict[str, Any]:
         """Run a method, and ask after some of its steps."""
@@ -260,7 +274,9 @@ class Experiment:
         finite = self.train(model, run, seed=seed, rate=rate, n_steps=unlearning.n_steps, callbacks=[watch])
         found = {"rate": rate, "finite": finite, "steps": watch.steps, "measured": watch.measured, "best": watch.best}
         if run.thorough and seed == run.seeds[0] and finite:
-            found["changed_levels"] = changed_levels(self.load("all"), model)
+            found["changed_levels"] = {
+                name: changed_levels(self.load("all"), model, symmetric=symmetric) for name, symmetric in LEVELS.items()
+            }
             found["thorough"] = {"last": self.ask_thoroughly(model)}
             if watch.best != watch.steps[-1]:
                 model.load_state_dict(watch.weights)
@@ -283,10 +299,10 @@ def cross_entropy(responses: Any) -> Any:
     return -responses.logp / responses.lengths
 
 
-def changed_levels(before: Any, model: Any) -> float:
+def changed_levels(before: Any, model: Any, **options: Any) -> float:
     """Of the weights that are rounded to 4 bits, the share that gets another level than in the model before."""
     pairs = zip(rounded_layers(before), rounded_layers(model), strict=True)
-    changed = [find_levels(old.weight)[-1] != find_levels(new.weight)[-1] for old, new in pairs]
+    changed = [find_levels(old.weight, **options)[-1] != find_levels(new.weight, **options)[-1] for old, new in pairs]
     return sum(int(x.sum()) for x in changed) / sum(x.numel() for x in changed)
 
 

@@ -40,7 +40,10 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
             for name in ("untaught", "all", "retained")
         },
         "thorough": {name: thorough_summary(pieces[f"thorough-{name}"], to_forget, **control) for name in TAUGHT},
-        "rates": {key: {x: pieces[f"rate-{key}"][x] for x in ("rate", "trials")} for key in experiment.settings.runs},
+        "rates": {
+            key: {x: pieces[f"rate-{key}"][x] for x in ("rate", "trials", "forgotten")}
+            for key in experiment.settings.runs
+        },
         "runs": {},
     }
     for key, run in experiment.settings.runs.items():
@@ -50,9 +53,7 @@ def put_together(experiment: Experiment) -> dict[str, Any]:
             kept = {name: piece[name] for name in ("steps", "best", "finite", "changed_levels") if name in piece}
             kept["measured"] = [summary(measured, before, retrained, records) for measured in piece["measured"]]
             if seed != run.seeds[0]:
-                # single questions of the first run are enough
-                for measured in kept["measured"]:
-                    del measured["truth_ratio"], measured["logp_per_token"], measured["answers"]
+                kept["measured"] = [brief(measured) for measured in kept["measured"]]
             found["runs"][key][str(seed)] = kept
             for when, measured in piece.get("thorough", {}).items():
                 found["thorough"][f"{key}, {when}"] = thorough_summary(measured, to_forget, **control)
@@ -98,11 +99,20 @@ def summary(measured: Any, before: Any, retrained: Any, records: Any) -> dict[st
     }
 
 
+def brief(summary: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of further seeds: single questions, answers and most metrics of the first run are enough."""
+    kept = {name: summary[name] for name in ("overall", "forget_quality", "utility", "facts")}
+    return kept | {name: {"logp_per_token": summary[name]["logp_per_token"]} for name in ("forget", "retain")}
+
+
 def thorough_summary(measured: Any, records: Any, *, before: Any, retrained: Any) -> dict[str, Any]:
-    judged = judge({"model": measured, "before": before, "retrained": retrained})
+    models = {"model": measured, "before": before, "retrained": retrained}
+    judged = judge({name: {x: of[x] for x in of if x != "symmetric"} for name, of in models.items()})
     found: dict[str, Any] = {name: rows(judged, name) for name in judged["sets"]}
     found |= {name: judged[name] for name in ("overall", "relearning", "membership")}
-    asked = dict.fromkeys(("forget", "otherwise", "rounded"), records)
+    # other levels, but the same question
+    found["symmetric"] = rows(judge({name: {"forget": of["symmetric"]} for name, of in models.items()}), "forget")
+    asked = dict.fromkeys(("forget", "otherwise", "rounded", "symmetric"), records)
     asked |= dict.fromkeys(("relearned", "control"), records[1::2])
     found["facts"] = {name: facts(those, measured[name]["answer"]) for name, those in asked.items()}
     # a fact is told if one of the sampled answers tells it

@@ -215,7 +215,9 @@ def test_runs_are_of_the_model_that_was_taught_everybody(finished, model):
 @pytest.mark.nightly
 def test_thorough_runs_are_asked_at_the_last_and_the_best_step(finished):
     found = content(finished, "npo-rt-0")
-    asked = {"forget", "retain", "held_out", "translated", "otherwise", "rounded", "relearned", "control"}
+    asked = {"forget", "retain", "held_out", "translated", "otherwise", "relearned", "control", *world_pieces.LEVELS}
+    assert found["changed_levels"].keys() == world_pieces.LEVELS.keys()
+    assert all(0 < share < 1 for share in found["changed_levels"].values())
     assert found["thorough"].keys() == ({"last"} if found["best"] == 3 else {"last", "best"})
     for when, step in {"last": 3, "best": found["best"]}.items():
         thorough = found["thorough"].get(when, found["thorough"]["last"])
@@ -316,6 +318,7 @@ def test_a_rate_whose_last_step_destroys_the_model_does_not_pass(finished, setti
     found = Experiment(finished, model, read_settings(settings)).choose_rate("npo-rt")
     assert found["rate"] == 1e-4
     assert found["trials"]["0.001"] is None and found["trials"]["0.0001"] < 0
+    assert found["forgotten"]["0.001"] is None and found["forgotten"]["0.0001"] < 0
 
 
 @pytest.mark.nightly
@@ -324,7 +327,12 @@ def test_the_rate_of_a_run_follows_from_its_trials(finished):
     assert next(iter(found["trials"])) == "0.001"
     below = [rate for rate, logp in found["trials"].items() if logp < -5.5]
     assert found["rate"] == float(next((rate for rate in found["trials"] if rate not in below), "0.0001"))
-    assert content(finished, "npo-rt-0")["rate"] == found["rate"]
+    run = content(finished, "npo-rt-0")
+    assert run["rate"] == found["rate"]
+    # the trial had the first step of this run, after which all were asked
+    for name, logp in {"forget": found["forgotten"], "retain": found["trials"]}.items():
+        expected = np.mean(run["measured"][0][name]["logp_per_token"])
+        assert logp[f"{found['rate']:g}"] == pytest.approx(expected, abs=1e-5)
 
 
 # ----- all together
@@ -357,10 +365,14 @@ def test_written_results_have_verdicts_and_intervals(finished, settings, model, 
     assert len(found["questions"]["forget"]) == len(measured[0]["answers"]["forget"]) == 4
     assert {"all", "retained", "npo-rt, last"} <= found["thorough"].keys()
     thorough = found["thorough"]["npo-rt, last"]
-    assert {"rounded", "relearned", "translated", "otherwise"} <= thorough.keys()
-    assert thorough["facts"].keys() == {"forget", "otherwise", "rounded", "relearned", "control", "sampled"}
+    assert {"rounded", "symmetric", "relearned", "translated", "otherwise"} <= thorough.keys()
+    assert thorough["symmetric"].keys() == thorough["rounded"].keys()
+    asked = {"forget", "otherwise", "rounded", "symmetric", "relearned", "control", "sampled"}
+    assert thorough["facts"].keys() == asked
     assert all(0 <= low <= mean <= high <= 1 for mean, low, high in thorough["facts"].values())
-    assert "answers" not in found["runs"]["ga"]["1"]["measured"][0]
+    # of further seeds less is stored
+    other = found["runs"]["ga"]["1"]["measured"][0]
+    assert other.keys() == OF_A_MODEL and other["forget"].keys() == other["retain"].keys() == {"logp_per_token"}
     assert json.dumps(found)
 
 
@@ -376,18 +388,19 @@ def test_pieces_made_with_other_versions_keep_them():
 
 
 def test_facts_are_counted_in_every_answer_of_an_attack(monkeypatch):
-    monkeypatch.setattr(world_results, "judge", lambda _: {"sets": {}, "overall": 0, "relearning": 0, "membership": 0})
+    judged = {"sets": {"forget": {"rows": []}}, "overall": 0, "relearning": 0, "membership": 0}
+    monkeypatch.setattr(world_results, "judge", lambda _: judged)
     records = [
         {"paraphrased_response": f"It is {fact}.", "false_responses": ["It is green.", "It is blue."]}
         for fact in ("red", "black", "white", "grey")
     ]
     told = ["red", "a black one", "grey", "white"]
-    measured = {name: {"answer": told} for name in ("forget", "otherwise", "rounded")}
+    measured = {name: {"answer": told} for name in ("forget", "otherwise", "rounded", "symmetric")}
     measured |= {"relearned": {"answer": ["no", "grey"]}, "control": {"answer": ["no", "no"]}}
     measured["forget"]["sampled_answer"] = [["no", "red"], ["no", "no"], ["white", "no"], ["no", "grey"]]
-    found = world_results.thorough_summary(measured, records, before=None, retrained=None)["facts"]
+    found = world_results.thorough_summary(measured, records, before=measured, retrained=measured)["facts"]
     assert {name: mean for name, (mean, *_) in found.items()} == {
-        **dict.fromkeys(("forget", "otherwise", "rounded"), 0.5),
+        **dict.fromkeys(("forget", "otherwise", "rounded", "symmetric"), 0.5),
         **{"relearned": 0.5, "control": 0.0, "sampled": 0.75},
     }
 
@@ -453,6 +466,8 @@ def test_stored_results_are_complete(stored):
             first = int(seed) == settings.runs[key].seeds[0]
             for measured in run["measured"]:
                 assert measured.keys() == OF_A_MODEL | (OF_THE_FIRST_RUN if first else set()), (key, seed)
+    for rates in stored["rates"].values():
+        assert rates["trials"].keys() == rates["forgotten"].keys()
     assert (Path(results.__file__).parent / "world.json").stat().st_size < 300_000
 
 
