@@ -99,10 +99,10 @@ def summary(measured: Any, before: Any, retrained: Any, records: Any) -> dict[st
     }
 
 
-def brief(summary: dict[str, Any]) -> dict[str, Any]:
+def brief(whole: dict[str, Any]) -> dict[str, Any]:
     """What is stored of further seeds: single questions, answers and most metrics of the first run are enough."""
-    kept = {name: summary[name] for name in ("overall", "forget_quality", "utility", "facts")}
-    return kept | {name: {"logp_per_token": summary[name]["logp_per_token"]} for name in ("forget", "retain")}
+    kept = {name: whole[name] for name in ("overall", "forget_quality", "utility", "facts")}
+    return kept | {name: {"logp_per_token": whole[name]["logp_per_token"]} for name in ("forget", "retain")}
 
 
 def thorough_summary(measured: Any, records: Any, *, before: Any, retrained: Any) -> dict[str, Any]:
