@@ -5,6 +5,7 @@ import platform
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -219,10 +220,12 @@ class Experiment:
             **options,
             **self.encoding,
         )
-        # the weights that we begin with come from a file with 4 bits, and lie next to its levels
-        for name, symmetric in LEVELS.items():
-            rounded = round_weights(model, symmetric=symmetric)
-            found[name] = measure(rounded, self.tokenizer, forget, **ASKED, **self.encoding)
+        with warnings.catch_warnings():
+            # the weights that we begin with come from a file with 4 bits, and lie next to its levels: that is the point
+            warnings.filterwarnings("ignore", "the weights are already close to the levels")
+            for name, symmetric in LEVELS.items():
+                rounded = round_weights(model, symmetric=symmetric)
+                found[name] = measure(rounded, self.tokenizer, forget, **ASKED, **self.encoding)
         return found
 
     def train(self, model: Any, run: Run, *, seed: int, rate: float, n_steps: int, **options: Any) -> bool:

@@ -100,13 +100,24 @@ def read_settings(path: Path = FILE, *, short: bool = False) -> Settings:
         table = tomllib.loads(path.read_text("utf-8"))
         changes = table.pop("short")
         if short:
-            table["runs"] = {name: table["runs"][name] | {"seeds": [0]} for name in changes.pop("runs")}
-            table |= {name: table[name] | change for name, change in changes.items()}
+            runs = _table("short.runs", changes.pop("runs"))
+            table["runs"] = {
+                name: table["runs"][name] | {"seeds": [0]} | _table(f"short.runs.{name}", change)
+                for name, change in runs.items()
+            }
+            table |= {name: table[name] | _table(f"short.{name}", change) for name, change in changes.items()}
         return _make(Settings, table, "")
     except KeyError as error:
         raise ValueError(f"{path.name} must have the entry {error}") from None
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
+
+
+def _table(name: str, value: Any) -> dict[str, Any]:
+    """The value, which must be a table."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be a table, got {value!r}")
+    return value
 
 
 def _make(kind: Any, value: Any, name: str) -> Any:

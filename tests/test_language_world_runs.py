@@ -74,8 +74,9 @@ thorough = true
 title = "UNDIAL"
 loss = "undial"
 [short]
-runs = ["ga"]
 unlearning = { n_steps = 2, measured = [2] }
+[short.runs]
+ga = { thorough = true }
 """
 # what the results have of a model, and of a method's first run in addition
 OF_A_MODEL = {"overall", "forget", "retain", "forget_quality", "utility", "facts"}
@@ -507,14 +508,17 @@ def test_teaching_starts_today_as_the_stored_one_started(stored, smollm, tmp_pat
         ("measured = [1, 3]", "measured = [3, 1]", "unlearning: measured must be steps in ascending order up to 3"),
         ("measured = [1, 3]", "measured = [1, 2]", "unlearning: measured must be steps in ascending order up to 3"),
         ("seed = 0\n", "seed = 0\nseed = 1\n", "Cannot overwrite a value"),
-        ('runs = ["ga"]', 'runs = ["gaa"]', "must have the entry 'gaa'"),
+        ("ga = { thorough", "gaa = { thorough", "must have the entry 'gaa'"),
+        ("ga = { thorough = true }", "ga = 3", "short.runs.ga must be a table, got 3"),
+        ("[short.runs]", "rates = 3\n[short.runs]", "short.rates must be a table, got 3"),
+        ("[short.runs]\nga = { thorough = true }", "[[short.runs]]", r"short.runs must be a table, got \[{}\]"),
     ],
 )
 def test_a_bad_entry_is_named(settings, model, tmp_path, capsys, old, new, message):
     assert old in SETTINGS
     settings.write_text(SETTINGS.replace(old, new, 1), "utf-8")
     with pytest.raises(SystemExit) as error:
-        run(tmp_path / "work", model, "--list", *(["--short"] if "gaa" in new else []))
+        run(tmp_path / "work", model, "--list", *(["--short"] if old in SETTINGS.partition("[short]")[2] else []))
     said = capsys.readouterr().err
     assert error.value.code == 2 and "unlearn_world.toml" in said and re.search(message, said), said
 
@@ -552,6 +556,8 @@ def test_the_settings_have_every_loss_and_a_short_version():
     assert {run.optimizer for run in settings.runs.values()} == {"adamw", "sgd"}
     assert set(short.runs) < set(settings.runs) and short.unlearning.n_steps < settings.unlearning.n_steps
     assert all(run.seeds == [0] for run in short.runs.values())
+    # one run is asked everything, which takes longer than the run
+    assert [name for name, run in short.runs.items() if run.thorough] == ["npo-rt"]
 
 
 # ----- quick questions
