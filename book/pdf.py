@@ -11,6 +11,7 @@ import argparse
 import json
 import re
 import shutil
+import sys
 import unicodedata
 from copy import copy
 from dataclasses import replace
@@ -202,6 +203,12 @@ def offer(site, edition):
     (site / place).write_text(html, "utf-8", newline="\n")
 
 
+def find_chromium():
+    """Path of a Chromium, as tests find it."""
+    found = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    return next(found, None) or sys.exit("printing needs Chromium (Debian: apt-get install chromium)")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python book/pdf.py", description=__doc__.split("\n")[0])
     parser.parse_args()
@@ -210,7 +217,7 @@ def main():
 
     site = ROOT / "_build/html"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        browser = playwright.chromium.launch(executable_path=find_chromium())
         for edition in SETTINGS.editions:
             files = [site / file_name(edition), site / file_name(edition, solutions=False)]
             write(browser, site, edition, files[0])

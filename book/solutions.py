@@ -106,7 +106,7 @@ def print_pdfs(folder):
 
     site = ROOT / "_build/html"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        browser = playwright.chromium.launch(executable_path=pdf.find_chromium())
         for edition in pdf.SETTINGS.editions:
             file = folder / f"solutions.{edition.key}.pdf"
             write_pdf(browser, site, edition, file)

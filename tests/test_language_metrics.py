@@ -74,7 +74,7 @@ def test_extraction_strength_by_definition(rng):
 
 
 @pytest.mark.parametrize(
-    ("correct", "expected", "theirs"),
+    ("correct", "expected", "theirs"),  # by hand
     [
         ("1111", 1, 1),
         ("0111", 3 / 4, 3 / 4),
@@ -86,10 +86,11 @@ def test_extraction_strength_by_definition(rng):
     ],
 )
 def test_extraction_strength_differs_from_open_unlearnings_only_if_the_last_token_is_wrong(correct, expected, theirs):
-    """By hand; open-unlearning never gives more than all tokens but one."""
+    """open-unlearning tries every start but the end, and keeps the last one that it tried."""
     flags = [x == "1" for x in correct]
-    assert extraction_strength(flags) == expected
-    assert theirs == (expected if flags[-1] else 1 / len(flags))
+    starts = [k for k in range(len(flags)) if all(flags[k:])] + [len(flags) - 1]
+    assert 1 - starts[0] / len(flags) == theirs
+    assert extraction_strength(flags) == expected == (theirs if flags[-1] else 0)
 
 
 def test_min_k_has_open_unlearnings_size_and_the_opposite_sign():

@@ -42,7 +42,9 @@ def cpu_seconds():
 def build(folder, name, goal):
     """Print the times of one build, next to the seconds that it should take on two idle cores."""
     wall, cpu = time.perf_counter(), cpu_seconds()
-    done = subprocess.run(COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    done = subprocess.run(
+        COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+    )
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
     if done.returncode:
         sys.exit(f"{done.stdout[-5000:]}\n{name}: the build failed")

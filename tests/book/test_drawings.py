@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from booksite.document.reading_times import estimate
+from booksite.page.images import SIZE
 from matplotlib.colors import to_rgb
 from scipy.special import expit
 
@@ -81,6 +82,7 @@ RULES = {
 def broken(text):
     root = ElementTree.fromstring(text)
     assert tag(root) == "svg" and root.get("viewBox"), "a drawing must be an <svg> with a viewBox"
+    assert SIZE.search(text), 'a drawing must begin with <svg … width="330pt" height="…pt": pages keep its place'
     return {f"{RULES[rule]}: {fault}" for rule in RULES for fault in rule(root)}
 
 
@@ -103,7 +105,8 @@ def test_a_drawing_keeps_the_rules(path):
     ],
 )
 def test_a_broken_rule_is_found(inside, rule):
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 340 100" fill="#111111" font-size="15">{}</svg>'
+    size = 'width="330pt" height="97pt" viewBox="0 0 340 100"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size} fill="#111111" font-size="15">{{}}</svg>'
     assert not broken(svg.format("<text>x</text>"))
     found = broken(svg.format(inside))
     assert found and all(fault.startswith(RULES[rule]) for fault in found)

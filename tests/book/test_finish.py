@@ -318,11 +318,12 @@ def test_the_joined_files_have_all_files_in_their_order(site):
     assert places == sorted(places) and "run();" in script and "sourceMappingURL" not in script
 
 
-def test_a_listed_file_that_is_missing_is_named(site):
-    assets.copy_files(site)
-    (site.root / "_static/copybutton.js").unlink()
-    assets.join_assets(site)
-    assert site.said == ["_static/copybutton.js does not exist: remove it from the lists in assets.yml"]
+@pytest.mark.parametrize("name", ["copybutton.js", "pygments.css"])
+def test_a_listed_file_that_is_missing_is_named(site, name):
+    """By every step that reads it, before any step fails."""
+    (site.root / f"_static/{name}").unlink()
+    run(site)
+    assert set(site.said) == {f"_static/{name} does not exist: remove it from the lists in assets.yml"}
 
 
 def finished_sheet(site):

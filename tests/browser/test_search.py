@@ -124,7 +124,10 @@ def test_nothing_is_loaded_before_the_first_letter_and_little_after(browser, ser
         assert files and all(file.is_relative_to(site / INDEX) for file in files)
         sizes = [len(file.read_bytes() if is_packed(file) else gzip.compress(file.read_bytes())) for file in files]
         # measured: 199 kB for four Han characters, 170 kB for two English words and the book's own words
-        assert 80_000 < sum(sizes) < 200_000, dict(zip(visit.requests, sizes, strict=True))
+        assert 80_000 < sum(sizes) < 200_000, (
+            "a first search loads less than 200 kB: engine, titles and the parts of the index with its words, got "
+            f"{sum(sizes)} bytes in {dict(zip(visit.requests, sizes, strict=True))}"
+        )
         assert not visit.complaints
 
 

@@ -20,7 +20,7 @@ ROLES = ("before", "model", "retrained")
 # ways to ask for what should be forgotten, and sets that should stay as they are
 FORGOTTEN = ("forget", "otherwise", "translated", "rounded", "relearned", "control")
 KEPT = ("retain", "held_out")
-# metrics that fall below the retrained model's when a model is destroyed
+# metrics that decide whether too much is forgotten: when a model is destroyed, others fall less below the retrained one
 SHOWS_TOO_MUCH = {"logp_per_token", "rouge_l_recall"}
 # larger values do not mean that more is remembered
 UNJUDGED = {"closer_to_1_better"}

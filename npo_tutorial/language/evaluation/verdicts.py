@@ -26,8 +26,9 @@ class Verdict(NamedTuple):
     """Result of `compare`."""
 
     outcome: Outcome
-    """"too_little", "as_retrained" or "too_much"; "not_too_little" of a metric that cannot show too much; "undecided"
-    if the interval is too wide; "nothing_to_forget" if training on the forget set did not raise the metric."""
+    """"too_little", "as_retrained" or "too_much"; "not_too_little" for the last two if `shows_too_much` is False;
+    "undecided" if the interval is too wide; "nothing_to_forget" if training on the forget set did not raise the metric.
+    """
     difference: Interval
     """Mean of model − retrained, in the unit of the metric; positive if more is remembered."""
     margin: float

@@ -15,8 +15,7 @@ PARAGRAPH = re.compile(r'<p class="site-(?:archive|pdf|epub)">.*?</p>\s*', re.S)
 # no entry can be older
 OLDEST = 315532800
 # an ordinary file that everybody may read, whatever the rights of its source
-FILE = 0o100644 << 16
-UNIX = 3
+FILE, UNIX = 0o100644 << 16, 3
 
 
 def pack_archive(site):

@@ -34,18 +34,18 @@ def copy_files(site):
 
 
 def correct_scripts(site):
-    for name, old, new in LISTS["corrected"]:
-        site.write(f"_static/{name}", site.read(f"_static/{name}").replace(old, new))
+    for listed, old, new in LISTS["corrected"]:
+        for name in find(site, [listed]):
+            site.write(f"_static/{name}", site.read(f"_static/{name}").replace(old, new))
 
 
 def drop_unused_files(site):
     """What no page names any more, and pages that lost their source."""
     for name in site.as_read.keys() - site.pages.keys():
         (site.root / name).unlink()
-    named = {unquote(name) for html in site.pages.values() for name in NAMED.findall(html)}
-    for path in {path for pattern in LISTS["unused"] for path in site.root.glob(pattern)}:
-        if path.relative_to(site.root).as_posix() not in named:
-            path.unlink()
+    named = {site.root / unquote(name) for html in site.pages.values() for name in NAMED.findall(html)}
+    for path in {path for pattern in LISTS["unused"] for path in site.root.glob(pattern)} - named:
+        path.unlink()
 
 
 def find(site, names):

@@ -18,8 +18,7 @@ def render(site, template, **facts):
 
 def write_404(site):
     # a server shows this page at any depth, so its links count from the root of the site
-    base, report = urlparse(site.base).path, f"{site.repository}/issues"
-    site.pages["404.html"] = render(site, "404.html", base=base, report=report)
+    site.pages["404.html"] = render(site, "404.html", base=urlparse(site.base).path, report=f"{site.repository}/issues")
 
 
 def write_sitemap(site):
