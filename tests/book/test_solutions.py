@@ -11,12 +11,12 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from book import solutions
+from book import pdf, solutions
 from npo_tutorial import npo_loss
 from npo_tutorial.homework import check_slower_loss
 from npo_tutorial.homework.assignments import SOLUTION
 from tests.book.pages import CELL, EDITIONS, NAMES, source
-from tests.conftest import ROOT
+from tests.conftest import ROOT, find_chromium
 
 BOTH = [(edition, name) for edition in EDITIONS for name in NAMES if "{solution" in source(edition, name)]
 TODAY = date(2027, 3, 1)
@@ -140,3 +140,15 @@ def test_no_solution_is_anywhere_in_the_site_for_students(site, tmp_path):
     assert {name for name in ordinary if name.endswith((".html", ".ipynb"))} == {
         name for name in students if name.endswith((".html", ".ipynb"))
     }, "the site for students must have every page and notebook"
+
+
+@pytest.mark.parametrize("there", ["chromium", "chromium-browser", "google-chrome"])
+def test_printing_finds_the_browsers_that_tests_find(monkeypatch, there):
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}" if name == there else None)
+    assert pdf.find_chromium() == find_chromium() == f"/bin/{there}"
+
+
+def test_printing_without_a_browser_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(SystemExit, match=r"printing needs Chromium \(Debian: apt-get install chromium\)"):
+        pdf.find_chromium()
